@@ -1,0 +1,18 @@
+"""KHR_materials_clearcoat: a second, dielectric specular lobe over everything else."""
+
+from __future__ import annotations
+
+from renderer.extensions.declaration import Factor, MaterialExtension, TextureSlot
+
+EXTENSION = MaterialExtension(
+    name="KHR_materials_clearcoat",
+    feature="CLEARCOAT",
+    factors={"clearcoatFactor": Factor((0.0,)), "clearcoatRoughnessFactor": Factor((0.0,))},
+    textures={
+        "clearcoatTexture": TextureSlot("linear"),
+        "clearcoatRoughnessTexture": TextureSlot("linear"),
+        "clearcoatNormalTexture": TextureSlot("linear", {"scale": Factor((1.0,), None, None)}),
+    },
+    hooks=frozenset({"info", "light", "environment"}),
+    glsl="khr_materials_clearcoat.glsl",
+)

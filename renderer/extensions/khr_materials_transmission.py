@@ -1,0 +1,14 @@
+"""KHR_materials_transmission: light that passes through the surface, from a filtered copy of what lies behind."""
+
+from __future__ import annotations
+
+from renderer.extensions.declaration import Factor, MaterialExtension, TextureSlot
+
+EXTENSION = MaterialExtension(
+    name="KHR_materials_transmission",
+    feature="TRANSMISSION",
+    factors={"transmissionFactor": Factor((0.0,))},
+    textures={"transmissionTexture": TextureSlot("linear")},
+    hooks=frozenset({"info"}),
+    glsl="khr_materials_transmission.glsl",
+)

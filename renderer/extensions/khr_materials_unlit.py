@@ -1,0 +1,7 @@
+"""KHR_materials_unlit: the base colour as it is, without any light."""
+
+from __future__ import annotations
+
+from renderer.extensions.declaration import MaterialExtension
+
+EXTENSION = MaterialExtension(name="KHR_materials_unlit", feature="UNLIT")
