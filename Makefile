@@ -1,0 +1,40 @@
+# Every target sets up what it needs. `make serve` and `make test` are all a newcomer has to know.
+# Variables: HOST and PORT (where to serve), MODELS (a folder of products; empty = the demo products), ARGS (passed on), PYTHON.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup browser serve test check bench lock clean
+
+HOST ?= 127.0.0.1
+PORT ?= 8080
+MODELS ?=
+ARGS ?=
+
+BIN := .venv/bin
+
+help:  ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/' | expand -t 16
+
+setup:  ## only the set-up: system libraries where missing, and .venv
+	@scripts/setup.sh
+
+browser:
+	@scripts/setup.sh browser
+
+serve: setup  ## serve the demo products, or MODELS=folder, at http://HOST:PORT
+	@$(BIN)/vitrine serve --host $(HOST) --port $(PORT) $(if $(MODELS),--models '$(MODELS)') $(ARGS)
+
+test: browser  ## every test (ARGS="-k name" for some)
+	@$(BIN)/pytest $(ARGS)
+
+check: setup  ## ruff, mypy --strict, the import walls, the viewer's syntax
+	@scripts/check.sh
+
+bench: browser  ## latency against the plain stack, interleaved; JSON and a plot
+	@$(BIN)/vitrine bench latency $(ARGS)
+
+lock: setup  ## write requirements*.txt from what .venv holds
+	@$(BIN)/python scripts/lock.py
+
+clean:  ## remove what was generated, .venv included
+	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist *.egg-info

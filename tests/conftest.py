@@ -1,0 +1,91 @@
+"""What every test gets: strict numpy, seeded randomness, and one way to find or miss Chromium, EGL and the shared data.
+
+A missing tool skips the tests that need it, with the reason. It fails them instead when it was promised: `CI=true`, or
+`VITRINE_EXPECT` with any of `chromium`, `egl`, `player`, `shared`, separated by commas.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import random
+import shutil
+from collections.abc import Iterator
+from ctypes.util import find_library
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PROMISED_IN_CI = frozenset({"chromium", "egl", "player"})
+
+
+def promised(what: str) -> bool:
+    """Whether this run may not do without `what`."""
+    expected = {word.strip() for word in os.environ.get("VITRINE_EXPECT", "").split(",")}
+    return what in expected or (os.environ.get("CI") == "true" and what in PROMISED_IN_CI)
+
+
+def missing(what: str, reason: str) -> NoReturn:
+    """Skip this test, or fail it when `what` was promised."""
+    if promised(what):
+        pytest.fail(f"{what} was promised to this run: {reason}", pytrace=False)
+    pytest.skip(reason)
+
+
+@functools.cache
+def find_chromium() -> str | None:
+    """Path of the browser: VITRINE_CHROMIUM, or the first of the usual names on PATH."""
+    names = [os.environ.get("VITRINE_CHROMIUM", ""), "chromium", "chromium-browser", "google-chrome"]
+    return next((path for name in names if name and (path := shutil.which(name))), None)
+
+
+@functools.cache
+def has_webrtcbin() -> bool:
+    """Whether GStreamer's WebRTC element is installed (its plug-in file; nothing is loaded)."""
+    return any(Path("/usr/lib").glob("*/gstreamer-1.0/libgstwebrtc.so"))
+
+
+@pytest.fixture(autouse=True)
+def strict_numbers() -> Iterator[None]:
+    """A NaN or an overflow is a bug where it happens, and every run draws the same random numbers."""
+    random.seed(0)
+    np.random.seed(0)
+    with np.errstate(all="raise"):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def requirements_of_marks(request: pytest.FixtureRequest) -> None:
+    """Turns the marks `gl`, `browser`, `player`, `shared` and `root` into a skip or a failure before the test."""
+    marks = {mark.name for mark in request.node.iter_markers()}
+    if "gl" in marks and find_library("EGL") is None:
+        missing("egl", "libEGL.so.1 is not installed: run `make setup`")
+    if "browser" in marks and find_chromium() is None:
+        missing("chromium", "Chromium is not installed: run `make browser`, or set VITRINE_CHROMIUM")
+    if "player" in marks and not has_webrtcbin():
+        missing("player", "GStreamer's webrtcbin is not installed: run `make browser`")
+    if "root" in marks and os.geteuid() != 0:
+        missing("root", "needs to be root")
+    if "shared" in marks and not (ROOT.parent / "shared" / "testdata").is_dir():
+        missing("shared", "../shared/testdata is not beside this checkout")
+
+
+@pytest.fixture(scope="session")
+def shared_testdata() -> Path:
+    """../shared/testdata: never part of the repository."""
+    folder = ROOT.parent / "shared" / "testdata"
+    if not folder.is_dir():
+        missing("shared", "../shared/testdata is not beside this checkout")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Path of a Chromium for Playwright's `executable_path`."""
+    path = find_chromium()
+    if path is None:
+        missing("chromium", "Chromium is not installed: run `make browser`, or set VITRINE_CHROMIUM")
+    return path

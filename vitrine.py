@@ -1,0 +1,90 @@
+"""The one command. Owns the arguments' mounting, logging and exit codes; knows no rendering, no network and no files.
+
+Each package mounts its own subcommands through its `cli.add_commands`; those modules import nothing heavy until a command runs.
+Exit codes: 0 done, 1 a fault of ours or of this machine, 2 bad input, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from typing import NamedTuple
+
+log = logging.getLogger("vitrine")
+
+COMMANDS = ("renderer.cli", "streaming.cli", "benchmarks.cli")
+LOG_LEVELS = ("debug", "info", "warning", "error")
+EXIT_FAULT, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 1, 2, 130
+
+
+class Outcome(NamedTuple):
+    """What a failure tells the shell and the person: an exit code and one line."""
+
+    code: int
+    line: str
+
+
+def installed_version() -> str:
+    """The version of the installed distribution, or that this is a bare checkout."""
+    try:
+        return version("vitrine")
+    except PackageNotFoundError:
+        return "0 (checkout, not installed)"
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole command line; every package's commands are listed, none of their libraries is imported."""
+    parser = argparse.ArgumentParser(
+        prog="vitrine",
+        description="Shows any product model on any phone: rendered here, streamed over WebRTC.",
+    )
+    parser.add_argument("--version", action="version", version=f"vitrine {installed_version()}")
+    parser.add_argument("--log-level", choices=LOG_LEVELS, default="info", help="what goes to stderr (default: info)")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of a failure; implies --log-level debug")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for module in COMMANDS:
+        import_module(module).add_commands(commands)
+    return parser
+
+
+def set_up_logging(level: str) -> None:
+    """Plain lines on stderr; results alone go to stdout."""
+    logging.basicConfig(stream=sys.stderr, level=level.upper(), format="%(levelname)s %(name)s: %(message)s")
+
+
+def explain(error: Exception) -> Outcome:
+    """Whose fault `error` is. Our own error trees carry one readable line; anything else is a bug and says so."""
+    from assets.errors import StoreError
+    from renderer.errors import RendererError, SceneError, ViewError
+    from streaming.errors import ConfigError
+
+    line = " ".join(str(error).split())
+    if isinstance(error, (SceneError, ViewError, StoreError, ConfigError)):
+        return Outcome(EXIT_BAD_INPUT, line)
+    if isinstance(error, RendererError):
+        return Outcome(EXIT_FAULT, line)
+    return Outcome(EXIT_FAULT, f"internal error: {type(error).__name__}: {line} (run again with --debug for the traceback)")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command. argv: without the program's name; None = this process's own. Returns the exit code."""
+    arguments = build_parser().parse_args(argv)
+    set_up_logging("debug" if arguments.debug else arguments.log_level)
+    try:
+        return int(arguments.run(arguments))
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except Exception as error:
+        if arguments.debug:
+            log.exception("%s failed", type(error).__name__)
+        outcome = explain(error)
+        print(f"vitrine: {outcome.line}", file=sys.stderr)
+        return outcome.code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
