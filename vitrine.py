@@ -1,7 +1,7 @@
 """The one command. Owns the arguments' mounting, logging and exit codes; knows no rendering, no network and no files.
 
-Each package mounts its own subcommands through its `cli.add_commands`; those modules import nothing heavy until a command runs.
-Exit codes: 0 done, 1 a fault of ours or of this machine, 2 bad input, 130 interrupted.
+Each package mounts its own subcommands through `add_commands` of its cli module, which imports nothing heavy until a
+command runs. Exit codes: 0 done, 1 a fault of ours or of this machine, 2 bad input, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 log = logging.getLogger("vitrine")
 
@@ -28,6 +28,14 @@ class Outcome(NamedTuple):
     line: str
 
 
+class Parser(argparse.ArgumentParser):
+    """argparse, but a wrong argument is one line on stderr like every other bad input."""
+
+    def error(self, message: str) -> NoReturn:
+        """Exit with code 2; argparse calls it."""
+        self.exit(EXIT_BAD_INPUT, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
 def installed_version() -> str:
     """The version of the installed distribution, or that this is a bare checkout."""
     try:
@@ -38,13 +46,13 @@ def installed_version() -> str:
 
 def build_parser() -> argparse.ArgumentParser:
     """The whole command line; every package's commands are listed, none of their libraries is imported."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="vitrine",
         description="Shows any product model on any phone: rendered here, streamed over WebRTC.",
     )
     parser.add_argument("--version", action="version", version=f"vitrine {installed_version()}")
     parser.add_argument("--log-level", choices=LOG_LEVELS, default="info", help="what goes to stderr (default: info)")
-    parser.add_argument("--debug", action="store_true", help="show the traceback of a failure; implies --log-level debug")
+    parser.add_argument("--debug", action="store_true", help="tracebacks, and --log-level debug")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for module in COMMANDS:
         import_module(module).add_commands(commands)
@@ -67,7 +75,9 @@ def explain(error: Exception) -> Outcome:
         return Outcome(EXIT_BAD_INPUT, line)
     if isinstance(error, RendererError):
         return Outcome(EXIT_FAULT, line)
-    return Outcome(EXIT_FAULT, f"internal error: {type(error).__name__}: {line} (run again with --debug for the traceback)")
+    if isinstance(error, OSError) and error.strerror:
+        return Outcome(EXIT_FAULT, f"{error.filename}: {error.strerror}" if error.filename else error.strerror)
+    return Outcome(EXIT_FAULT, f"internal error: {type(error).__name__}: {line} (--debug shows the traceback)")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
