@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes this checkout runnable. Safe to repeat: what is already there is left alone, and a second run takes a fraction of a second.
+# Makes this checkout runnable. Safe to repeat: what is there is left alone, and a second run takes a fraction of a second.
 #
 #   scripts/setup.sh            system libraries (EGL and OpenGL through Mesa, unless a driver is there) and .venv
 #   scripts/setup.sh browser    the same, and what the tests drive: Chromium and GStreamer's webrtcbin
@@ -10,7 +10,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 readonly GL_PACKAGES=(libegl1 libegl-mesa0 libgl1-mesa-dri libgles2 libopengl0)
-readonly PLAYER_PACKAGES=(gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-nice
+readonly PLAYER_PACKAGES=(gstreamer1.0-tools gstreamer1.0-nice gstreamer1.0-plugins-{base,good,bad}
     gir1.2-gst-plugins-bad-1.0 python3-gi)
 readonly STAMP=.venv/.installed
 
@@ -98,15 +98,15 @@ fingerprint() { cat pyproject.toml requirements.txt requirements-dev.txt | sha25
 
 ensure_venv() {
     [[ -x .venv/bin/vitrine && $(cat "$STAMP" 2>/dev/null) == "$(fingerprint)" ]] && return 0
-    local python quiet=()
+    local python verbosity=()
     if ! usable_python .venv/bin/python; then
         python=$(ensure_python)
         say "making .venv with $("$python" --version)"
         "$python" -m venv --clear .venv
     fi
-    [[ -t 2 ]] || quiet=(--quiet)
-    say "installing $(grep -c == requirements.txt requirements-dev.txt | awk -F: '{n += $2} END {print n}') pinned packages into .venv"
-    .venv/bin/pip install "${quiet[@]}" --disable-pip-version-check --no-input --requirement requirements-dev.txt
+    [[ -t 2 ]] || verbosity=(-qq)
+    say "installing $(cat requirements*.txt | grep -c ==) pinned packages into .venv (a minute or two)"
+    .venv/bin/pip install "${verbosity[@]}" --disable-pip-version-check --no-input --requirement requirements-dev.txt
     .venv/bin/pip install --quiet --disable-pip-version-check --no-input --no-deps --no-build-isolation --editable .
     fingerprint >"$STAMP"
 }
@@ -121,7 +121,12 @@ has_chromium() {
     return 1
 }
 
-has_player() { command -v gst-inspect-1.0 >/dev/null && gst-inspect-1.0 --exists webrtcbin && gst-inspect-1.0 --exists nicesrc; }
+has_player() {
+    local plugin
+    for plugin in webrtc nice dtls srtp; do
+        compgen -G "/usr/lib/*/gstreamer-1.0/libgst$plugin.so" >/dev/null || return 1
+    done
+}
 
 # Without these the tests that need them skip, and with CI=true they fail: so their absence is said, and is no error here.
 ensure_browser() {

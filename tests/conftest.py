@@ -44,8 +44,8 @@ def find_chromium() -> str | None:
 
 @functools.cache
 def has_webrtcbin() -> bool:
-    """Whether GStreamer's WebRTC element is installed (its plug-in file; nothing is loaded)."""
-    return any(Path("/usr/lib").glob("*/gstreamer-1.0/libgstwebrtc.so"))
+    """Whether GStreamer's WebRTC element and its ICE are installed (their plug-in files; nothing is loaded)."""
+    return all(any(Path("/usr/lib").glob(f"*/gstreamer-1.0/libgst{name}.so")) for name in ("webrtc", "nice"))
 
 
 @pytest.fixture(autouse=True)
