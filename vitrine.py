@@ -1,13 +1,14 @@
 """The one command. Owns the arguments' mounting, logging and exit codes; knows no rendering, no network and no files.
 
 Each package mounts its own subcommands through `add_commands` of its cli module, which imports nothing heavy until a
-command runs. Exit codes: 0 done, 1 a fault of ours or of this machine, 2 bad input, 130 interrupted.
+command runs. @@
 """
 
 from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -18,7 +19,7 @@ log = logging.getLogger("vitrine")
 
 COMMANDS = ("renderer.cli", "streaming.cli", "benchmarks.cli")
 LOG_LEVELS = ("debug", "info", "warning", "error")
-EXIT_FAULT, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 1, 2, 130
+EXIT_FAULT, EXIT_BAD_INPUT, EXIT_INTERRUPTED, EXIT_BROKEN_PIPE = 1, 2, 130, 141
 
 
 class Outcome(NamedTuple):
@@ -68,12 +69,12 @@ def explain(error: Exception) -> Outcome:
     """Whose fault `error` is. Our own error trees carry one readable line; anything else is a bug and says so."""
     from assets.errors import StoreError
     from renderer.errors import RendererError, SceneError, ViewError
-    from streaming.errors import ConfigError
+    from streaming.errors import ConfigError, StreamingError
 
     line = " ".join(str(error).split())
     if isinstance(error, (SceneError, ViewError, StoreError, ConfigError)):
         return Outcome(EXIT_BAD_INPUT, line)
-    if isinstance(error, RendererError):
+    if isinstance(error, (RendererError, StreamingError)):
         return Outcome(EXIT_FAULT, line)
     if isinstance(error, OSError) and error.strerror:
         return Outcome(EXIT_FAULT, f"{error.filename}: {error.strerror}" if error.filename else error.strerror)
@@ -85,9 +86,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = build_parser().parse_args(argv)
     set_up_logging("debug" if arguments.debug else arguments.log_level)
     try:
-        return int(arguments.run(arguments))
+        code = int(arguments.run(arguments))
+        sys.stdout.flush()
+        return code
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output, such as `head`, had enough. The interpreter's last flush goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_BROKEN_PIPE
     except Exception as error:
         if arguments.debug:
             log.exception("%s failed", type(error).__name__)
