@@ -25,12 +25,13 @@ def sources(*packages: str) -> Iterator[tuple[str, ast.Module]]:
 
 def touches_environment(tree: ast.Module) -> bool:
     """Whether a module reads or writes environment variables through `os`."""
+    names: set[str] = set()
     for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and node.attr in ENVIRONMENT and ast.unparse(node.value) == "os":
-            return True
-        elif isinstance(node, ast.ImportFrom) and ENVIRONMENT & {alias.name for alias in node.names}:
-            return True
-    return False
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "os":
+            names.add(node.attr)
+        elif isinstance(node, ast.ImportFrom) and node.module == "os":
+            names |= {alias.name for alias in node.names}
+    return bool(names & ENVIRONMENT)
 
 
 def imported(tree: ast.Module) -> set[str]:
@@ -80,7 +81,7 @@ def test_contracts_notice_a_breach(tmp_path: Path) -> None:
         (tmp_path / name).write_text(text + "\n")
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     linter = Path(sys.executable).with_name("lint-imports")
-    command = [linter, "--no-cache"]
+    command = [str(linter), "--no-cache"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=100)
     assert done.returncode == 1
     assert "Contracts: 0 kept," in done.stdout, done.stdout
