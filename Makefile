@@ -8,6 +8,7 @@ SHELL := /bin/bash
 HOST ?= 127.0.0.1
 PORT ?= 8080
 MODELS ?=
+DEMO := .cache/demo
 ARGS ?=
 
 BIN := .venv/bin
@@ -22,7 +23,8 @@ browser:
 	@scripts/setup.sh browser
 
 serve: setup  ## serve the demo products, or MODELS=folder, at http://HOST:PORT
-	@$(BIN)/vitrine serve --host $(HOST) --port $(PORT) $(if $(MODELS),--models '$(MODELS)') $(ARGS)
+	@$(if $(MODELS),:,$(BIN)/vitrine demo --output $(DEMO) >/dev/null)
+	@$(BIN)/vitrine serve --host $(HOST) --port $(PORT) --models '$(or $(MODELS),$(DEMO))' $(ARGS)
 
 test: browser  ## every test (ARGS="-k name" for some)
 	@$(BIN)/pytest $(ARGS)

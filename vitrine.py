@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 log = logging.getLogger("vitrine")
@@ -57,7 +58,32 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for module in COMMANDS:
         import_module(module).add_commands(commands)
+    add_demo(commands)
     return parser
+
+
+def add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Mount `vitrine demo`: the demo package makes products and knows nothing of commands."""
+    parser = commands.add_parser("demo", help="build the demo products into a folder, once")
+    parser.add_argument("-o", "--output", type=Path, default=Path("models"), help="the folder (default: models)")
+    parser.set_defaults(run=build_demo)
+
+
+def build_demo(arguments: argparse.Namespace) -> int:
+    """Build what is missing, with a progress bar on stderr; print the folder."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from demo import ensure
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("demo products", total=None)
+
+        def show(done: int, total: int, title: str) -> None:
+            bar.update(task, completed=done, total=total, description=title)
+
+        print(ensure(arguments.output, show))
+    return 0
 
 
 def set_up_logging(level: str) -> None:
