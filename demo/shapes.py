@@ -1,0 +1,373 @@
+"""Smooth surfaces for the demo products: meshes from grids, profiles, sweeps, outlines; knows no material, no file.
+
+Metres, +Y up. Hard edges do not exist here: every edge is a small fillet, so one rule for normals (area-weighted
+over welded positions) shades flat faces flat and round ones round.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import mapbox_earcut
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.float64]
+_WELD = 1e-6  # metres: positions closer than this share a normal
+
+
+@dataclass(frozen=True, slots=True)
+class Mesh:
+    """Triangles: position [V, 3] m, normal [V, 3] unit, uv [V, 2], index [T, 3], optional linear color [V, 3]."""
+
+    position: Array
+    normal: Array
+    uv: Array
+    index: NDArray[np.int64]
+    color: Array | None = None
+
+    def moved(self, x: float = 0.0, y: float = 0.0, z: float = 0.0) -> Mesh:
+        """The mesh shifted by (x, y, z) metres."""
+        return replace(self, position=self.position + np.array([x, y, z]))
+
+    def turned(self, axis: str, degrees: float) -> Mesh:
+        """The mesh rotated about the x, y or z axis through the origin, counter-clockwise seen from its tip."""
+        matrix = rotation(axis, degrees)
+        return replace(self, position=self.position @ matrix.T, normal=self.normal @ matrix.T)
+
+    def mirrored(self) -> Mesh:
+        """The mesh reflected in the plane x = 0."""
+        flip = np.array([-1.0, 1.0, 1.0])
+        return replace(self, position=self.position * flip, normal=self.normal * flip, index=self.index[:, ::-1])
+
+    def with_uv(self, scale_u: float, scale_v: float, u: float = 0.0, v: float = 0.0) -> Mesh:
+        """The mesh with its texture coordinates scaled, then shifted."""
+        return replace(self, uv=self.uv * [scale_u, scale_v] + [u, v])
+
+
+def rotation(axis: str, degrees: float) -> Array:
+    """Rotation matrix [3, 3] about the x, y or z axis."""
+    first, second = {"x": (1, 2), "y": (2, 0), "z": (0, 1)}[axis]
+    cosine, sine = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    matrix = np.eye(3)
+    matrix[[first, second], [first, second]] = cosine
+    matrix[second, first], matrix[first, second] = sine, -sine
+    return matrix
+
+
+def join(meshes: Sequence[Mesh]) -> Mesh:
+    """One mesh from many, so that they become one draw; colours are white where a mesh has none."""
+    starts = np.cumsum([0] + [len(mesh.position) for mesh in meshes[:-1]])
+    colored = any(mesh.color is not None for mesh in meshes)
+    colors = [np.ones_like(mesh.position) if mesh.color is None else mesh.color for mesh in meshes]
+    return Mesh(
+        np.concatenate([mesh.position for mesh in meshes]),
+        np.concatenate([mesh.normal for mesh in meshes]),
+        np.concatenate([mesh.uv for mesh in meshes]),
+        np.concatenate([mesh.index + start for mesh, start in zip(meshes, starts, strict=True)]),
+        np.concatenate(colors) if colored else None,
+    )
+
+
+# ---- lines ----
+def fillet(points: ArrayLike, radii: float | Sequence[float], *, closed: bool = False, steps: int = 6) -> Array:
+    """A polyline [P, D] with each corner replaced by an arc of about its radius; ends of an open line stay.
+
+    A radius is cut down where the neighbouring edges are too short for it.
+    """
+    corners = np.asarray(points, float)
+    count = len(corners)
+    wanted = np.broadcast_to(np.asarray(radii, float), (count,))
+    line: list[Array] = []
+    for i, corner in enumerate(corners):
+        if wanted[i] <= 0 or (not closed and i in (0, count - 1)):
+            line.append(corner[None])
+            continue
+        line.append(_arc(corners[i - 1], corner, corners[(i + 1) % count], float(wanted[i]), steps))
+    return np.concatenate(line)
+
+
+def _arc(before: Array, corner: Array, after: Array, radius: float, steps: int) -> Array:
+    into, out = before - corner, after - corner
+    length_in, length_out = float(np.linalg.norm(into)), float(np.linalg.norm(out))
+    into, out = into / length_in, out / length_out
+    half = np.arccos(np.clip(into @ out, -1, 1)) / 2
+    if half > np.pi / 2 - 1e-3:
+        return corner[None]
+    reach = min(radius / float(np.tan(half)), 0.49 * length_in, 0.49 * length_out)
+    actual = reach * np.tan(half)
+    bisector = (into + out) / np.linalg.norm(into + out)
+    centre = corner + bisector * actual / np.sin(half)
+    start, end = corner + into * reach - centre, corner + out * reach - centre
+    sweep = np.pi - 2 * half
+    t = np.linspace(0, 1, steps + 1)[:, None] * sweep
+    arc: Array = centre + (np.sin(sweep - t) * start + np.sin(t) * end) / np.sin(sweep)
+    return arc
+
+
+def spline(points: ArrayLike, samples: int, *, closed: bool = False) -> Array:
+    """A uniform Catmull-Rom curve [samples, D] through the points, evenly spaced by arc length."""
+    knots = np.asarray(points, float)
+    before, after = 2 * knots[0] - knots[1], 2 * knots[-1] - knots[-2]
+    padded = np.vstack([knots[-1], knots, knots[0], knots[1]] if closed else [before, knots, after])
+    t = np.linspace(0, 1, 40, endpoint=False)[:, None]
+    pieces = []
+    for a, b, c, d in zip(padded, padded[1:], padded[2:], padded[3:], strict=False):
+        pieces.append(0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3))
+    return resample(np.concatenate([*pieces, padded[-2][None]]), samples)
+
+
+def resample(line: Array, samples: int) -> Array:
+    """A polyline [P, D] re-cut into `samples` points evenly spaced along it."""
+    distance = lengths(line)
+    wanted = np.linspace(0, distance[-1], samples)
+    return np.stack([np.interp(wanted, distance, line[:, i]) for i in range(line.shape[1])], axis=1)
+
+
+def lengths(line: Array) -> Array:
+    """Distance along a polyline at each of its points [P]."""
+    return np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1))])
+
+
+def rounded_rectangle(width: float, height: float, radius: float, steps: int = 8) -> Array:
+    """A closed counter-clockwise outline [P, 2] centred at the origin; the first point is not repeated."""
+    x, y = width / 2, height / 2
+    return fillet([[x, -y], [x, y], [-x, y], [-x, -y]], radius, closed=True, steps=steps)
+
+
+def circle(radius: float, segments: int) -> Array:
+    """A closed counter-clockwise circle [segments, 2]; the first point is not repeated."""
+    angle = np.linspace(0, 2 * np.pi, segments, endpoint=False)
+    return radius * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+
+
+def superellipse(a: float, b: float, power: float, segments: int) -> Array:
+    """A closed counter-clockwise superellipse [segments, 2] with half axes a, b; 2 is an ellipse, more is squarer."""
+    angle = np.linspace(0, 2 * np.pi, segments, endpoint=False)
+    cosine, sine = np.cos(angle), np.sin(angle)
+    reach = (np.abs(cosine / a) ** power + np.abs(sine / b) ** power) ** (-1 / power)
+    return np.stack([cosine * reach, sine * reach], axis=1)
+
+
+# ---- surfaces ----
+def surface(points: Array, uv: Array) -> Mesh:
+    """A mesh from a grid of points [M, N, 3] and uv [M, N, 2]; its front is where M × N (rows × columns) turns to.
+
+    Rows or columns that meet themselves are welded for shading; triangles without area are left out.
+    """
+    rows, columns = points.shape[:2]
+    corner = np.arange(rows * columns).reshape(rows, columns)
+    a, b, c, d = corner[:-1, :-1], corner[1:, :-1], corner[1:, 1:], corner[:-1, 1:]
+    index = np.concatenate([np.stack([a, b, c], -1).reshape(-1, 3), np.stack([a, c, d], -1).reshape(-1, 3)])
+    return mesh(points.reshape(-1, 3), uv.reshape(-1, 2), index)
+
+
+def mesh(position: Array, uv: Array, index: NDArray[np.int64]) -> Mesh:
+    """A mesh with smooth normals, without the triangles that have no area and the vertices that no triangle uses."""
+    cross = _cross(position, index)
+    index = index[np.einsum("ij,ij->i", cross, cross) > 1e-24]
+    used, flat = np.unique(index.reshape(-1), return_inverse=True)
+    position, uv, index = position[used], uv[used], flat.reshape(-1, 3)
+    return Mesh(position, smooth_normals(position, index), uv, index)
+
+
+def smooth_normals(position: Array, index: NDArray[np.int64]) -> Array:
+    """Unit normals [V, 3]: area-weighted over all triangles that touch a vertex's position."""
+    keys = np.round(position / _WELD).astype(np.int64)
+    hashed = (keys * np.array([73856093, 19349663, 83492791])).sum(axis=1)
+    _, group = np.unique(hashed, return_inverse=True)
+    cross = _cross(position, index)
+    corners = group[index].reshape(-1)
+    weights = np.repeat(cross, 3, axis=0)
+    total = np.stack([np.bincount(corners, weights[:, i], minlength=group.max() + 1) for i in range(3)], axis=1)
+    normal = total[group]
+    unit: Array = normal / np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-30)
+    return unit
+
+
+def _cross(position: Array, index: NDArray[np.int64]) -> Array:
+    a, b, c = position[index[:, 0]], position[index[:, 1]], position[index[:, 2]]
+    result: Array = np.cross(b - a, c - a)
+    return result
+
+
+def revolve(profile: Array, segments: int, *, turn: float = 360.0) -> Mesh:
+    """A profile [P, 2] of (radius, y) turned about the y axis; walking up the profile, the front is outside.
+
+    u runs once around, v is the distance along the profile in metres, growing downwards as in images.
+    """
+    angle = np.radians(np.linspace(0, turn, segments + 1))
+    radius, height = profile[:, :1], profile[:, 1:]
+    points = np.stack(
+        [radius * np.sin(angle), np.broadcast_to(height, (len(profile), len(angle))), radius * np.cos(angle)], -1
+    )
+    points[:, -1] = points[:, 0] if turn == 360.0 else points[:, -1]
+    distance = lengths(profile)
+    u, v = np.meshgrid(np.linspace(0, turn / 360, segments + 1), distance[-1] - distance)
+    return surface(points.transpose(1, 0, 2), np.stack([u, v], -1).transpose(1, 0, 2))
+
+
+def sweep(
+    path: Array,
+    section: Array,
+    *,
+    scale: ArrayLike = 1.0,
+    up: ArrayLike = (0.0, 1.0, 0.0),
+    closed: bool = False,
+    dome: float = 0.0,
+) -> Mesh:
+    """A closed section [S, 2] carried along a path [N, 3]; section y points to `up`, x to the path's right.
+
+    `scale` is one factor, or [N], or [N, 2] for x and y. An open sweep gets caps, `dome` metres high.
+    u runs along the path, v around it, both in metres.
+    """
+    side, over, along = frames(path, np.asarray(up, float), closed)
+    factors = np.broadcast_to(np.asarray(scale, float).reshape(-1, 1) if np.ndim(scale) == 1 else scale, (len(path), 2))
+    ring = np.concatenate([section, section[:1]])
+    distance = np.concatenate([lengths(path), []])
+    if not closed:
+        path, side, over, factors, distance = _capped(path, side, over, along, factors, distance, section, dome)
+    scaled = ring[None] * factors[:, None]
+    points = path[:, None] + scaled[..., :1] * side[:, None] + scaled[..., 1:] * over[:, None]
+    if closed:
+        points = np.concatenate([points, points[:1]])
+        distance = np.append(distance, distance[-1] + np.linalg.norm(path[-1] - path[0]))
+    v, u = np.meshgrid(lengths(ring), distance)
+    return surface(points, np.stack([u, v], -1))
+
+
+def _capped(
+    path: Array, side: Array, over: Array, along: Array, factors: Array, distance: Array, section: Array, dome: float
+) -> tuple[Array, Array, Array, Array, Array]:
+    """Rings that close both ends: an ellipse's quarter when domed, a flat disc with a thin support ring when not."""
+    angle = np.radians([90, 80, 65, 48, 30, 14] if dome else [90, 90])
+    shrink, rise = (np.cos(angle), np.sin(angle) * dome) if dome else (np.array([0.0, 0.97]), np.zeros(2))
+    reach = float(np.abs(section).max()) * shrink
+    head = path[:1] - rise[:, None] * along[:1]
+    tail = (path[-1:] + rise[:, None] * along[-1:])[::-1]
+    count = len(angle)
+
+    def extend(array: Array) -> Array:
+        return np.concatenate([np.repeat(array[:1], count, 0), array, np.repeat(array[-1:], count, 0)])
+
+    sizes = np.concatenate([factors[:1] * shrink[:, None], factors, (factors[-1:] * shrink[:, None])[::-1]])
+    start = -(reach.max() - reach)[:, None].ravel()
+    lengthened = np.concatenate([distance[0] + start, distance, distance[-1] - start[::-1]])
+    return np.concatenate([head, path, tail]), extend(side), extend(over), sizes, lengthened
+
+
+def frames(path: Array, up: Array, closed: bool) -> tuple[Array, Array, Array]:
+    """Side, over and along unit vectors [N, 3] of a path whose section keeps facing `up`."""
+    along = np.roll(path, -1, axis=0) - np.roll(path, 1, axis=0) if closed else np.gradient(path, axis=0)
+    along /= np.linalg.norm(along, axis=1, keepdims=True)
+    side = np.cross(along, up)
+    side /= np.linalg.norm(side, axis=1, keepdims=True)
+    return side, np.cross(side, along), along
+
+
+def extrude(outline: Array, depth: float, bevel: float, *, steps: int = 4) -> Mesh:
+    """A counter-clockwise outline [P, 2] in x, y made solid from z = 0 to `depth`, its rims rounded by `bevel`.
+
+    Caps have uv = (x, −y) in metres; the wall has the distance around and the depth.
+    """
+    angle = np.linspace(0, np.pi / 2, steps + 1)
+    inset = np.concatenate([bevel * (1 - np.sin(angle)), bevel * (1 - np.sin(angle))[::-1]])
+    level = np.concatenate([bevel * (1 - np.cos(angle)), depth - bevel * (1 - np.cos(angle))[::-1]])
+    rings = np.stack([offset(outline, -distance) for distance in inset])
+    rings = np.concatenate([rings, rings[:, :1]], axis=1)
+    points = np.concatenate([rings, np.broadcast_to(level[:, None, None], (*rings.shape[:2], 1))], axis=2)
+    around = lengths(np.concatenate([outline, outline[:1]]))
+    u, v = np.meshgrid(around, level)
+    wall = surface(points.transpose(1, 0, 2), np.stack([u, v], -1).transpose(1, 0, 2))
+    rim = offset(outline, -bevel)
+    front, back = cap(rim, depth, True), cap(rim, 0.0, False)
+    whole = join([wall, front, back])
+    return replace(whole, normal=smooth_normals(whole.position, whole.index))
+
+
+def cap(outline: Array, z: float, front: bool) -> Mesh:
+    """A flat face over an outline [P, 2] at height z, with a thin support ring that keeps its inside flat-shaded."""
+    size = float(np.ptp(outline, axis=0).min())
+    inner = offset(outline, -min(0.01 * size, 2e-4))
+    triangles = (
+        mapbox_earcut.triangulate_float64(inner, np.array([len(inner)], np.uint32)).reshape(-1, 3).astype(np.int64)
+    )
+    count = len(outline)
+    here = np.arange(count)
+    there = np.roll(here, -1)
+    ring = np.concatenate([np.stack([here, there, there + count], 1), np.stack([here, there + count, here + count], 1)])
+    flat = np.concatenate([outline, inner])
+    inside = triangles + count
+    a, b, c = (flat[inside[:, i]] for i in range(3))
+    turned = np.cross(np.append(b - a, np.zeros((len(a), 1)), 1), np.append(c - a, np.zeros((len(a), 1)), 1))[:, 2] < 0
+    inside[turned] = inside[turned][:, ::-1]
+    index = np.concatenate([ring, inside])
+    position = np.column_stack([flat, np.full(len(flat), z)])
+    return mesh(position, flat * [1, -1], index if front else index[:, ::-1])
+
+
+def offset(outline: Array, distance: float) -> Array:
+    """A closed counter-clockwise outline [P, 2] moved outwards by `distance` along its mitred corners."""
+    before = outline - np.roll(outline, 1, axis=0)
+    after = np.roll(outline, -1, axis=0) - outline
+    normals = [
+        np.stack([edge[:, 1], -edge[:, 0]], 1) / np.linalg.norm(edge, axis=1, keepdims=True) for edge in (before, after)
+    ]
+    mitre = normals[0] + normals[1]
+    mitre /= np.maximum(np.einsum("ij,ij->i", mitre, normals[0])[:, None], 0.2)
+    moved: Array = outline + distance * mitre
+    return moved
+
+
+def bent(shape: Mesh, deform: Callable[[Array], Array]) -> Mesh:
+    """The mesh with its positions passed through `deform` ([V, 3] → [V, 3]) and its normals made anew."""
+    position = deform(shape.position)
+    return replace(shape, position=position, normal=smooth_normals(position, shape.index))
+
+
+# ---- light ----
+def shaded(meshes: Sequence[Mesh], *, strength: float = 0.8, reach: float = 0.15, seed: int = 7) -> list[Mesh]:
+    """The meshes with ambient occlusion in their colours, so that contact and creases ground without shadows.
+
+    Looks along 96 directions; in each, a depth grid of all the vertices and triangle centres tells who is hidden
+    by something nearer than `reach` metres. `strength` 1 is the full effect.
+    """
+    whole = join(meshes)
+    samples = np.concatenate([whole.position, whole.position[whole.index].mean(axis=1)])
+    cell = float(np.ptp(whole.position, axis=0).max()) / 110
+    rng = np.random.default_rng(seed)
+    directions = rng.normal(size=(96, 3))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    lifted = whole.position + whole.normal * cell * 0.7
+    hidden, seen = np.zeros(len(lifted)), np.full(len(lifted), 1e-9)
+    for direction in directions:
+        facing = np.maximum(whole.normal @ direction, 0)
+        hidden += facing * _covered(samples, lifted, direction, cell, reach)
+        seen += facing
+    light = 1 - strength * hidden / seen
+    color = np.repeat(light[:, None] ** 1.2, 3, axis=1)
+    ends = np.cumsum([len(item.position) for item in meshes])[:-1]
+    return [replace(item, color=part) for item, part in zip(meshes, np.split(color, ends), strict=True)]
+
+
+def _covered(samples: Array, points: Array, direction: Array, cell: float, reach: float) -> Array:
+    """How much each point is covered by a sample in `direction`: 1 touching, falling to 0 at `reach` [P]."""
+    helper = np.eye(3)[np.argmin(np.abs(direction))]
+    x = np.cross(direction, helper)
+    x /= np.linalg.norm(x)
+    y = np.cross(direction, x)
+    low = np.array([(samples @ x).min(), (samples @ y).min()]) - 2 * cell
+    size = (np.array([(samples @ x).max(), (samples @ y).max()]) - low) / cell + 3
+    width, height = int(size[0]), int(size[1])
+
+    def cells(where: Array) -> NDArray[np.int64]:
+        column = ((where @ x - low[0]) / cell).astype(np.int64)
+        row = ((where @ y - low[1]) / cell).astype(np.int64)
+        flat: NDArray[np.int64] = np.clip(row, 0, height - 1) * width + np.clip(column, 0, width - 1)
+        return flat
+
+    farthest = np.full(width * height, -np.inf)
+    np.maximum.at(farthest, cells(samples), samples @ direction)
+    gap = farthest[cells(points)] - points @ direction
+    return np.where(gap > cell * 1.2, np.clip(1.3 - gap / reach, 0, 1), 0.0)
