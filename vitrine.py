@@ -62,7 +62,7 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_demo(commands: argparse._SubParsersAction[Parser]) -> None:
     """Mount `vitrine demo`: the demo package makes products and knows nothing of commands."""
     parser = commands.add_parser("demo", help="build the demo products into a folder, once")
     parser.add_argument("-o", "--output", type=Path, default=Path("models"), help="the folder (default: models)")
