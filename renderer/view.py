@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 ToneMapping: TypeAlias = Literal["neutral", "aces", "agx", "none"]
+#: Smallest internal resolution while moving, as a share of each axis.
+MIN_SCALE = 0.25
 TONE_MAPPINGS: tuple[ToneMapping, ...] = ("neutral", "aces", "agx", "none")
 
 

@@ -1,17 +1,36 @@
-"""The registry of material extensions: adding one is a pair of files beside this one and a line here."""
+"""The registry of extensions: for a material's a pair of files beside this one and a line here, for others a file."""
 
 from __future__ import annotations
 
 from renderer.extensions.core import CORE
-from renderer.extensions.declaration import Factor, MaterialExtension, TextureSlot
+from renderer.extensions.declaration import Factor, FileExtension, MaterialExtension, TextureSlot
+from renderer.extensions.ext_texture_avif import EXTENSION as TEXTURE_AVIF
+from renderer.extensions.ext_texture_webp import EXTENSION as TEXTURE_WEBP
+from renderer.extensions.khr_lights_punctual import EXTENSION as LIGHTS_PUNCTUAL
 from renderer.extensions.khr_materials_clearcoat import EXTENSION as CLEARCOAT
 from renderer.extensions.khr_materials_emissive_strength import EXTENSION as EMISSIVE_STRENGTH
 from renderer.extensions.khr_materials_transmission import EXTENSION as TRANSMISSION
 from renderer.extensions.khr_materials_unlit import EXTENSION as UNLIT
+from renderer.extensions.khr_materials_variants import EXTENSION as VARIANTS
+from renderer.extensions.khr_mesh_quantization import EXTENSION as MESH_QUANTIZATION
+from renderer.extensions.khr_texture_transform import EXTENSION as TEXTURE_TRANSFORM
 
-__all__ = ["CORE", "MATERIAL_EXTENSIONS", "Factor", "MaterialExtension", "TextureSlot"]
+__all__ = [
+    "CORE",
+    "FILE_EXTENSIONS",
+    "MATERIAL_EXTENSIONS",
+    "Factor",
+    "FileExtension",
+    "MaterialExtension",
+    "TextureSlot",
+]
 
 #: By name in the file; the order is the order of layers, innermost first.
 MATERIAL_EXTENSIONS: dict[str, MaterialExtension] = {
     e.name: e for e in (UNLIT, EMISSIVE_STRENGTH, TRANSMISSION, CLEARCOAT)
+}
+
+#: By name in the file; of two that give a texture's picture, the later wins.
+FILE_EXTENSIONS: dict[str, FileExtension] = {
+    e.name: e for e in (LIGHTS_PUNCTUAL, VARIANTS, TEXTURE_TRANSFORM, MESH_QUANTIZATION, TEXTURE_AVIF, TEXTURE_WEBP)
 }

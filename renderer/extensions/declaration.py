@@ -1,25 +1,30 @@
 """The vocabulary in which a material extension is declared; what the reader parses and the shader sees follows from it.
 
 A material extension is one small pair of files, `khr_materials_x.py` and `khr_materials_x.glsl`, and one line in the
-registry (`renderer/extensions/__init__.py`). The declaration gives its JSON keys; every factor becomes a member of the
-`Material` uniform block and every texture a sampler under the same glTF name. The GLSL file may define any of the hooks
-that its `hooks` name (see docs/extensions.md):
+registry (`renderer/extensions/__init__.py`). The declaration gives its JSON keys; every factor becomes a member
+`u_<key>` of the `Material` uniform block and every texture a function `sample_<key>()`. The GLSL file defines the hooks
+that the declaration names, called innermost extension first (see docs/extensions.md):
 
-    info         void <feature>_info(inout Surface s)            fill this extension's own globals from factors and textures
-    light        vec3 <feature>_light(Surface s, vec3 l, vec3 base)       one punctual light: layer over `base`
-    environment  vec3 <feature>_environment(Surface s, vec3 base)         image-based light: layer over `base`
+    info     void <feature>_info(inout Surface s)             fills the extension's own globals, may change the surface
+    diffuse  vec4 <feature>_diffuse(Surface s, vec4 diffuse)  replaces the light that leaves from below the surface; a: coverage
+    layer    vec4 <feature>_layer(Surface s, vec4 below)      lies over everything so far
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:  # the reader imports this module
+    from renderer.gltf.item import Item
+    from renderer.gltf.reading import Reading
+    from renderer.scene import Node, Primitive, Scene, TextureInfo
 
 
 @dataclass(frozen=True, slots=True)
 class Factor:
-    """A number or vector of a material. The reader refuses values outside [minimum, maximum] (None = unbounded)."""
+    """A number or vector of a material. The reader clamps values to [minimum, maximum] (None = unbounded) and warns."""
 
     default: tuple[float, ...]
     minimum: float | None = 0.0
@@ -45,5 +50,27 @@ class MaterialExtension:
     feature: str
     factors: Mapping[str, Factor] = field(default_factory=dict)
     textures: Mapping[str, TextureSlot] = field(default_factory=dict)
-    hooks: frozenset[Literal["info", "light", "environment"]] = frozenset()
+    hooks: frozenset[Literal["info", "diffuse", "layer"]] = frozenset()
     glsl: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FileExtension:
+    """One extension that is not a material's: hooks that the reader calls where the file uses it.
+
+    Each hook gets the reading, the extension's own JSON object and the value read so far, and returns the value to go
+    on with.
+
+    scene: the object at the file's root. node: at a node. primitive: at a primitive, its arrays read, tangents not yet
+    derived.
+    texture_info: at a use of a texture by a material. texture_source: its `source` replaces that of a texture.
+    components: attribute semantic → component types it allows beyond the core's.
+    """
+
+    name: str
+    scene: Callable[[Reading, Item, Scene], Scene] | None = None
+    node: Callable[[Reading, Item, Node], Node] | None = None
+    primitive: Callable[[Reading, Item, Primitive], Primitive] | None = None
+    texture_info: Callable[[Reading, Item, TextureInfo], TextureInfo] | None = None
+    texture_source: bool = False
+    components: Mapping[str, frozenset[int]] = field(default_factory=dict)

@@ -13,6 +13,6 @@ EXTENSION = MaterialExtension(
         "clearcoatRoughnessTexture": TextureSlot("linear"),
         "clearcoatNormalTexture": TextureSlot("linear", {"scale": Factor((1.0,), None, None)}),
     },
-    hooks=frozenset({"info", "light", "environment"}),
+    hooks=frozenset({"info", "layer"}),
     glsl="khr_materials_clearcoat.glsl",
 )

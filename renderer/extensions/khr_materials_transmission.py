@@ -9,6 +9,6 @@ EXTENSION = MaterialExtension(
     feature="TRANSMISSION",
     factors={"transmissionFactor": Factor((0.0,))},
     textures={"transmissionTexture": TextureSlot("linear")},
-    hooks=frozenset({"info"}),
+    hooks=frozenset({"info", "diffuse"}),
     glsl="khr_materials_transmission.glsl",
 )

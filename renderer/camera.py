@@ -1,0 +1,91 @@
+"""From a View and the model's bounds to the numbers of the `View` uniform block. No OpenGL."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from renderer import linalg
+from renderer.linalg import Matrix, Vector
+from renderer.scene import Light
+from renderer.view import View
+
+MAX_LIGHTS = 16
+
+_LIGHT = np.dtype([(n, np.float32, (4,)) for n in ("position", "direction", "color", "cone")])
+VIEW_DTYPE = np.dtype(
+    [
+        ("viewProjection", np.float32, (4, 4)),
+        ("cameraPosition", np.float32, (4,)),
+        ("cameraForward", np.float32, (4,)),
+        ("backgroundRadiance", np.float32, (4,)),
+        ("target", np.float32, (4,)),
+        ("lights", _LIGHT, (MAX_LIGHTS,)),
+    ]
+)
+_KINDS = {"directional": 0.0, "point": 1.0, "spot": 2.0}
+
+
+@dataclass(frozen=True, eq=False)
+class Camera:
+    """Where a view is seen from. world_to_camera, projection: [4, 4]; eye, target: [3] metres; radius: their distance."""
+
+    world_to_camera: Matrix
+    projection: Matrix
+    eye: Vector
+    target: Vector
+    radius: float
+
+    @property
+    def forward(self) -> Vector:
+        """Unit vector from the eye towards the target."""
+        return -self.world_to_camera[2, :3]
+
+    def ray(self, x: float, y: float) -> tuple[Vector, Vector]:
+        """Origin [3] (metres) and unit direction [3] of the ray through a point of the picture, (0, 0) top left to (1, 1)."""
+        camera = np.array([(2 * x - 1) / self.projection[0, 0], (1 - 2 * y) / self.projection[1, 1], -1.0])
+        direction = self.world_to_camera[:3, :3].T @ camera
+        return self.eye, direction / np.linalg.norm(direction)
+
+
+def camera(view: View, bounds: tuple[Vector, Vector]) -> Camera:
+    """The camera of a view. bounds: (min [3], max [3]) of the model, metres; an unset target or radius frames them."""
+    low, high = bounds
+    centre, extent = (low + high) / 2, max(float(np.linalg.norm(high - low)) / 2, 1e-6)
+    aspect = view.width / view.height
+    target = centre if view.target is None else np.asarray(view.target, np.float64)
+    radius = view.orbit.radius or linalg.framing_radius(extent, view.fov, aspect)
+    eye = linalg.orbit_position(view.orbit.theta, view.orbit.phi, radius, target)
+    # The depth range holds the model's bounding sphere and no more: that is where the depth buffer's precision goes.
+    distance = float(np.linalg.norm(eye - centre))
+    near = max(distance - extent * 1.01, 1e-3 * extent, 1e-4 * distance)
+    far = max(distance + extent * 1.01, near * 2)
+    return Camera(
+        linalg.look_at(eye, target, view.orbit.theta), linalg.perspective(view.fov, aspect, near, far), eye, target, radius
+    )
+
+
+def jittered(projection: Matrix, jitter: tuple[float, float], width: int, height: int) -> Matrix:
+    """The projection moved by a part of a pixel. jitter: (x, y) in pixels, each in [-0.5, 0.5]."""
+    moved = projection.copy()
+    moved[0, 2] -= 2 * jitter[0] / width
+    moved[1, 2] -= 2 * jitter[1] / height
+    return moved
+
+
+def lights_block(lights: Sequence[tuple[Light, Matrix]]) -> NDArray[np.void]:
+    """The first `MAX_LIGHTS` lights as records of the block. lights: (light, world matrix of its node [4, 4])."""
+    block = np.zeros(MAX_LIGHTS, _LIGHT)
+    for record, (light, world) in zip(block, lights, strict=False):
+        axis = -world[:3, 2]
+        record["position"] = (*world[:3, 3], _KINDS[light.type])
+        record["direction"] = (*(axis / max(float(np.linalg.norm(axis)), 1e-12)), light.range or 0.0)
+        record["color"][:3] = np.asarray(light.color) * light.intensity
+        if light.type == "spot":  # KHR_lights_punctual's own parametrisation
+            scale = 1.0 / max(0.001, math.cos(light.innerConeAngle) - math.cos(light.outerConeAngle))
+            record["cone"][:2] = scale, -math.cos(light.outerConeAngle) * scale
+    return block

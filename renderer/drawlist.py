@@ -1,0 +1,145 @@
+"""What to draw of a scene, in an order made for the device: one multi-draw per material instead of one call per node.
+
+Depends on the variant and on which nodes are mirrored; not on the camera, except for the order of transparent draws.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from renderer import material as material_block
+from renderer.errors import ViewError
+from renderer.linalg import Vector
+from renderer.scene import Floats, Matrices, Primitive, Scene
+from renderer.upload import Layout, Slice
+
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Draws that need the same state. first, count: in the command buffer. centre: [3] metres, local to `node`, of a single draw."""
+
+    material: int
+    layout: Layout
+    mode: int
+    flipped: bool
+    first: int
+    count: int
+    node: int
+    centre: tuple[float, float, float]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class DrawList:
+    """All draws of one variant. commands: uint32 [D, 5], struct DrawElementsIndirectCommand."""
+
+    commands: NDArray[np.uint32]
+    opaque: tuple[Group, ...]
+    transmissive: tuple[Group, ...]
+    transparent: tuple[Group, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Draw:
+    state: tuple[int, int, bool, bool, int, bool]
+    slice: Slice
+    instance: int
+    node: int
+    mode: int
+    material: int
+    flipped: bool
+    primitive: Primitive
+
+
+def mesh_nodes(scene: Scene) -> NDArray[np.intp]:
+    """Indices of the nodes with a mesh; the position of a node in this list is its instance."""
+    return np.array([i for i, n in enumerate(scene.nodes) if n.mesh is not None], np.intp)
+
+
+def instance_rows(world: Matrices) -> Floats:
+    """The instance buffer's contents: float32 [I, 3, 4] from world matrices [I, 4, 4] of the mesh nodes."""
+    return np.ascontiguousarray(world[:, :3, :], np.float32)
+
+
+def mirrored(world: Matrices) -> tuple[bool, ...]:
+    """For each matrix [I, 4, 4] whether it turns right hands into left ones (its triangles wind the other way)."""
+    return tuple((np.linalg.det(world[:, :3, :3]) < 0).tolist())
+
+
+def variant_index(scene: Scene, variant: str | None) -> int | None:
+    """Index of a variant by name. Raises ViewError that lists the allowed names."""
+    if variant is None:
+        return None
+    if variant not in scene.variants:
+        allowed = ", ".join(repr(v) for v in scene.variants) or "none: this model has no variants"
+        raise ViewError(f"no variant {variant!r}; allowed: {allowed}")
+    return scene.variants.index(variant)
+
+
+def build(scene: Scene, slices: dict[int, Slice], variant: str | None, flips: Sequence[bool]) -> DrawList:
+    """The draw list of a variant. flips: `mirrored` of the mesh nodes. Raises ViewError for an unknown variant."""
+    chosen = variant_index(scene, variant)
+    kinds: dict[str, list[_Draw]] = {"opaque": [], "transmissive": [], "transparent": []}
+    for instance, (node, flipped) in enumerate(zip(mesh_nodes(scene).tolist(), flips, strict=True)):
+        for primitive in scene.meshes[scene.nodes[node].mesh or 0].primitives:
+            index = primitive.material if chosen is None else primitive.variants.get(chosen, primitive.material)
+            kinds[_kind(scene, index)].append(_draw(scene, slices, primitive, index, instance, node, flipped))
+    commands: list[tuple[int, ...]] = []
+    opaque = _groups(sorted(kinds["opaque"], key=lambda d: d.state), commands, merge=True)
+    transmissive = _groups(sorted(kinds["transmissive"], key=lambda d: d.state), commands, merge=True)
+    transparent = _groups(kinds["transparent"], commands, merge=False)
+    return DrawList(np.array(commands, np.uint32).reshape(-1, 5), opaque, transmissive, transparent)
+
+
+def back_to_front(groups: Sequence[Group], world: Matrices, forward: Vector) -> list[Group]:
+    """Transparent draws, farthest centre first. world: [nodes, 4, 4]; forward: the camera's unit direction."""
+    if not groups:
+        return []
+    nodes = [g.node for g in groups]
+    centres = np.array([g.centre for g in groups])
+    depth = (np.einsum("gij,gj->gi", world[nodes, :3, :3], centres) + world[nodes, :3, 3]) @ forward
+    return [groups[i] for i in np.argsort(-depth, kind="stable")]
+
+
+def _kind(scene: Scene, material: int) -> str:
+    m = scene.materials[material]
+    if m.alphaMode == "BLEND":
+        return "transparent"
+    return "transmissive" if material_block.uses_transmission(m) else "opaque"
+
+
+def _draw(
+    scene: Scene, slices: dict[int, Slice], primitive: Primitive, material: int, instance: int, node: int, flipped: bool
+) -> _Draw:
+    m = scene.materials[material]
+    part = slices[id(primitive)]
+    layout = part.layout
+    # Solid before holes, then whatever keeps equal state together.
+    order = (
+        int(m.alphaMode == "MASK"), material, flipped, layout.tangent, layout.texcoords * 2 + layout.normal, layout.color
+    )  # fmt: skip
+    return _Draw(order, part, instance, node, int(primitive.mode), material, flipped, primitive)
+
+
+def _groups(draws: list[_Draw], commands: list[tuple[int, ...]], *, merge: bool) -> tuple[Group, ...]:
+    groups: list[Group] = []
+    for draw in draws:
+        commands.append((draw.slice.count, 1, draw.slice.first_index, draw.slice.base_vertex, draw.instance))
+        last = groups[-1] if groups else None
+        same = (draw.material, draw.slice.layout, draw.mode, draw.flipped)
+        if merge and last and same == (last.material, last.layout, last.mode, last.flipped):
+            groups[-1] = Group(*same, last.first, last.count + 1, last.node, last.centre)
+        else:
+            groups.append(Group(*same, len(commands) - 1, 1, draw.node, _centre(draw.primitive)))
+    return tuple(groups)
+
+
+def _centre(primitive: Primitive) -> tuple[float, float, float]:
+    if not len(primitive.positions):
+        return (0.0, 0.0, 0.0)
+    x, y, z = ((primitive.positions.min(axis=0) + primitive.positions.max(axis=0)) / 2).tolist()
+    return (x, y, z)

@@ -1,0 +1,315 @@
+"""Scene and View in, Frame out. Lives on the render thread only; everybody else asks through `renderer.thread`.
+
+Bounds: `MAX_TARGETS` output sizes and `MAX_ENVIRONMENTS` filtered environments at a time, least recently used freed first.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from renderer import camera as cameras
+from renderer import drawlist
+from renderer.camera import Camera
+from renderer.errors import ViewError
+from renderer.frame import Frame, PixelFormat
+from renderer.gl import draw
+from renderer.gl.context import Context, ContextInfo
+from renderer.gl.ledger import Ledger
+from renderer.gl.readback import Readback, Transfer
+from renderer.gl.resources import Buffer, VertexArray
+from renderer.model import Model
+from renderer.passes.background import BackgroundPass
+from renderer.passes.environment import Environment, EnvironmentFilter
+from renderer.passes.post import PostPass, background_radiance
+from renderer.passes.surface import SurfacePass
+from renderer.passes.targets import Sum, Targets
+from renderer.scene import Scene
+from renderer.studio import studio
+from renderer.view import MIN_SCALE, TONE_MAPPINGS, View
+
+MAX_TARGETS = 6
+MAX_ENVIRONMENTS = 4
+MAX_PIXELS = 8192 * 8192
+_VIEW_BINDING = 0
+
+
+@dataclass(eq=False)
+class Pending:
+    """A frame on its way from the device. `Engine.finish` takes it once."""
+
+    transfer: Transfer
+    view: View
+    format: PixelFormat
+    scale: float
+    samples: int
+    begun: float
+    submitted: float = field(default_factory=time.perf_counter)
+
+
+class Engine:
+    """Everything that draws, around one OpenGL context."""
+
+    def __init__(self, *, require_gpu: bool = False) -> None:
+        """Opens the context on the calling thread. Raises DeviceError when there is none."""
+        self._stack = ExitStack()
+        with ExitStack() as guard:
+            guard.callback(self._stack.close)
+            enter = self._stack.enter_context
+            self._context = enter(Context(require_gpu=require_gpu))
+            draw.context_state()
+            empty = enter(VertexArray(self._context, "no inputs", (), (), None))
+            self._view_block = enter(Buffer(self._context, cameras.VIEW_DTYPE.itemsize, "view"))
+            self._filter = EnvironmentFilter(self._context, empty)
+            self._surfaces = SurfacePass(self._context)
+            self._background = BackgroundPass(self._context, empty)
+            self._post = PostPass(self._context, empty)
+            self._readback = Readback(self._context)
+            self._models: set[Model] = set()
+            self._targets: OrderedDict[tuple[int, int], Targets] = OrderedDict()
+            self._environments: OrderedDict[str, Environment] = OrderedDict()
+            self._sources: dict[str, Callable[[], NDArray[np.float32]]] = {"neutral": studio}
+            self._stack.callback(self._close_all)
+            guard.pop_all()
+
+    @property
+    def info(self) -> ContextInfo:
+        """Vendor, renderer, version, and whether it is software."""
+        return self._context.info
+
+    @property
+    def ledger(self) -> Ledger:
+        """Live GPU objects."""
+        return self._context.ledger
+
+    @property
+    def environments(self) -> tuple[str, ...]:
+        """Names that a View may use."""
+        return tuple(self._sources)
+
+    def load(self, scene: Scene) -> Model:
+        """Uploads a scene. Raises DeviceError, with nothing left behind, when the device refuses."""
+        model = Model(self._context, scene)
+        self._models.add(model)
+        return model
+
+    def release(self, model: Model) -> None:
+        """Frees a model's GPU memory."""
+        self._models.discard(model)
+        model.close()
+
+    def add_environment(self, name: str, pixels: NDArray[np.float32]) -> None:
+        """Offers an environment to views. pixels: float32 [H, 2H, 3], linear radiance. It is filtered when first shown."""
+        if name in self._environments:
+            self._environments.pop(name).close()
+        self._sources[name] = lambda: pixels
+
+    def render(
+        self, model: Model, view: View, *, format: PixelFormat = "rgba8", scale: float = 1.0, samples: int = 1
+    ) -> Frame:
+        """One finished frame; waits for the device. samples > 1 averages jittered pictures at full resolution.
+
+        Raises ViewError when the scene cannot be seen that way, DeviceError when the device fails.
+        """
+        if samples <= 1:
+            return self.finish(self.begin(model, view, format=format, scale=scale))
+        with self.accumulate(model, view, samples=samples, format=format) as accumulation:
+            while not accumulation.done:
+                accumulation.step()
+            return accumulation.frame()
+
+    def begin(self, model: Model, view: View, *, format: PixelFormat = "i420", scale: float = 1.0) -> Pending:
+        """Queues a frame and its readback and returns at once. scale: internal resolution ÷ output, each axis, (0, 1]."""
+        begun = time.perf_counter()
+        targets = self._target(view, format)
+        scale = min(1.0, max(MIN_SCALE, scale))
+        width, height = math.ceil(view.width * scale), math.ceil(view.height * scale)
+        self._draw_scene(model, view, targets, width, height, (0.0, 0.0))
+        return self._deliver(targets, view, format, width, height, None, begun)
+
+    def finish(self, pending: Pending) -> Frame:
+        """Waits for a begun frame and copies it out. Raises DeviceError when the device hangs."""
+        waiting = time.perf_counter()
+        pixels = self._readback.collect(pending.transfer)
+        done = time.perf_counter()
+        self._context.check("a frame")
+        timings = {
+            "submit": (pending.submitted - pending.begun) * 1e3,
+            "wait": (done - waiting) * 1e3,
+            "total": (done - pending.begun) * 1e3,
+        }
+        view = pending.view
+        return Frame(
+            view.width, view.height, pending.format, pixels, view, pending.samples, pending.scale, timings
+        )
+
+    def accumulate(
+        self, model: Model, view: View, *, samples: int = 16, format: PixelFormat = "i420"
+    ) -> Accumulation:
+        """Starts a refined picture, one jittered sample a step, so that others can be drawn in between."""
+        self._target(view, format)
+        return Accumulation(self, model, view, samples, format)
+
+    def camera(self, model: Model, view: View) -> Camera:
+        """The camera of a view of this model, for picking."""
+        return cameras.camera(view, model.bounds)
+
+    def close(self) -> None:
+        """Frees everything, models included, and the context."""
+        self._stack.close()
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _draw_scene(
+        self, model: Model, view: View, targets: Targets, width: int, height: int, jitter: tuple[float, float]
+    ) -> None:
+        """Linear radiance of the view in the lower left width × height pixels of `targets.radiance`."""
+        pose = model.pose(view.animation)
+        drawing, commands = model.draw_list(view.variant, pose)
+        environment = self._environment(view.environment)
+        seen = cameras.camera(view, model.bounds)
+        projection = cameras.jittered(seen.projection, jitter, width, height)
+        lights = len(pose.lights) > 0
+        self._write_view_block(model, view, targets, (width, height), seen, projection)
+        draw.target(targets.draw_buffer, width, height)
+        draw.clear(targets.draw_buffer, (0.0, 0.0, 0.0, 0.0), depth=True)
+        self._surfaces.frame_textures(environment, self._filter.dfg, None)
+        self._surfaces.draw(model.gpu, commands, drawing.opaque, lights=lights)
+        if view.background == "environment":
+            self._background.draw(environment, seen, projection)
+        if drawing.transmissive:
+            draw.resolve(targets.draw_buffer, targets.behind_buffer, width, height)
+            targets.behind.generate_mipmaps()
+            draw.target(targets.draw_buffer, width, height)
+        self._surfaces.frame_textures(environment, self._filter.dfg, targets.behind if drawing.transmissive else None)
+        self._surfaces.draw(model.gpu, commands, drawing.transmissive, lights=lights)
+        ordered = drawlist.back_to_front(drawing.transparent, pose.world, seen.forward)
+        self._surfaces.draw(model.gpu, commands, ordered, lights=lights, transparent=True)
+        if targets.msaa > 1:
+            draw.resolve(targets.draw_buffer, targets.radiance_buffer, width, height)
+
+    def _write_view_block(
+        self, model: Model, view: View, targets: Targets, size: tuple[int, int], seen: Camera, projection: NDArray[np.float64]
+    ) -> None:
+        lights = model.pose(view.animation).lights[: cameras.MAX_LIGHTS]
+        block = np.zeros((), cameras.VIEW_DTYPE)
+        block["viewProjection"] = (projection @ seen.world_to_camera).T  # GLSL reads columns
+        block["cameraPosition"] = (*seen.eye, len(lights))
+        block["cameraForward"] = (*seen.forward, 1.0)
+        block["backgroundRadiance"] = background_radiance(view)
+        block["target"] = (1 / targets.width, 1 / targets.height, size[0] / targets.width, size[1] / targets.height)
+        block["lights"] = cameras.lights_block(lights)
+        self._view_block.write(block)
+        draw.bind_uniforms(_VIEW_BINDING, self._view_block)
+
+    def _deliver(
+        self, targets: Targets, view: View, format: PixelFormat, width: int, height: int, total: Sum | None, begun: float
+    ) -> Pending:
+        """Queues everything from radiance to bytes in main memory."""
+        self._post.tone_map(targets, view, width, height, total)
+        if format == "i420":
+            self._post.planes(targets, width, height)
+            transfer = self._readback.start(targets.planes_buffer, view.width // 4, view.height * 3 // 2, 4)
+            transfer.shape = (view.height * 3 // 2, view.width)
+        else:
+            transfer = self._readback.start(targets.display_buffer, view.width, view.height, 4)
+        return Pending(transfer, view, format, width / view.width, total.samples if total else 1, begun)
+
+    def _target(self, view: View, format: PixelFormat) -> Targets:
+        """The pictures for a view's size. Raises ViewError for a size, exposure or tone mapping out of range."""
+        w, h = view.width, view.height
+        if not (1 <= w and 1 <= h and w * h <= MAX_PIXELS):
+            raise ViewError(f"size {w}x{h} is out of range; each side at least 1 and at most {MAX_PIXELS} pixels in all")
+        if format == "i420" and (w % 8 or h % 4):
+            raise ViewError(f"size {w}x{h} cannot be I420: the width must be a multiple of 8, the height of 4")
+        if view.tone_mapping not in TONE_MAPPINGS:
+            raise ViewError(f"no tone mapping {view.tone_mapping!r}; allowed: {', '.join(TONE_MAPPINGS)}")
+        if (w, h) not in self._targets and len(self._targets) >= MAX_TARGETS:
+            self._targets.popitem(last=False)[1].close()
+        if (w, h) not in self._targets:
+            # A GPU smooths edges for little; a software rasteriser pays two to four times the frame.
+            msaa = 1 if self.info.software else min(4, self.info.max_samples)
+            self._targets[w, h] = Targets(self._context, w, h, msaa=msaa)
+        self._targets.move_to_end((w, h))
+        return self._targets[w, h]
+
+    def _environment(self, name: str) -> Environment:
+        """A filtered environment. Raises ViewError that lists the allowed names."""
+        if name not in self._sources:
+            raise ViewError(f"no environment {name!r}; allowed: {', '.join(self._sources)}")
+        if name not in self._environments:
+            if len(self._environments) >= MAX_ENVIRONMENTS:
+                self._environments.popitem(last=False)[1].close()
+            self._environments[name] = self._filter.make(name, self._sources[name]())
+        self._environments.move_to_end(name)
+        return self._environments[name]
+
+    def _close_all(self) -> None:
+        for model in list(self._models):
+            self.release(model)
+        for targets in self._targets.values():
+            targets.close()
+        for environment in self._environments.values():
+            environment.close()
+        for part in (self._readback, self._post, self._background, self._surfaces, self._filter):
+            part.close()
+
+
+class Accumulation:
+    """A picture that gets better with every step: jittered samples, averaged as linear light. Close it when done."""
+
+    def __init__(self, engine: Engine, model: Model, view: View, samples: int, format: PixelFormat) -> None:
+        self._engine, self._model, self._format = engine, model, format
+        self.view, self.samples = view, samples
+        self._begun = time.perf_counter()
+        self._sum = Sum(engine._context, view.width, view.height)
+
+    @property
+    def done(self) -> bool:
+        """Whether all samples are in."""
+        return self._sum.samples >= self.samples
+
+    def step(self) -> None:
+        """Draws one more sample and waits for it, so that the caller's clock tells what a step costs."""
+        engine, view = self._engine, self.view
+        targets = engine._target(view, self._format)
+        jitter = _jitter(self._sum.samples)
+        engine._draw_scene(self._model, view, targets, view.width, view.height, jitter)
+        engine._post.accumulate(targets, self._sum)
+        draw.finish()
+
+    def frame(self) -> Frame:
+        """The average of the samples so far, at least one."""
+        if not self._sum.samples:
+            self.step()
+        engine, view = self._engine, self.view
+        targets = engine._target(view, self._format)
+        pending = engine._deliver(targets, view, self._format, view.width, view.height, self._sum, self._begun)
+        return engine.finish(pending)
+
+    def close(self) -> None:
+        """Frees the sum; harmless after the first time."""
+        self._sum.close()
+
+    def __enter__(self) -> Accumulation:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _jitter(i: int) -> tuple[float, float]:
+    """Point i of the R2 sequence (Roberts 2018, "The Unreasonable Effectiveness of Quasirandom Sequences") in [-0.5, 0.5)²."""
+    g = 1.32471795724474602596  # the plastic constant
+    return ((0.5 + (i + 1) / g) % 1.0 - 0.5, (0.5 + (i + 1) / (g * g)) % 1.0 - 0.5)

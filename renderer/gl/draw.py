@@ -1,0 +1,106 @@
+"""The few state changes and draws that passes are made of. Knows no scene, no material."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Mapping
+from enum import Enum
+
+from renderer.gl.binding import GL
+from renderer.gl.resources import Buffer, Framebuffer, Sampler, Texture, VertexArray
+
+#: struct DrawElementsIndirectCommand: five 32-bit words.
+COMMAND_BYTES = 20
+
+
+class Blend(Enum):
+    """How a fragment joins what is there."""
+
+    NONE = 0
+    OVER = 1  # premultiplied source over destination
+    ADD = 2
+
+
+def target(framebuffer: Framebuffer, width: int, height: int, *, x: int = 0, y: int = 0) -> None:
+    """Draws into a rectangle of a framebuffer, lower-left corner at (x, y)."""
+    GL.glBindFramebuffer(GL.GL_FRAMEBUFFER, framebuffer.name)
+    GL.glViewport(x, y, width, height)
+
+
+def clear(framebuffer: Framebuffer, color: tuple[float, float, float, float], *, depth: bool) -> None:
+    """Clears the whole framebuffer; depth to 1."""
+    GL.glDepthMask(True)
+    GL.glClearNamedFramebufferfv(framebuffer.name, GL.GL_COLOR, 0, color)
+    if depth:
+        GL.glClearNamedFramebufferfv(framebuffer.name, GL.GL_DEPTH, 0, (1.0,))
+
+
+def state(*, depth_test: bool, depth_write: bool, blend: Blend = Blend.NONE, cull: bool = False, flipped: bool = False) -> None:
+    """Sets all fixed-function state that passes vary. flipped: clockwise triangles are front-facing."""
+    _toggle(GL.GL_DEPTH_TEST, depth_test)
+    GL.glDepthFunc(GL.GL_LEQUAL)
+    GL.glDepthMask(depth_write)
+    _toggle(GL.GL_BLEND, blend is not Blend.NONE)
+    if blend is Blend.OVER:
+        GL.glBlendFunc(GL.GL_ONE, GL.GL_ONE_MINUS_SRC_ALPHA)
+    elif blend is Blend.ADD:
+        GL.glBlendFunc(GL.GL_ONE, GL.GL_ONE)
+    _toggle(GL.GL_CULL_FACE, cull)
+    GL.glFrontFace(GL.GL_CW if flipped else GL.GL_CCW)
+
+
+def context_state() -> None:
+    """State that is set once per context."""
+    GL.glEnable(GL.GL_TEXTURE_CUBE_MAP_SEAMLESS)
+    GL.glEnable(GL.GL_PROGRAM_POINT_SIZE)
+    GL.glDisable(GL.GL_DITHER)
+    GL.glCullFace(GL.GL_BACK)
+
+
+def _toggle(capability: int, on: bool) -> None:
+    (GL.glEnable if on else GL.glDisable)(capability)
+
+
+def bind_textures(units: Mapping[int, Texture], samplers: Mapping[int, Sampler] | None = None) -> None:
+    """Binds textures (and samplers that override their own) to texture units."""
+    for unit, texture in units.items():
+        GL.glBindTextureUnit(unit, texture.name)
+    for unit in units:
+        sampler = (samplers or {}).get(unit)
+        GL.glBindSampler(unit, sampler.name if sampler else 0)
+
+
+def bind_uniforms(binding: int, buffer: Buffer, offset: int = 0, size: int | None = None) -> None:
+    """Binds a range of a buffer as a uniform block."""
+    GL.glBindBufferRange(GL.GL_UNIFORM_BUFFER, binding, buffer.name, offset, size if size is not None else buffer.bytes)
+
+
+def use(program_name: int) -> None:
+    """Makes a program current."""
+    GL.glUseProgram(program_name)
+
+
+def fullscreen(empty: VertexArray) -> None:
+    """One triangle over the whole viewport; the vertex shader makes the corners."""
+    GL.glBindVertexArray(empty.name)
+    GL.glDrawArrays(GL.GL_TRIANGLES, 0, 3)
+
+
+def multi_draw(vertices: VertexArray, commands: Buffer, mode: int, first: int, count: int) -> None:
+    """Draws `count` indirect commands from the `first` on: one call, whatever the number of nodes."""
+    GL.glBindVertexArray(vertices.name)
+    GL.glBindBuffer(GL.GL_DRAW_INDIRECT_BUFFER, commands.name)
+    GL.glMultiDrawElementsIndirect(mode, GL.GL_UNSIGNED_INT, ctypes.c_void_p(first * COMMAND_BYTES), count, 0)
+
+
+def resolve(source: Framebuffer, destination: Framebuffer, width: int, height: int, *, depth: bool = False) -> None:
+    """Copies (and, from a multisampled source, averages) a rectangle at the origin."""
+    bits = GL.GL_COLOR_BUFFER_BIT | (GL.GL_DEPTH_BUFFER_BIT if depth else 0)
+    GL.glBlitNamedFramebuffer(
+        source.name, destination.name, 0, 0, width, height, 0, 0, width, height, bits, GL.GL_NEAREST
+    )
+
+
+def finish() -> None:
+    """Waits until the device has done everything; for measurements and for the end of a context."""
+    GL.glFinish()

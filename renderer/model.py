@@ -1,0 +1,76 @@
+"""A loaded model: its scene, its GPU twin and the draw lists made of it. Shared by every session that shows it."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import numpy as np
+
+from renderer import drawlist
+from renderer.bounds import bounds
+from renderer.drawlist import DrawList
+from renderer.gl.context import Context
+from renderer.gl.resources import Buffer
+from renderer.linalg import Vector
+from renderer.pose import world_matrices
+from renderer.scene import Light, Matrices, Scene
+from renderer.upload import GpuScene, upload
+from renderer.view import AnimationState
+
+#: Draw lists kept per model, one for each variant lately shown.
+MAX_DRAW_LISTS = 8
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Pose:
+    """Where everything is at one moment. world: [nodes, 4, 4]; lights: with the world matrices of their nodes."""
+
+    world: Matrices
+    lights: tuple[tuple[Light, Matrices], ...]
+    flips: tuple[bool, ...]
+
+
+class Model:
+    """Made by `Engine.load`, freed by `Engine.release`. bounds: (min [3], max [3]) in metres, in the rest pose."""
+
+    def __init__(self, context: Context, scene: Scene) -> None:
+        self.scene = scene
+        self._context = context
+        before = context.ledger.total
+        self._nodes = drawlist.mesh_nodes(scene)
+        self.gpu: GpuScene = upload(context, scene, len(self._nodes))
+        self.bytes = context.ledger.total - before
+        self._lists: OrderedDict[tuple[str | None, tuple[bool, ...]], tuple[DrawList, Buffer]] = OrderedDict()
+        self._pose: tuple[AnimationState | None, Pose] | None = None
+        self.bounds: tuple[Vector, Vector] = bounds(scene, self.pose(None).world)
+
+    def pose(self, animation: AnimationState | None) -> Pose:
+        """The pose at a moment of an animation, with the instance buffer brought up to it; the last one is remembered."""
+        if self._pose is None or self._pose[0] != animation:
+            world = world_matrices(self.scene, animation)
+            lights = tuple(
+                (self.scene.lights[n.light], world[i]) for i, n in enumerate(self.scene.nodes) if n.light is not None
+            )
+            self._pose = animation, Pose(world, lights, drawlist.mirrored(world[self._nodes]))
+            if self.gpu.instances is not None:
+                self.gpu.instances.write(drawlist.instance_rows(world[self._nodes]))
+        return self._pose[1]
+
+    def draw_list(self, variant: str | None, pose: Pose) -> tuple[DrawList, Buffer]:
+        """The draw list of a variant and its commands on the GPU. Raises ViewError for an unknown variant."""
+        key = (variant, pose.flips)
+        if key not in self._lists:
+            made = drawlist.build(self.scene, self.gpu.slices, variant, pose.flips)
+            if len(self._lists) >= MAX_DRAW_LISTS:
+                self._lists.popitem(last=False)[1][1].close()
+            commands = np.ascontiguousarray(made.commands)
+            self._lists[key] = made, Buffer(self._context, commands, f"{self.scene.name}: draw commands")
+        self._lists.move_to_end(key)
+        return self._lists[key]
+
+    def close(self) -> None:
+        """Frees everything on the GPU."""
+        while self._lists:
+            self._lists.popitem()[1][1].close()
+        self.gpu.close()

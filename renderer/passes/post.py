@@ -1,0 +1,105 @@
+"""From linear radiance to bytes: accumulation, tone mapping and background, conversion to I420."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from renderer.gl import draw
+from renderer.gl.context import Context
+from renderer.gl.draw import Blend
+from renderer.gl.program import Program
+from renderer.gl.resources import Texture, VertexArray
+from renderer.passes.targets import Sum, Targets
+from renderer.view import TONE_MAPPINGS, View
+
+# The define TONE_MAPPING of post_tone_mapping.glsl.
+_CURVES = {"none": 0, "neutral": 1, "aces": 2, "agx": 3}
+
+
+def srgb_to_linear(value: float) -> float:
+    """IEC 61966-2-1, inverse."""
+    return value / 12.92 if value <= 0.04045 else float(((value + 0.055) / 1.055) ** 2.4)
+
+
+def background(view: View) -> tuple[float, float, float, float]:
+    """The backdrop as linear display values; alpha 0 when there is none or it was drawn as part of the scene."""
+    if isinstance(view.background, str):
+        return (0.0, 0.0, 0.0, 0.0)
+    r, g, b = (srgb_to_linear(c) for c in view.background)
+    return (r, g, b, 1.0)
+
+
+def background_radiance(view: View) -> tuple[float, float, float, float]:
+    """The radiance that tone mapping turns into the backdrop's colour, for glass in front of it."""
+    r, g, b, a = background(view)
+    if not a:
+        return (0.0, 0.0, 0.0, 0.0)
+    inverse = _neutral_inverse if view.tone_mapping == "neutral" else float
+    r, g, b = (inverse(min(c, 0.98)) / view.exposure for c in (r, g, b))
+    return (r, g, b, 1.0)
+
+
+def _neutral_inverse(display: float) -> float:
+    """Inverse of the PBR Neutral curve for a grey of this display value (post_tone_mapping.glsl)."""
+    start = 0.8 - 0.04
+    d = 1.0 - start
+    peak = display if display < start else d * d / (1.0 - display) - d + start
+    return peak + 0.04 if peak >= 0.04 else float(np.sqrt(peak / 6.25))
+
+
+class PostPass:
+    """The programs that end a frame."""
+
+    def __init__(self, context: Context, empty: VertexArray) -> None:
+        self._empty = empty
+
+        def program(fragment: str, **defines: int) -> Program:
+            return Program(context, "fullscreen.vert", fragment, defines)
+
+        self._tone_map = {c: program("post_tonemap.frag", TONE_MAPPING=_CURVES[c]) for c in TONE_MAPPINGS}
+        self._accumulate = program("post_accumulate.frag")
+        self._planes = {chroma: program("post_i420.frag", CHROMA=chroma) for chroma in (0, 1)}
+
+    def accumulate(self, targets: Targets, total: Sum) -> None:
+        """Adds the radiance of one sample to the sum."""
+        draw.target(total.framebuffer, targets.width, targets.height)
+        if total.samples == 0:
+            draw.clear(total.framebuffer, (0.0, 0.0, 0.0, 0.0), depth=False)
+        draw.state(depth_test=False, depth_write=False, blend=Blend.ADD)
+        self._run(self._accumulate, targets.radiance)
+        total.samples += 1
+
+    def tone_map(self, targets: Targets, view: View, width: int, height: int, total: Sum | None = None) -> None:
+        """Fills the lower left width × height pixels of `targets.display`; from the sum when there is one."""
+        weight = 1.0 / total.samples if total else 1.0
+        program = self._tone_map[view.tone_mapping]
+        draw.target(targets.display_buffer, width, height)
+        draw.state(depth_test=False, depth_write=False)
+        program.set(u_exposure=view.exposure * weight, u_weight=weight, u_background=background(view))
+        program.set_ivec2("u_size", width, height)
+        self._run(program, total.texture if total else targets.radiance)
+
+    def planes(self, targets: Targets, width: int, height: int) -> None:
+        """Converts the drawn width × height pixels of `targets.display`, scaled to the full size, to I420 in `planes_buffer`."""
+        draw.state(depth_test=False, depth_write=False)
+        scale = (width / targets.width / targets.width, height / targets.height / targets.height)
+        limit = ((width - 0.5) / targets.width, (height - 0.5) / targets.height)
+        rows = {0: (0, targets.height), 1: (targets.height, targets.height // 2)}
+        for chroma, program in self._planes.items():
+            program.set(u_scale=scale, u_limit=limit)
+            program.set_ivec2("u_size", targets.width, targets.height)
+            draw.target(targets.planes_buffer, targets.width // 4, rows[chroma][1], y=rows[chroma][0])
+            self._run(program, targets.display)
+
+    def close(self) -> None:
+        """Frees the programs."""
+        closers: list[Callable[[], None]] = [p.close for p in (*self._tone_map.values(), *self._planes.values())]
+        for close in (*closers, self._accumulate.close):
+            close()
+
+    def _run(self, program: Program, source: Texture) -> None:
+        draw.use(program.name)
+        draw.bind_textures({0: source})
+        draw.fullscreen(self._empty)

@@ -1,0 +1,105 @@
+"""Draws groups of a draw list with their materials' programs. Programs are shared by all models and made on first use."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+
+from renderer import material as material_block
+from renderer.gl import draw
+from renderer.gl.context import Context
+from renderer.gl.draw import Blend
+from renderer.gl.program import Program
+from renderer.gl.resources import Buffer, Texture
+from renderer.drawlist import Group
+from renderer.material import MaterialKey
+from renderer.passes.environment import SPECULAR_LEVELS, Environment
+from renderer.scene import Material, Mode
+from renderer.upload import GpuScene, Layout
+
+#: Programs kept; the least recently used goes first.
+MAX_PROGRAMS = 256
+_TRIANGLES = (Mode.TRIANGLES, Mode.TRIANGLE_STRIP, Mode.TRIANGLE_FAN)
+
+
+class SurfacePass:
+    """Draws surfaces. decode: sRGB textures are bound as bytes and decoded after filtering, which software does far faster."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._programs: OrderedDict[tuple[MaterialKey, Layout, bool, bool], Program] = OrderedDict()
+
+    def frame_textures(self, environment: Environment, dfg: Texture, behind: Texture | None) -> None:
+        """Binds what every surface of a frame reads."""
+        units = {0: environment.specular, 1: environment.irradiance, 2: dfg}
+        if behind is not None:
+            units[3] = behind
+        draw.bind_textures(units)
+
+    def draw(self, gpu: GpuScene, commands: Buffer, groups: Iterable[Group], *, lights: bool, transparent: bool = False) -> None:
+        """Draws groups in their order into the current target."""
+        if gpu.materials is None:
+            raise TypeError("the scene is not uploaded")
+        bound = -1
+        for group in groups:
+            material = gpu.scene.materials[group.material]
+            program = self._program(material, group.layout, lights, group.mode in _TRIANGLES)
+            draw.use(program.name)
+            if group.material != bound:
+                self._bind_material(gpu, group.material)
+                bound = group.material
+            draw.state(
+                depth_test=True,
+                depth_write=not transparent,
+                blend=Blend.OVER if transparent else Blend.NONE,
+                cull=not material.doubleSided,
+                flipped=group.flipped,
+            )
+            draw.multi_draw(gpu.arrays[group.layout], commands, group.mode, group.first, group.count)
+
+    def close(self) -> None:
+        """Frees every program."""
+        while self._programs:
+            self._programs.popitem()[1].close()
+
+    def _bind_material(self, gpu: GpuScene, index: int) -> None:
+        if gpu.materials is None:
+            raise TypeError("the scene is not uploaded")
+        size = material_block.block_dtype().itemsize
+        draw.bind_uniforms(material_block.BLOCK_BINDING, gpu.materials, index * gpu.material_stride, size)
+        units, samplers = {}, {}
+        for slot, info in gpu.scene.materials[index].textures.items():
+            unit = material_block.texture_unit(slot)
+            units[unit], samplers[unit] = gpu.textures[info.texture, material_block.slots()[slot].encoding]
+        draw.bind_textures(units, samplers)
+
+    def _program(self, material: Material, layout: Layout, lights: bool, triangles: bool) -> Program:
+        key = (material_block.key(material), layout, lights, triangles)
+        if key in self._programs:
+            self._programs.move_to_end(key)
+            return self._programs[key]
+        if len(self._programs) >= MAX_PROGRAMS:
+            self._programs.popitem(last=False)[1].close()
+        self._programs[key] = program = self._compile(*key)
+        return program
+
+    def _compile(self, key: MaterialKey, layout: Layout, lights: bool, triangles: bool) -> Program:
+        defines = {
+            "HAS_NORMAL": int(layout.normal),
+            "HAS_TANGENT": int(layout.tangent),
+            "HAS_TEXCOORD0": int(layout.texcoords > 0),
+            "HAS_TEXCOORD1": int(layout.texcoords > 1),
+            "HAS_COLOR": int(layout.color),
+            "FLAT_NORMAL": int(triangles),
+            "DOUBLE_SIDED": int(key.doubleSided),
+            "ALPHA_MASK": int(key.alphaMode == "MASK"),
+            "ALPHA_BLEND": int(key.alphaMode == "BLEND"),
+            "UNLIT": int("UNLIT" in key.features),
+            "LIGHTS": int(lights),
+            "SPECULAR_LEVELS": SPECULAR_LEVELS,
+        }
+        generated = {
+            "material.glsl": material_block.material_glsl(key, layout.texcoords, decode=False),
+            "hooks.glsl": material_block.hooks_glsl(key),
+        }
+        return Program(self._context, "surface.vert", "surface.frag", defines, generated)

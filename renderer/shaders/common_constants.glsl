@@ -1,0 +1,2 @@
+const float PI = 3.14159265358979;
+const float INV_PI = 0.318309886183791;

@@ -1,0 +1,31 @@
+// A lit surface. The generated `material.glsl` brings uniforms, samplers and the calls of the extensions' hooks.
+#include "common_view.glsl"
+#include "common_brdf.glsl"
+#include "common_environment.glsl"
+#include "material.glsl"
+#include "surface_info.glsl"
+#include "surface_light.glsl"
+#include "hooks.glsl"
+
+layout(location = 0) out vec4 o_color; // linear radiance, premultiplied
+
+void main() {
+    Surface s = core_info();
+#if UNLIT
+    o_color = vec4(s.baseColor, 1.0) * s.alpha;
+#else
+    hooks_info(s);
+    Lighting sum = environment_light(s);
+#if LIGHTS
+    for (int i = 0; i < int(u_cameraPosition.w); ++i) {
+        vec3 l;
+        vec3 irradiance = punctual(i, s.position, l);
+        Lighting one = punctual_light(s, l);
+        sum.diffuse += one.diffuse * irradiance;
+        sum.specular += one.specular * irradiance;
+    }
+#endif
+    vec4 color = hooks_compose(s, sum);
+    o_color = vec4(color.rgb, color.a) * s.alpha;
+#endif
+}
