@@ -1,0 +1,74 @@
+// What a shopper chooses besides the camera: variant, light, exposure, animation. Only names the model has are sent.
+
+import { Player } from "./animation.js";
+import * as protocol from "./protocol.js";
+
+/**
+ * @typedef {import("./protocol.js").Ready} Ready
+ * @typedef {import("./remote.js").Remote} Remote
+ */
+
+export class Choices {
+  player = new Player();
+  #host;
+  #remote;
+  #emit;
+  /** @type {Ready|null} */
+  #ready = null;
+
+  /** @param {HTMLElement} host its attributes are the choices @param {Remote} remote @param {(type: string) => void} emit */
+  constructor(host, remote, emit) {
+    this.#host = host;
+    this.#remote = remote;
+    this.#emit = emit;
+  }
+
+  /** What there is to choose from; null when another model is coming. @param {Ready|null} ready */
+  meet(ready) {
+    const first = this.#ready === null;
+    this.#ready = ready;
+    this.player.available = ready?.animations ?? [];
+    if (!ready) {
+      this.player.run(false);
+      this.player.time = 0;
+      return;
+    }
+    this.variant();
+    this.environment();
+    this.animate(first ? { playing: this.#host.hasAttribute("autoplay") } : {});
+  }
+
+  variant() {
+    if (!this.#ready) return;
+    const name = this.#host.getAttribute("variant-name");
+    const known = name !== null && this.#ready.variants.includes(name) ? name : null;
+    this.#remote.set("variant", () => protocol.variant(known));
+  }
+
+  environment() {
+    if (!this.#ready) return;
+    const { environments } = this.#ready;
+    const name = this.#host.getAttribute("environment-image");
+    const known = name !== null && environments.includes(name) ? name : environments[0];
+    this.#remote.set("environment", known === undefined ? null : () => protocol.environment(known));
+  }
+
+  /** @param {number} factor linear, 1 = as it is */
+  exposure(factor) {
+    const stops = Math.max(-16, Math.min(16, Math.log2(factor)));
+    this.#remote.set("exposure", () => protocol.exposure(stops));
+  }
+
+  /** @param {{name?: string|null, playing?: boolean, time?: number}} change */
+  animate({ name, playing, time }) {
+    const { player } = this;
+    const before = player.playing;
+    if (name !== undefined) player.choose(name);
+    if (time !== undefined) player.time = time;
+    if (playing !== undefined) player.run(playing);
+    // A model that rests in its first pose is what a session starts with: then there is nothing to say.
+    const moving = player.current !== null && (player.playing || player.time > 0 || before);
+    this.#remote.set("animation", moving ? () => player.message() ?? "" : null);
+    if (player.playing !== before) this.#emit(player.playing ? "play" : "pause");
+  }
+}

@@ -1,0 +1,92 @@
+// One session on screen: its <video>, which input each frame answers, and the moment it may be seen. Opens no connection.
+
+import { Timeline } from "./timing.js";
+
+/**
+ * @typedef {import("./whep.js").Session} Session
+ * @typedef {import("./protocol.js").Ready} Ready
+ */
+
+/** If the server never says which input a frame shows, the picture counts as right this long after the first frame, ms. */
+const TRUST = 1_200;
+
+export class Link {
+  /** @type {Ready|null} what the server said about the model */
+  ready = null;
+  /** Whether its picture has been found fit to be seen. */
+  shown = false;
+  /** Frames shown so far. */
+  frames = 0;
+  #fit;
+  #closed = false;
+  #awaited = Infinity;
+  /** @type {ReturnType<typeof setTimeout>|undefined} */
+  #timer;
+
+  /**
+   * @param {Session} session
+   * @param {MediaStream} stream
+   * @param {(link: Link) => void} fit the first frame that shows the current camera is on screen
+   * @param {(seq: number) => void} answered a frame that shows input `seq` is on screen
+   */
+  constructor(session, stream, fit, answered) {
+    this.session = session;
+    this.#fit = fit;
+    this.timeline = new Timeline((seq) => {
+      if (seq >= this.#awaited) this.#show();
+      answered(seq);
+    });
+    this.video = document.createElement("video");
+    Object.assign(this.video, { muted: true, autoplay: true, playsInline: true, disablePictureInPicture: true });
+    this.video.setAttribute("part", "video");
+    this.video.setAttribute("aria-hidden", "true");
+    this.video.srcObject = stream;
+    this.#watch();
+    this.play();
+  }
+
+  /** Browsers that save power hold even silent video back until the page is touched: call again then. */
+  play() {
+    this.video.play().catch(() => undefined);
+  }
+
+  /** @param {number} seq the first camera this session was sent */
+  await(seq) {
+    this.#awaited = Math.min(this.#awaited, seq);
+  }
+
+  #watch() {
+    if (!HTMLVideoElement.prototype.requestVideoFrameCallback) {
+      this.video.addEventListener("timeupdate", () => this.#count(performance.now(), undefined));
+      return;
+    }
+    const next = (/** @type {number} */ now, /** @type {VideoFrameCallbackMetadata} */ { rtpTimestamp }) => {
+      if (this.#closed) return;
+      this.video.requestVideoFrameCallback(next);
+      this.#count(now, rtpTimestamp);
+    };
+    this.video.requestVideoFrameCallback(next);
+  }
+
+  /** @param {number} now ms @param {number|undefined} rtp */
+  #count(now, rtp) {
+    this.frames += 1;
+    if (rtp !== undefined) this.timeline.presented(rtp, now);
+    if (!this.shown) this.#timer ??= setTimeout(() => this.#show(), TRUST);
+  }
+
+  #show() {
+    if (this.shown || this.#closed) return;
+    clearTimeout(this.#timer);
+    this.shown = true;
+    this.#fit(this);
+  }
+
+  close() {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.session.close();
+    this.video.srcObject = null;
+    this.video.remove();
+  }
+}

@@ -1,0 +1,301 @@
+// One element at work: stage, camera, choices and server tied together between connect() and disconnect().
+
+import { Choices } from "./choices.js";
+import { Connection } from "./connection.js";
+import { Link } from "./link.js";
+import { Looking } from "./looking.js";
+import { Picker } from "./picker.js";
+import { Presence } from "./presence.js";
+import * as protocol from "./protocol.js";
+import { Remote } from "./remote.js";
+import { Stage } from "./stage.js";
+import { stillUrl, viewportOf, whepUrl } from "./still.js";
+import { StatsOverlay } from "./stats.js";
+
+/**
+ * @typedef {import("./protocol.js").ServerMessage} ServerMessage
+ * @typedef {import("./protocol.js").Ready} Ready
+ * @typedef {import("./whep.js").Session} Session
+ * @typedef {import("./whep.js").SessionError} SessionError
+ * @typedef {import("./still.js").Source} Source
+ * @typedef {import("./orbit.js").CameraSpec} CameraSpec
+ */
+
+/** A size that changes is told to the server when it has stood still this long, ms. */
+const SETTLE = 120;
+/** Failed attempts after which the viewer says so. */
+const PATIENT = 2;
+/** What people read; the event carries what the server said. @type {Record<number, string>} */
+const REASONS = { 404: "This model does not exist.", 422: "This model cannot be shown.", 503: "All places are taken. Trying again…" };
+
+export class Viewing {
+  /** @type {Ready|null} what the server said about the model */
+  ready = null;
+  loaded = false;
+  #host;
+  #stage;
+  #remote = new Remote();
+  #picker = new Picker((message) => this.#remote.say(message));
+  #connection;
+  #stats;
+  /** @type {Map<Session, Link>} at most two: one shown, one coming */
+  #links = new Map();
+  /** @type {Source|null} */
+  #source = null;
+  #dismissed = false;
+  #viewport = { width: 0, height: 0 };
+  /** @type {Presence|undefined} */
+  #presence;
+  /** @type {ResizeObserver|undefined} */
+  #observer;
+  /** @type {ReturnType<typeof setTimeout>|undefined} */
+  #timer;
+
+  /** @param {HTMLElement} host @param {ShadowRoot} root */
+  constructor(host, root) {
+    this.#host = host;
+    this.#stage = new Stage(root, () => this.#retry());
+    this.#stats = new StatsOverlay(this.#stage.stats, () => this.#shown);
+    this.choices = new Choices(host, this.#remote, (type) => this.#emit(type));
+    this.looking = new Looking(host, this.#stage, {
+      moved: (source) => this.#moved(source),
+      touched: () => this.#shown?.video.paused && this.#shown.play(),
+      pick: (x, y) => this.#picker.pick(x, y),
+    });
+    this.#connection = new Connection({
+      progress: (share) => this.#progress(share),
+      stream: (session, stream) => this.#arrive(session, stream),
+      message: (session, message) => this.#receive(session, message),
+      lost: (session) => this.#drop(session),
+      waiting: (error, delay, attempt) => this.#wait(error, attempt),
+      failed: (error) => this.fail("loadfailure", error, true),
+    });
+  }
+
+  get camera() {
+    return this.looking.camera;
+  }
+
+  get #shown() {
+    return [...this.#links.values()].find((link) => link.shown) ?? null;
+  }
+
+  /** @param {string} type @param {object} [detail] */
+  #emit(type, detail) {
+    this.#host.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+
+  connect() {
+    this.looking.connect();
+    const lazy = this.#host.getAttribute("loading") === "lazy";
+    this.#presence = new Presence(this.#host, lazy, () => this.#attend(), () => this.refresh());
+    this.#observer = new ResizeObserver(() => this.#resize());
+    this.#observer.observe(this.#host);
+    this.showStats(this.#host.hasAttribute("stats"));
+  }
+
+  /** Frees everything: connection, observers, listeners, timers. */
+  disconnect() {
+    clearTimeout(this.#timer);
+    this.#presence?.close();
+    this.#observer?.disconnect();
+    this.#presence = this.#observer = undefined;
+    this.#end();
+    this.looking.disconnect();
+    this.#stats.toggle(false);
+    this.#viewport = { width: 0, height: 0 };
+  }
+
+  /** @param {Source|null} source the model to show; what is shown of another goes behind the poster */
+  source(source) {
+    const same = source?.model === this.#source?.model && source?.base.href === this.#source?.base.href;
+    this.#source = source;
+    if (!same) {
+      this.#end();
+      this.ready = null;
+      this.loaded = false;
+      this.#dismissed = false;
+      this.choices.meet(null);
+      this.#stage.cover();
+    }
+    this.#stage.notice("");
+    this.#poster();
+    this.refresh();
+    this.#attend();
+  }
+
+  #poster() {
+    const written = this.#host.getAttribute("poster");
+    if (this.loaded || (this.#source && this.#viewport.width === 0)) return;
+    const still = this.#source && stillUrl(this.#source, this.#host, this.#viewport);
+    this.#stage.poster(written === "none" ? null : written || still);
+  }
+
+  /** Connects or lets go, whichever the present circumstances ask for. */
+  #attend() {
+    const manual = this.#host.getAttribute("reveal") === "manual" && !this.#dismissed;
+    const wanted = this.#presence?.present && this.#viewport.width > 0 && !manual;
+    if (wanted && this.#source && !this.#connection.open) {
+      this.#progress(0.05);
+      this.#connection.start(whepUrl(this.#source));
+    } else if (!wanted && this.#connection.open) {
+      this.#end();
+    }
+    this.refresh();
+  }
+
+  /** Lets go of the server; the last frame stays. */
+  #end() {
+    this.#connection.stop();
+    for (const session of [...this.#links.keys()]) this.#drop(session);
+    this.#remote.close();
+    this.#picker.clear();
+  }
+
+  #retry() {
+    this.#stage.notice("");
+    if (this.#connection.open) this.#connection.retry();
+    else this.#attend();
+  }
+
+  /** With `reveal="manual"`: show the stream now. */
+  dismiss() {
+    this.#dismissed = true;
+    this.#attend();
+    if (this.#shown) this.#stage.reveal();
+  }
+
+  cover() {
+    this.#stage.cover();
+  }
+
+  /** @param {number} share 0..1 */
+  #progress(share) {
+    if (this.loaded) return;
+    this.#stage.progress(share);
+    this.#emit("progress", { totalProgress: share });
+  }
+
+  /** @param {SessionError} error @param {number} attempt */
+  #wait(error, attempt) {
+    if (attempt < PATIENT) return;
+    this.#stage.notice(REASONS[error.status] ?? (this.loaded ? "Connection lost. Trying again…" : "No connection. Trying again…"));
+    if (attempt === PATIENT) this.#emit("error", { type: "connectionlost", sourceError: error });
+  }
+
+  /** @param {string} type @param {Error & {status?: number}} error @param {boolean} retry */
+  fail(type, error, retry) {
+    this.#end();
+    this.#stage.progress(1);
+    this.#stage.notice(REASONS[error.status ?? 0] ?? "This model cannot be shown.", retry);
+    this.#emit("error", { type, sourceError: error });
+  }
+
+  /** @param {Session} session @param {MediaStream} stream */
+  #arrive(session, stream) {
+    const link = new Link(session, stream, () => this.#reveal(link), (seq) => this.#remote.answered(seq));
+    this.#links.set(session, link);
+    this.#stage.add(link.video);
+  }
+
+  /** The picture of a session goes; its last frame stays. @param {Session} session */
+  #drop(session) {
+    const link = this.#links.get(session);
+    if (!link) return;
+    if (link.shown) this.#stage.hold(link.video);
+    this.#links.delete(session);
+    this.#remote.detach(link);
+    link.close();
+  }
+
+  /** The first right frame of a session is on screen, under all that was shown until now. @param {Link} link */
+  #reveal(link) {
+    for (const session of [...this.#links.keys()]) if (session !== link.session) this.#drop(session);
+    this.#connection.settle(link.session);
+    const covered = this.#stage.covered;
+    this.#stage.reveal();
+    this.#stage.notice("");
+    this.#progress(1);
+    if (covered) this.#emit("poster-dismissed");
+    if (this.loaded) return;
+    this.loaded = true;
+    this.#emit("load", { url: this.#source && whepUrl(this.#source).href });
+    this.#emit("model-visibility", { visible: true });
+    this.#stage.prompt(this.#host.getAttribute("interaction-prompt") !== "none");
+    this.refresh();
+  }
+
+  /** @param {Session} session @param {ServerMessage} message */
+  #receive(session, message) {
+    const link = this.#links.get(session);
+    if (!link) return;
+    if (message.type === "ready") this.#meet(link, message);
+    else if (message.type === "frame") link.timeline.noted(message.rtp, message.seq);
+    else if (message.type === "picked") this.#picker.answer(message);
+    else if (message.type === "error") {
+      this.#emit("error", { type: "refused", sourceError: new Error(`${message.code}: ${message.message}`) });
+    }
+  }
+
+  /** The server knows the model: tell it all that was chosen so far. @param {Link} link @param {Ready} ready */
+  #meet(link, ready) {
+    if (link.ready) return;
+    link.ready = ready;
+    const first = this.ready === null;
+    this.ready = ready;
+    if (first) this.camera.frame(ready.bounds);
+    this.choices.meet(ready);
+    this.#remote.camera(this.camera.pose);
+    this.#remote.attach(link);
+    this.#progress(0.9);
+  }
+
+  #resize() {
+    clearTimeout(this.#timer);
+    if (this.#viewport.width === 0) this.#measure();
+    else this.#timer = setTimeout(() => this.#measure(), SETTLE);
+  }
+
+  #measure() {
+    const { width, height } = this.#stage.size;
+    const viewport = viewportOf(width, height, devicePixelRatio);
+    const { width: before, height: above } = this.#viewport;
+    if (viewport.width === 0 || (viewport.width === before && viewport.height === above)) return;
+    this.#viewport = viewport;
+    this.#remote.set("viewport", () => protocol.viewport(viewport.width, viewport.height));
+    this.camera.reshape(viewport.width / viewport.height);
+    if (this.ready) this.looking.moved();
+    if (before === 0) this.#poster();
+    this.#attend();
+  }
+
+  /** @param {import("./looking.js").Cause} source */
+  #moved(source) {
+    if (this.ready) this.#remote.camera(this.camera.pose);
+    this.#emit("camera-change", { source });
+  }
+
+  /** New camera attributes. @param {Partial<CameraSpec>} change */
+  configure(change) {
+    this.camera.configure(change);
+    if (!this.ready) {
+      this.camera.jump();
+      this.#poster();
+    }
+    this.looking.moved();
+  }
+
+  refresh() {
+    this.looking.refresh(this.#shown !== null && (this.#presence?.visible ?? false));
+  }
+
+  /** @param {boolean} on */
+  showStats(on) {
+    this.#stats.toggle(on && this.#presence !== undefined);
+  }
+
+  /** @param {number} x @param {number} y 0..1 */
+  pick(x, y) {
+    return this.#picker.pick(x, y);
+  }
+}

@@ -1,0 +1,248 @@
+// <vitrine-viewer>: attributes, properties, methods and events. Ties the parts together; each part's work is in its own file.
+
+import { AUTO, parseAngle, parseNumber, parseOrbit, parseSource, parseTarget, reflect } from "./attributes.js";
+import { Viewing } from "./viewing.js";
+
+/** @typedef {import("./orbit.js").CameraSpec} CameraSpec */
+
+/** Every attribute, and what its property holds. */
+export const ATTRIBUTES = /** @type {const} */ ({
+  src: "string",
+  server: "string",
+  poster: "string",
+  alt: "string",
+  loading: "string",
+  reveal: "string",
+  "camera-orbit": "string",
+  "camera-target": "string",
+  "field-of-view": "string",
+  "min-camera-orbit": "string",
+  "max-camera-orbit": "string",
+  "min-field-of-view": "string",
+  "max-field-of-view": "string",
+  "auto-rotate": "boolean",
+  "auto-rotate-delay": "number",
+  "rotation-per-second": "string",
+  "variant-name": "string",
+  "animation-name": "string",
+  autoplay: "boolean",
+  exposure: "number",
+  "environment-image": "string",
+  "disable-zoom": "boolean",
+  "disable-pan": "boolean",
+  "disable-tap": "boolean",
+  "interaction-prompt": "string",
+  "touch-action": "string",
+  stats: "boolean",
+});
+
+/** The server an id in `src` belongs to, unless `server` says otherwise: the one this file came from. */
+const HOME = new URL("..", import.meta.url).href;
+
+/** Which part of the camera an attribute describes, and how it is read. @type {Record<string, (text: string|null) => Partial<CameraSpec>>} */
+const CAMERA = {
+  "camera-orbit": (text) => ({ orbit: parseOrbit(text) }),
+  "camera-target": (text) => ({ target: parseTarget(text) }),
+  "field-of-view": (text) => ({ fov: text === null ? AUTO : parseAngle(text) }),
+  "min-camera-orbit": (text) => ({ minOrbit: parseOrbit(text) }),
+  "max-camera-orbit": (text) => ({ maxOrbit: parseOrbit(text) }),
+  "min-field-of-view": (text) => ({ minFov: text === null ? AUTO : parseAngle(text) }),
+  "max-field-of-view": (text) => ({ maxFov: text === null ? AUTO : parseAngle(text) }),
+};
+
+/** A camera orbit that prints as the attribute is written. */
+class SphericalPosition {
+  /** @param {number} theta @param {number} phi radians @param {number} radius metres */
+  constructor(theta, phi, radius) {
+    this.theta = theta;
+    this.phi = phi;
+    this.radius = radius;
+  }
+
+  toString() {
+    return `${this.theta}rad ${this.phi}rad ${this.radius}m`;
+  }
+}
+
+/** A point in metres that prints as `camera-target` is written. */
+class Point {
+  /** @param {readonly [number, number, number]} point */
+  constructor([x, y, z]) {
+    this.x = x;
+    this.y = y;
+    this.z = z;
+  }
+
+  toString() {
+    return `${this.x}m ${this.y}m ${this.z}m`;
+  }
+}
+
+export class VitrineViewer extends HTMLElement {
+  static observedAttributes = Object.keys(ATTRIBUTES);
+
+  #viewing = new Viewing(this, this.attachShadow({ mode: "open", delegatesFocus: true }));
+  #restart = false;
+
+  connectedCallback() {
+    // Properties set before this class was known lie on the element and hide the accessors.
+    for (const name of Object.keys(this)) {
+      if (name in VitrineViewer.prototype) {
+        const value = /** @type {any} */ (this)[name];
+        delete (/** @type {any} */ (this)[name]);
+        /** @type {any} */ (this)[name] = value;
+      }
+    }
+    this.#viewing.connect();
+    this.#source();
+  }
+
+  disconnectedCallback() {
+    this.#viewing.disconnect();
+  }
+
+  /** @param {string} name @param {string|null} before @param {string|null} value */
+  attributeChangedCallback(name, before, value) {
+    if (before === value) return;
+    const viewing = this.#viewing;
+    if (Object.hasOwn(CAMERA, name)) viewing.configure(CAMERA[name](value));
+    else if (["src", "server", "poster", "loading", "reveal"].includes(name)) this.#source();
+    else if (name === "variant-name") viewing.choices.variant();
+    else if (name === "animation-name") viewing.choices.animate({ name: value });
+    else if (name === "autoplay") viewing.choices.animate({ playing: value !== null });
+    else if (name === "exposure") viewing.choices.exposure(parseNumber(value, 1));
+    else if (name === "environment-image") viewing.choices.environment();
+    else if (name === "stats") viewing.showStats(value !== null);
+    else viewing.refresh();
+  }
+
+  /** Several attributes are often set in one go: the stream starts once, after the last. */
+  #source() {
+    if (!this.isConnected || this.#restart) return;
+    this.#restart = true;
+    queueMicrotask(() => {
+      this.#restart = false;
+      if (!this.isConnected) return;
+      const src = this.getAttribute("src");
+      try {
+        this.#viewing.source(src ? parseSource(src, new URL(this.getAttribute("server") ?? HOME, document.baseURI).href) : null);
+      } catch (error) {
+        this.#viewing.source(null);
+        this.#viewing.fail("loadfailure", /** @type {Error} */ (error), false);
+      }
+    });
+  }
+
+  /** Whether the stream's picture has been shown. */
+  get loaded() {
+    return this.#viewing.loaded;
+  }
+
+  get modelIsVisible() {
+    return this.#viewing.loaded;
+  }
+
+  /** @returns {readonly string[]} */
+  get availableVariants() {
+    return this.#viewing.ready?.variants ?? [];
+  }
+
+  /** @returns {readonly string[]} */
+  get availableAnimations() {
+    return this.#viewing.ready?.animations ?? [];
+  }
+
+  /** @returns {readonly string[]} names for `environment-image` */
+  get availableEnvironments() {
+    return this.#viewing.ready?.environments ?? [];
+  }
+
+  /** @returns {SphericalPosition} radians and metres */
+  getCameraOrbit() {
+    const { theta, phi, radius } = this.#viewing.camera.orbit;
+    return new SphericalPosition((theta * Math.PI) / 180, (phi * Math.PI) / 180, radius);
+  }
+
+  /** @returns {Point} metres */
+  getCameraTarget() {
+    return new Point(this.#viewing.camera.orbit.target);
+  }
+
+  /** @returns {number} vertical, degrees */
+  getFieldOfView() {
+    return this.#viewing.camera.orbit.fov;
+  }
+
+  /** @returns {{x: number, y: number, z: number, toString(): string}} size of the model, metres */
+  getDimensions() {
+    const { min, max } = this.#viewing.ready?.bounds ?? { min: [0, 0, 0], max: [0, 0, 0] };
+    return new Point([max[0] - min[0], max[1] - min[1], max[2] - min[2]]);
+  }
+
+  /** Skips the movement towards the camera that was asked for. */
+  jumpCameraToGoal() {
+    this.#viewing.camera.jump();
+    this.#viewing.looking.moved();
+  }
+
+  /** Back to what the attributes ask for. */
+  resetCamera() {
+    this.#viewing.camera.reset();
+    this.#viewing.looking.moved();
+  }
+
+  /** Degrees that auto-rotate has turned the model. */
+  get turntableRotation() {
+    return (this.#viewing.camera.turntable * Math.PI) / 180;
+  }
+
+  /** @param {number} [theta] radians */
+  resetTurntableRotation(theta = 0) {
+    this.#viewing.camera.turntable = (theta * 180) / Math.PI;
+    this.#viewing.looking.moved();
+  }
+
+  /**
+   * What is under a point of the page.
+   * @param {number} x @param {number} y client coordinates, CSS pixels
+   * @returns {Promise<{position: Point, normal: Point, node: string|null}|null>} metres; null for the background
+   */
+  async positionAndNormalFromPoint(x, y) {
+    const box = this.getBoundingClientRect();
+    const hit = await this.#viewing.pick((x - box.left) / box.width, (y - box.top) / box.height);
+    return hit?.position && hit.normal ? { position: new Point(hit.position), normal: new Point(hit.normal), node: hit.node } : null;
+  }
+
+  play() {
+    this.#viewing.choices.animate({ playing: true });
+  }
+
+  pause() {
+    this.#viewing.choices.animate({ playing: false });
+  }
+
+  get paused() {
+    return !this.#viewing.choices.player.playing;
+  }
+
+  /** Seconds since the animation's beginning. */
+  get currentTime() {
+    return this.#viewing.choices.player.time;
+  }
+
+  set currentTime(seconds) {
+    this.#viewing.choices.animate({ time: seconds });
+  }
+
+  /** With `reveal="manual"`: connects and shows the stream. */
+  dismissPoster() {
+    this.#viewing.dismiss();
+  }
+
+  showPoster() {
+    this.#viewing.cover();
+  }
+}
+
+reflect(VitrineViewer, ATTRIBUTES);
+if (!customElements.get("vitrine-viewer")) customElements.define("vitrine-viewer", VitrineViewer);
