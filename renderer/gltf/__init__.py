@@ -1,0 +1,1 @@
+"""glTF 2.0 and GLB: bytes → `renderer.scene` data. No OpenGL, no network; side files come from a resolver."""

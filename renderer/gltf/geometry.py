@@ -1,0 +1,195 @@
+"""Meshes and primitives → plain lists of points, lines and triangles; normals and tangents are made where missing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from renderer.errors import FormatError
+from renderer.extensions import FILE_EXTENSIONS
+from renderer.gltf import tangents
+from renderer.gltf.accessors import FLOAT, UNSIGNED_BYTE, UNSIGNED_SHORT
+from renderer.gltf.item import Item
+from renderer.gltf.reading import Reading
+from renderer.gltf.topology import as_list
+from renderer.gltf.vertices import Vertices, flat_normals, repair
+from renderer.scene import Floats, Material, Mesh, Mode, Primitive, TextureInfo
+
+Indices = NDArray[np.uint32]
+
+_NORMALISED = frozenset({FLOAT, UNSIGNED_BYTE, UNSIGNED_SHORT})
+#: Attribute → (accessor types, component types) of the core, specification §3.7.2.1.
+_ATTRIBUTES: dict[str, tuple[tuple[str, ...], frozenset[int]]] = {
+    "POSITION": (("VEC3",), frozenset({FLOAT})),
+    "NORMAL": (("VEC3",), frozenset({FLOAT})),
+    "TANGENT": (("VEC4",), frozenset({FLOAT})),
+    "TEXCOORD_0": (("VEC2",), _NORMALISED),
+    "TEXCOORD_1": (("VEC2",), _NORMALISED),
+    "COLOR_0": (("VEC3", "VEC4"), _NORMALISED),
+}
+_NORMAL_MAPS = ("normalTexture", "clearcoatNormalTexture")
+
+
+def read_mesh(reading: Reading, item: Item, materials: Sequence[Material]) -> Mesh:
+    """One mesh with those of its primitives that draw something."""
+    read = (_read_primitive(reading, primitive, materials) for primitive in item.items("primitives"))
+    if item.has("weights") or any(p.has("targets") for p in item.items("primitives")):
+        reading.warn("morph targets are not supported yet: the base shape is shown")
+    return Mesh(item.name(), tuple(primitive for primitive in read if primitive is not None))
+
+
+def _read_primitive(reading: Reading, item: Item, materials: Sequence[Material]) -> Primitive | None:
+    """A primitive, or None when it draws nothing. A missing material is index `len(materials)`: glTF's default."""
+    mode = Mode(item.integer("mode", Mode.TRIANGLES, maximum=max(Mode)))
+    vertices = _read_vertices(reading, item)
+    if vertices is None:
+        reading.warn(f"{item.place} has no positions and draws nothing")
+        return None
+    count = len(vertices.positions)
+    reading.budget.take("vertices", count, item.place)
+    mode, indices = as_list(mode, _read_indices(reading, item, count))
+    if not len(indices):
+        reading.warn(f"{item.place} has too few vertices for its mode and draws nothing")
+        return None
+    vertices, indices = _compact(reading, item, vertices, indices)
+    if mode == Mode.TRIANGLES and vertices.normals is None:
+        vertices, indices = _flatten(reading, item, vertices, indices)
+    material = item.index("material", "materials")
+    primitive = _primitive(mode, vertices, indices, len(materials) if material is None else material)
+    for extension in FILE_EXTENSIONS.values():
+        if extension.primitive and (given := item.extension(extension.name)) is not None:
+            primitive = extension.primitive(reading, given, primitive)
+    return _with_tangents(reading, item, primitive, materials)
+
+
+def _primitive(mode: Mode, vertices: Vertices, indices: Indices, material: int) -> Primitive:
+    return Primitive(
+        mode=mode,
+        positions=vertices.positions,
+        indices=indices,
+        material=material,
+        normals=vertices.normals,
+        tangents=vertices.tangents,
+        texcoords=vertices.texcoords,
+        colors=vertices.colors,
+    )
+
+
+def _read_vertices(reading: Reading, item: Item) -> Vertices | None:
+    attributes = item.child("attributes")
+    read = {name: _read_attribute(reading, attributes, name) for name in _ATTRIBUTES if attributes.has(name)}
+    positions = read.get("POSITION")
+    if positions is None or not len(positions):
+        return None
+    for name, values in read.items():
+        if len(values) != len(positions):
+            raise FormatError(f"{attributes.at(name)} has {len(values):,} elements, POSITION has {len(positions):,}")
+    if not bool(np.isfinite(positions).all()):
+        raise FormatError(f"{attributes.at('POSITION')} holds NaN or infinity, only finite positions are allowed")
+    reading.budget.take("array_bytes", sum(v.nbytes for n, v in read.items() if n != "POSITION"), item.place)
+    vertices = Vertices(
+        positions, read.get("NORMAL"), read.get("TANGENT"), _texcoords(read), _with_alpha(read.get("COLOR_0"))
+    )
+    return repair(vertices, lambda line: reading.warn(f"{item.place}: {line}"))
+
+
+def _read_attribute(reading: Reading, attributes: Item, name: str) -> Floats:
+    """float32 [N, C] of one attribute; component types that need an extension the file does not name get a warning."""
+    index = attributes.index(name, "accessors", required=True) or 0
+    accessor = reading.accessors.item(index)
+    kinds, components = _ATTRIBUTES[name]
+    accessor.choice("type", kinds)
+    component = accessor.integer("componentType")
+    used = reading.root.strings("extensionsUsed")
+    allowed = components.union(*(e.components.get(name, ()) for e in FILE_EXTENSIONS.values() if e.name in used))
+    if component not in allowed:
+        reading.warn(
+            f"{accessor.place} holds {name} as component type {component}, which the file's extensions do not allow"
+        )
+    return reading.accessors.floats(index, normalise=name == "COLOR_0")
+
+
+def _texcoords(read: dict[str, Floats]) -> tuple[Floats, ...]:
+    """TEXCOORD_0 and TEXCOORD_1; a second set without a first gets zeros before it."""
+    first, second = read.get("TEXCOORD_0"), read.get("TEXCOORD_1")
+    if second is None:
+        return () if first is None else (first,)
+    return (np.zeros_like(second) if first is None else first, second)
+
+
+def _with_alpha(colors: Floats | None) -> Floats | None:
+    if colors is None or colors.shape[1] == 4:
+        return colors
+    return np.concatenate([colors, np.ones((len(colors), 1), np.float32)], axis=1)
+
+
+def _read_indices(reading: Reading, item: Item, count: int) -> Indices:
+    accessor = item.index("indices", "accessors")
+    if accessor is not None:
+        indices = reading.accessors.indices(accessor, count)
+        reading.budget.take("indices", len(indices), item.place)
+        return indices
+    reading.budget.take("indices", count, item.place)
+    reading.budget.take("array_bytes", count * 4, item.place)
+    return np.arange(count, dtype=np.uint32)
+
+
+def _compact(reading: Reading, item: Item, vertices: Vertices, indices: Indices) -> tuple[Vertices, Indices]:
+    """Drop vertices that are surely unused: many primitives may point into one large shared accessor."""
+    if len(vertices.positions) <= len(indices):
+        return vertices, indices
+    reading.budget.take("array_bytes", vertices.nbytes(len(indices)) + indices.nbytes, item.place)
+    used, compact = np.unique(indices, return_inverse=True)
+    return vertices.take(used), compact.astype(np.uint32)
+
+
+def _flatten(reading: Reading, item: Item, vertices: Vertices, indices: Indices) -> tuple[Vertices, Indices]:
+    """Flat shading where normals are missing, as the specification asks; tangents mean nothing without normals."""
+    reading.budget.take("vertices", len(indices), item.place)
+    reading.budget.take("array_bytes", vertices.nbytes(len(indices)) + len(indices) * 16, item.place)
+    flat = replace(vertices, tangents=None).take(indices)
+    flat = replace(flat, normals=flat_normals(flat.positions))
+    return flat, np.arange(len(indices), dtype=np.uint32)
+
+
+def _with_tangents(reading: Reading, item: Item, primitive: Primitive, materials: Sequence[Material]) -> Primitive:
+    """Tangents exactly where a normal map of the material or of a variant asks for them."""
+    info = _normal_map(primitive, materials)
+    if info is None or primitive.mode != Mode.TRIANGLES or primitive.normals is None:
+        return replace(primitive, tangents=None)
+    if primitive.tangents is not None:
+        return primitive
+    if info.texCoord >= len(primitive.texcoords):
+        reading.warn(f"{item.place} has a normal map but no TEXCOORD_{info.texCoord}: the map is without effect")
+        return primitive
+    corners = len(primitive.indices)
+    vertices = Vertices(primitive.positions, primitive.normals, None, primitive.texcoords, primitive.colors)
+    reading.budget.take("array_bytes", vertices.nbytes(corners) + corners * 20, item.place)
+    triangles = primitive.indices.reshape(-1, 3)
+    uv = _transformed(primitive.texcoords[info.texCoord], info)
+    source, triangles, derived = tangents.derive(primitive.positions, primitive.normals, uv, triangles)
+    split = vertices.take(source)
+    made = _primitive(primitive.mode, replace(split, tangents=derived), triangles.reshape(-1), primitive.material)
+    return replace(made, variants=primitive.variants)
+
+
+def _normal_map(primitive: Primitive, materials: Sequence[Material]) -> TextureInfo | None:
+    """The first use of a normal map by the primitive's material or those of its variants."""
+    for index in (primitive.material, *primitive.variants.values()):
+        if index < len(materials):
+            for key in _NORMAL_MAPS:
+                if key in materials[index].textures:
+                    return materials[index].textures[key]
+    return None
+
+
+def _transformed(uv: Floats, info: TextureInfo) -> Floats:
+    """Texture coordinates as the normal map sees them: a turned picture has turned tangents."""
+    a, b, _, c, d, _ = info.transform
+    if (a, b, c, d) == (1.0, 0.0, 0.0, 1.0):
+        return uv
+    with np.errstate(all="ignore"):
+        return uv @ np.array([[a, c], [b, d]], np.float32)

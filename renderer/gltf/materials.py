@@ -1,0 +1,144 @@
+"""Materials, textures and samplers, read as `renderer.extensions` declares them: no property is parsed by hand here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import cast
+
+from renderer.errors import FormatError
+from renderer.extensions import CORE, FILE_EXTENSIONS, MATERIAL_EXTENSIONS
+from renderer.extensions.declaration import Factor, MaterialExtension, TextureSlot
+from renderer.gltf.item import Item
+from renderer.gltf.reading import Reading
+from renderer.scene import AlphaMode, Material, Sampler, Texture, TextureInfo
+
+#: Keys of the core material that live in its `pbrMetallicRoughness` object.
+_NESTED = frozenset(
+    {"baseColorFactor", "metallicFactor", "roughnessFactor", "baseColorTexture", "metallicRoughnessTexture"}
+)
+_PBR = replace(
+    CORE,
+    factors={k: v for k, v in CORE.factors.items() if k in _NESTED},
+    textures={k: v for k, v in CORE.textures.items() if k in _NESTED},
+)
+_SURFACE = replace(
+    CORE,
+    factors={k: v for k, v in CORE.factors.items() if k not in _NESTED},
+    textures={k: v for k, v in CORE.textures.items() if k not in _NESTED},
+)
+_ALPHA_MODES = ("OPAQUE", "MASK", "BLEND")
+_MAG_FILTERS = (9728, 9729)
+_MIN_FILTERS = (9728, 9729, 9984, 9985, 9986, 9987)
+_WRAPS = (10497, 33071, 33648)
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A material while it is being read."""
+
+    factors: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    textures: dict[str, TextureInfo] = field(default_factory=dict)
+    features: set[str] = field(default_factory=set)
+
+
+def read_materials(reading: Reading) -> list[Material]:
+    """Every material of the file, in the file's order."""
+    return [_read_material(reading, item) for item in reading.root.items("materials")]
+
+
+def _read_material(reading: Reading, item: Item) -> Material:
+    draft = _Draft()
+    _read_declared(reading, _PBR, item.child("pbrMetallicRoughness"), draft)
+    _read_declared(reading, _SURFACE, item, draft)
+    for declaration in MATERIAL_EXTENSIONS.values():
+        if (extension := item.extension(declaration.name)) is not None:
+            draft.features.add(declaration.feature)
+            _read_declared(reading, declaration, extension, draft)
+    return Material(
+        name=item.name(),
+        alphaMode=cast(AlphaMode, item.choice("alphaMode", _ALPHA_MODES, "OPAQUE")),
+        doubleSided=item.boolean("doubleSided"),
+        factors=draft.factors,
+        textures=draft.textures,
+        features=frozenset(draft.features),
+    )
+
+
+def _read_declared(reading: Reading, declaration: MaterialExtension, item: Item, draft: _Draft) -> None:
+    """Take every declared factor and texture that the item gives."""
+    for key, factor in declaration.factors.items():
+        if item.has(key):
+            draft.factors[key] = _read_factor(reading, item, key, factor)
+    for key, slot in declaration.textures.items():
+        if item.has(key):
+            draft.textures[key] = _read_texture_info(reading, item.child(key))
+            draft.factors.update(_read_extras(reading, item, key, slot))
+
+
+def _read_extras(reading: Reading, item: Item, key: str, slot: TextureSlot) -> dict[str, tuple[float, ...]]:
+    """Factors inside a textureInfo: `normalTexture.scale` → `normalTextureScale`."""
+    info = item.child(key)
+    return {
+        key + extra[0].upper() + extra[1:]: _read_factor(reading, info, extra, factor)
+        for extra, factor in slot.extra.items()
+        if info.has(extra)
+    }
+
+
+def _read_factor(reading: Reading, item: Item, key: str, factor: Factor) -> tuple[float, ...]:
+    """A number or vector; one outside the declared range is harmless, so it is clamped with a warning."""
+    values = (item.number(key),) if len(factor.default) == 1 else item.numbers(key, len(factor.default))
+    low = float("-inf") if factor.minimum is None else factor.minimum
+    high = float("inf") if factor.maximum is None else factor.maximum
+    clamped = tuple(min(max(value, low), high) for value in values)
+    if clamped != values:
+        reading.warn(f"{item.at(key)} is outside [{low:g}, {high:g}] and is clamped")
+    return clamped
+
+
+def _read_texture_info(reading: Reading, item: Item) -> TextureInfo:
+    texture = item.index("index", "textures", required=True) or 0
+    info = TextureInfo(texture, item.integer("texCoord", 0))
+    for extension in FILE_EXTENSIONS.values():
+        if extension.texture_info and (given := item.extension(extension.name)) is not None:
+            info = extension.texture_info(reading, given, info)
+    if info.texCoord > 1:
+        reading.warn(f"{item.place} uses TEXCOORD_{min(info.texCoord, 999)}, only 0 and 1 are supported: 0 is used")
+        info = replace(info, texCoord=0)
+    return info
+
+
+def read_textures(reading: Reading) -> list[Texture]:
+    """Every texture of the file, `image` still being the file's own index."""
+    samplers = [_read_sampler(reading, item) for item in reading.root.items("samplers")]
+    return [_read_texture(item, samplers) for item in reading.root.items("textures")]
+
+
+def _read_texture(item: Item, samplers: list[Sampler]) -> Texture:
+    sampler = item.index("sampler", "samplers")
+    image = item.index("source", "images")
+    for extension in FILE_EXTENSIONS.values():
+        if extension.texture_source and (given := item.extension(extension.name)) is not None:
+            image = given.index("source", "images", required=True)
+    if image is None:
+        raise FormatError(f"{item.place} has no source that this build can read")
+    return Texture(image, Sampler() if sampler is None else samplers[sampler])
+
+
+def _read_sampler(reading: Reading, item: Item) -> Sampler:
+    default = Sampler()
+    return Sampler(
+        _read_enum(reading, item, "magFilter", _MAG_FILTERS, default.magFilter),
+        _read_enum(reading, item, "minFilter", _MIN_FILTERS, default.minFilter),
+        _read_enum(reading, item, "wrapS", _WRAPS, default.wrapS),
+        _read_enum(reading, item, "wrapT", _WRAPS, default.wrapT),
+    )
+
+
+def _read_enum(reading: Reading, item: Item, key: str, allowed: Iterable[int], default: int) -> int:
+    value = item.integer(key, default)
+    if value in allowed:
+        return value
+    reading.warn(f"{item.at(key)} is not one of {', '.join(map(str, allowed))}: {default} is used")
+    return default

@@ -1,0 +1,140 @@
+"""glTF 2.0 JSON → Scene: the order of the steps. The steps themselves are in the modules beside this one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from renderer.errors import FormatError, UnsupportedError
+from renderer.extensions import FILE_EXTENSIONS, MATERIAL_EXTENSIONS
+from renderer.gltf.accessors import Accessors
+from renderer.gltf.animations import read_animations
+from renderer.gltf.buffers import Buffers, Resolver
+from renderer.gltf.container import Container, open_container
+from renderer.gltf.geometry import read_mesh
+from renderer.gltf.images import read_images
+from renderer.gltf.item import Item, clean
+from renderer.gltf.materials import read_materials, read_textures
+from renderer.gltf.nodes import Hierarchy, read_hierarchy, read_nodes
+from renderer.gltf.reading import Reading, Warnings
+from renderer.limits import Budget
+from renderer.pose import world_matrices
+from renderer.scene import Camera, Image, Material, Mesh, Scene, Texture
+
+#: No product is farther from its origin than this, in metres; a float32 has long lost its millimetres there.
+_FARTHEST = 1e15
+
+
+def supported_extensions() -> frozenset[str]:
+    """Names of every extension this build reads."""
+    return frozenset(MATERIAL_EXTENSIONS) | frozenset(FILE_EXTENSIONS)
+
+
+def read_gltf(data: bytes, name: str, resolver: Resolver, budget: Budget) -> Scene:
+    """A GLB's or .gltf's bytes as a Scene called `name`.
+
+    data: the model file, already charged to the budget. resolver: gives its side files.
+    Raises FormatError, LimitError or UnsupportedError; their messages do not name the file.
+    """
+    container = open_container(data, budget.limits)
+    reading = _begin(container, resolver, budget)
+    materials = read_materials(reading)
+    textures, images = _read_pictures(reading, materials)
+    hierarchy = read_hierarchy(reading)
+    used, meshes = _read_meshes(reading, hierarchy, materials)
+    if any(p.material == len(materials) for mesh in meshes for p in mesh.primitives):
+        materials.append(Material(name="default"))
+    nodes = read_nodes(reading, hierarchy, {mesh: position for position, mesh in enumerate(used)})
+    scene = Scene(
+        name=name,
+        nodes=nodes,
+        meshes=meshes,
+        materials=tuple(materials),
+        textures=textures,
+        images=images,
+        cameras=tuple(_read_camera(item) for item in reading.root.items("cameras")),
+        animations=read_animations(reading, nodes, hierarchy.positions),
+        extensions=reading.root.strings("extensionsUsed"),
+        asset=_read_asset(reading.root.child("asset")),
+    )
+    scene = _apply_extensions(reading, scene)
+    _check_places(scene)
+    return replace(scene, warnings=reading.warnings.lines())
+
+
+def _begin(container: Container, resolver: Resolver, budget: Budget) -> Reading:
+    """Refuse unknown required extensions, warn of unknown optional ones."""
+    root = container.root
+    buffers = Buffers(root, container.binary, resolver, budget)
+    reading = Reading(root, budget, buffers, Accessors(root, buffers, budget), Warnings())
+    for line in container.warnings:
+        reading.warn(line)
+    known = supported_extensions()
+    required = root.strings("extensionsRequired")
+    missing = sorted(set(required) - known)
+    if missing:
+        raise UnsupportedError(f"needs the extension {', '.join(missing)}, which this build does not support")
+    for extension in sorted(set(root.strings("extensionsUsed")) - known):
+        reading.warn(f"the optional extension {extension} is not supported and has no effect")
+    return reading
+
+
+def _read_pictures(reading: Reading, materials: Sequence[Material]) -> tuple[tuple[Texture, ...], tuple[Image, ...]]:
+    """All textures and the images that materials use; textures that no material uses share the first image."""
+    textures = read_textures(reading)
+    used = {info.texture for material in materials for info in material.textures.values()}
+    wanted = sorted({textures[index].image for index in used})
+    position = {image: place for place, image in enumerate(wanted)}
+    images = tuple(read_images(reading, wanted))
+    return tuple(replace(t, image=position.get(t.image, 0)) for t in textures) if images else (), images
+
+
+def _read_meshes(
+    reading: Reading, hierarchy: Hierarchy, materials: Sequence[Material]
+) -> tuple[list[int], tuple[Mesh, ...]]:
+    """The file's indices of the meshes that drawn nodes use, and those meshes."""
+    nodes = (reading.root.item("nodes", index) for index in hierarchy.order)
+    used = sorted({mesh for node in nodes if (mesh := node.index("mesh", "meshes")) is not None})
+    return used, tuple(read_mesh(reading, reading.root.item("meshes", index), materials) for index in used)
+
+
+def _read_camera(item: Item) -> Camera:
+    kind = item.choice("type", ("perspective", "orthographic"))
+    lens = item.child(kind)
+    znear, zfar = lens.number("znear"), lens.number("zfar") if lens.has("zfar") else None
+    if znear < 0.0 or (zfar is not None and zfar <= znear):
+        raise FormatError(f"{lens.place} has znear {znear:g} and zfar {zfar}, 0 ≤ znear < zfar is needed")
+    if kind == "orthographic":
+        return Camera(item.name(), None, znear, zfar, lens.number("xmag"), lens.number("ymag"))
+    yfov = lens.number("yfov")
+    aspect = lens.number("aspectRatio") if lens.has("aspectRatio") else None
+    if not 0.0 < yfov < np.pi or (aspect is not None and aspect <= 0.0):
+        raise FormatError(f"{lens.place} has yfov {yfov:g} and aspectRatio {aspect}, 0 < yfov < π and > 0 are needed")
+    return Camera(item.name(), yfov, znear, zfar, aspectRatio=aspect)
+
+
+def _read_asset(item: Item) -> dict[str, str]:
+    """The texts of `asset` (version, generator, copyright …)."""
+    return {clean(key): clean(value) for key, value in item.values.items() if isinstance(value, str)}
+
+
+def _apply_extensions(reading: Reading, scene: Scene) -> Scene:
+    """The hooks of extensions with an object at the file's root, such as the lists of lights and variants."""
+    for extension in FILE_EXTENSIONS.values():
+        if extension.scene and (given := reading.root.extension(extension.name)) is not None:
+            scene = extension.scene(reading, given, scene)
+    return scene
+
+
+def _check_places(scene: Scene) -> None:
+    """Transforms that are finite one by one may still multiply to something that is not."""
+    world = world_matrices(scene, None)
+    sane = (np.abs(world) < _FARTHEST).all(axis=(1, 2))  # NaN compares false
+    if not bool(sane.all()):
+        index = int(np.argmin(sane))
+        node = scene.nodes[index]
+        raise FormatError(
+            f"the transform of node {index} {node.name!r} is not finite or moves it beyond {_FARTHEST:g} m"
+        )

@@ -1,0 +1,49 @@
+"""What one reading of one file carries from step to step: its JSON, its bytes, its budget, its warnings. No parsing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from renderer.gltf.accessors import Accessors
+from renderer.gltf.buffers import Buffers
+from renderer.gltf.item import Item
+from renderer.limits import Budget
+
+_MOST_WARNINGS = 50
+
+
+class Warnings:
+    """Lines for `Scene.warnings`: each once, at most 50, then a count of the rest."""
+
+    def __init__(self) -> None:
+        self._lines: dict[str, None] = {}
+        self._dropped = 0
+
+    def add(self, line: str) -> None:
+        """Keep one line, unless it is known already or there are too many."""
+        if line in self._lines:
+            return
+        if len(self._lines) < _MOST_WARNINGS:
+            self._lines[line] = None
+        else:
+            self._dropped += 1
+
+    def lines(self) -> tuple[str, ...]:
+        """Everything kept, in order."""
+        more = (f"and {self._dropped} more warnings",) if self._dropped else ()
+        return (*self._lines, *more)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One file on its way to a Scene; handed to every step and to the hooks of every extension."""
+
+    root: Item
+    budget: Budget
+    buffers: Buffers
+    accessors: Accessors
+    warnings: Warnings
+
+    def warn(self, line: str) -> None:
+        """Add one line to the scene's warnings."""
+        self.warnings.add(line)

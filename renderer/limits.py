@@ -1,0 +1,61 @@
+"""How large a model may be, and the budget that is charged before every allocation. Knows no file format.
+
+Memory bound of one load, whatever the bytes claim: `file_bytes` (files and data URIs held) + twice `array_bytes`
+(arrays, and temporaries of one at a time) + `image_bytes` (decoded pictures) + 8 × `image_pixels` for each of four
+decoder threads + some 30 × `json_bytes` or `text_bytes` (Python objects made of text).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from renderer.errors import LimitError
+
+Kind: TypeAlias = Literal["file_bytes", "array_bytes", "image_bytes", "vertices", "indices"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds on one model; going over one is a `LimitError`.
+
+    file_bytes: model, side files and data URIs together. json_bytes: the JSON text. json_depth: its nesting.
+    array_bytes: decoded accessors and derived arrays together. image_bytes: all decoded pictures, as RGBA8.
+    image_pixels: of one picture, by its header. vertices, indices: sums over all primitives.
+    nodes: nodes of the file. text_bytes: a file of a text or zipped format (OBJ, OFF, 3MF …), unpacked.
+    """
+
+    file_bytes: int = 512 << 20
+    json_bytes: int = 32 << 20
+    json_depth: int = 100
+    array_bytes: int = 2 << 30
+    image_bytes: int = 1 << 30
+    image_pixels: int = 8192 * 8192
+    vertices: int = 30_000_000
+    indices: int = 90_000_000
+    nodes: int = 200_000
+    text_bytes: int = 128 << 20
+
+
+DEFAULT_LIMITS = Limits()
+
+
+class Budget:
+    """What one load has used of its limits. Charge first, allocate afterwards."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self._used: dict[Kind, int] = {}
+
+    def take(self, kind: Kind, amount: int, what: str) -> None:
+        """Charge `amount` of `kind` for `what`; LimitError when the sum would pass the limit."""
+        allowed: int = getattr(self.limits, kind)
+        total = self._used.get(kind, 0) + amount
+        if total > allowed:
+            unit = kind.replace("_", " ")
+            raise LimitError(f"{what} needs {amount:,} {unit}, {total:,} in all; at most {allowed:,} are allowed")
+        self._used[kind] = total
+
+    def used(self, kind: Kind) -> int:
+        """How much of `kind` has been charged so far."""
+        return self._used.get(kind, 0)
