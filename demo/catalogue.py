@@ -32,6 +32,7 @@ class Product:
 
 
 PRODUCTS = (
+    Product("armchair", "Lounge armchair, oak frame"),
     Product("vase", "Kiln vase, crackle glaze"),
     Product("lamp", "Globe table lamp, brass and fluted glass"),
 )

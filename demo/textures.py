@@ -182,9 +182,9 @@ def boucle(size: int, count: int, seed: int) -> Array:
     for level in np.sort(rng.random(count)):
         angle, squash = rng.random() * np.pi, 0.6 + 0.4 * rng.random()
         a, b = x * np.cos(angle) + y * np.sin(angle), (y * np.cos(angle) - x * np.sin(angle)) / squash
-        strand = np.abs(np.hypot(a, b) - 0.58) / 0.27
+        strand = np.abs(np.hypot(a, b) - 0.62) / 0.24
         tilt = 0.22 * (a * np.cos(angle * 3) + b * np.sin(angle * 3))
-        curl = np.where(strand < 1, 0.45 * level + 0.35 + 0.55 * np.sqrt(np.clip(1 - strand**2, 0, 1)) + tilt, 0)
+        curl = np.where(strand < 1, 0.85 * level + 0.30 + 0.60 * np.sqrt(np.clip(1 - strand**2, 0, 1)) + tilt, 0)
         row, column = rng.integers(0, size, 2)
         rows = (row + np.arange(-reach, reach + 1)) % size
         columns = (column + np.arange(-reach, reach + 1)) % size
