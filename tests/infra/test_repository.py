@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 import tomllib
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -27,6 +29,8 @@ FORBIDDEN = [
         r"(?<![\w.])/home" + r"/\w",
     )
 ]
+PACKAGES = ("renderer", "streaming", "assets", "demo", "benchmarks")
+RUNS = {".py", ".glsl", ".vert", ".frag", ".comp", ".js", ".html", ".css", ".svg", ".png", ".webp", ".json"}
 PIN = re.compile(r"^[A-Za-z0-9._-]+==[A-Za-z0-9.+!]+$")
 
 
@@ -87,6 +91,26 @@ def test_scripts_parse_and_may_run() -> None:
     for script in scripts:
         assert script.stat().st_mode & 0o111, f"{script.name} is not executable"
         subprocess.run(["bash", "-n", str(script)], check=True)
+
+
+@pytest.mark.slow
+def test_the_wheel_holds_all_that_runs(tmp_path: Path) -> None:
+    """Built from a copy: every file of the packages that is not about the packages must be in it."""
+    wanted = set()
+    for path in tracked_files():
+        name = path.relative_to(ROOT)
+        if name.parts[0] in PACKAGES or name.as_posix() in {"vitrine.py", "pyproject.toml", "README.md", "LICENSE"}:
+            copy = tmp_path / "source" / name
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes(path.read_bytes())
+            if name.parts[0] in PACKAGES and path.suffix in RUNS and "results" not in name.parts:
+                wanted.add(name.as_posix())
+    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
+    subprocess.run([*build, "--wheel-dir", str(tmp_path), str(tmp_path / "source")], check=True, timeout=100)
+    (wheel,) = tmp_path.glob("vitrine-*.whl")
+    packed = set(zipfile.ZipFile(wheel).namelist())
+    assert {"vitrine.py"} <= packed
+    assert sorted(wanted - packed) == []
 
 
 def test_links_in_the_documents_lead_somewhere() -> None:
