@@ -115,7 +115,7 @@ ensure_venv() {
 
 has_chromium() {
     local name
-    for name in ${VITRINE_CHROMIUM:-} chromium chromium-browser google-chrome; do
+    for name in chromium chromium-browser google-chrome google-chrome-stable; do
         command -v "$name" >/dev/null && return 0
     done
     return 1

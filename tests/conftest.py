@@ -37,9 +37,9 @@ def missing(what: str, reason: str) -> NoReturn:
 
 @functools.cache
 def find_chromium() -> str | None:
-    """Path of the browser: VITRINE_CHROMIUM, or the first of the usual names on PATH."""
-    names = [os.environ.get("VITRINE_CHROMIUM", ""), "chromium", "chromium-browser", "google-chrome"]
-    return next((path for name in names if name and (path := shutil.which(name))), None)
+    """Path of the browser: the first of the usual names on PATH."""
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    return next((path for name in names if (path := shutil.which(name))), None)
 
 
 @functools.cache
@@ -64,7 +64,7 @@ def requirements_of_marks(request: pytest.FixtureRequest) -> None:
     if "gl" in marks and find_library("EGL") is None:
         missing("egl", "libEGL.so.1 is not installed: run `make setup`")
     if "browser" in marks and find_chromium() is None:
-        missing("chromium", "Chromium is not installed: run `make browser`, or set VITRINE_CHROMIUM")
+        missing("chromium", "Chromium is not installed: run `make browser`")
     if "player" in marks and not has_webrtcbin():
         missing("player", "GStreamer's webrtcbin is not installed: run `make browser`")
     if "root" in marks and os.geteuid() != 0:
@@ -87,5 +87,5 @@ def chromium() -> str:
     """Path of a Chromium for Playwright's `executable_path`."""
     path = find_chromium()
     if path is None:
-        missing("chromium", "Chromium is not installed: run `make browser`, or set VITRINE_CHROMIUM")
+        missing("chromium", "Chromium is not installed: run `make browser`")
     return path
