@@ -1,0 +1,1 @@
+"""Owns the measurements: `vitrine bench …`. Drives servers from outside, as a stranger would; changes none."""

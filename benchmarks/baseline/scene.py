@@ -1,0 +1,62 @@
+"""Owns the baseline's picture: a model read by trimesh, drawn by pyrender. Lives on the one thread with its context."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.errors import UsageError
+from renderer.linalg import look_at, orbit_position
+
+_WHITE = (1.0, 1.0, 1.0, 1.0)
+_AMBIENT = (0.3, 0.3, 0.3)
+_KEY_INTENSITY = 3.0
+_KEY_DIRECTION = (40.0, 50.0)  # theta, phi in degrees of where the key light stands
+
+
+class PyrenderScene:
+    """Draws one model at one size. Make, use and close it on one and the same thread.
+
+    flat: draw base colours without light, as the flat test scene's unlit materials ask (trimesh drops the extension).
+    """
+
+    def __init__(self, model: Path, width: int, height: int, flat: bool = False) -> None:
+        try:
+            import pyrender
+            import trimesh
+        except ImportError as error:
+            raise UsageError(f"{error.name} is not installed: pip install 'vitrine[bench]'") from error
+        loaded: Any = trimesh.load_scene(model)
+        self._scene = pyrender.Scene.from_trimesh_scene(loaded, bg_color=_WHITE, ambient_light=_AMBIENT)
+        key = pyrender.DirectionalLight(color=np.ones(3), intensity=_KEY_INTENSITY)
+        theta, phi = _KEY_DIRECTION
+        self._scene.add(key, pose=np.linalg.inv(look_at(orbit_position(theta, phi, 1.0), (0, 0, 0), theta)))
+        self._camera = pyrender.PerspectiveCamera(yfov=1.0, aspectRatio=width / height)
+        self._camera_node = self._scene.add(self._camera)
+        self._flags = pyrender.RenderFlags.FLAT if flat else pyrender.RenderFlags.NONE
+        self._renderer = pyrender.OffscreenRenderer(width, height)
+
+    def render(
+        self, theta: float, phi: float, radius: float, target: tuple[float, ...], fov: float
+    ) -> NDArray[np.uint8]:
+        """uint8 [height, width, 3], sRGB, top row first. Degrees and metres; fov is vertical."""
+        self._camera.yfov = float(np.radians(fov))
+        self._camera.znear, self._camera.zfar = radius / 100, radius * 10
+        eye = orbit_position(theta, phi, radius, target)
+        self._scene.set_pose(self._camera_node, np.linalg.inv(look_at(eye, target, theta)))
+        colour, _depth = self._renderer.render(self._scene, flags=self._flags)
+        return np.ascontiguousarray(colour)
+
+    def renderer_name(self) -> str:
+        """GL_RENDERER of pyrender's context, as PyOpenGL tells it through pyrender's own import."""
+        self._renderer.render(self._scene, flags=self._flags)
+        from pyrender.renderer import glGetString
+
+        return str(glGetString(0x1F01).decode())  # GL_RENDERER
+
+    def close(self) -> None:
+        """Free the context."""
+        self._renderer.delete()

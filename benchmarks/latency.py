@@ -1,0 +1,155 @@
+"""Owns `vitrine bench latency`: our server and the plain stack, turn about in one run, and the result as plain JSON."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from benchmarks import flat, machine, poses
+from benchmarks.browser import Chromium
+from benchmarks.probes import summarise
+from benchmarks.progress import Progress
+from benchmarks.rounds import DRAG_HZ, Plan, Round, phases, run_round
+from benchmarks.servers import Server, baseline_server, vitrine_server
+
+SCHEMA = "vitrine-bench-latency/1"
+OURS, BASELINE = "vitrine", "baseline"
+
+
+@contextmanager
+def subject(model: Path | None, width: int, height: int) -> Iterator[tuple[Path, poses.Subject]]:
+    """The file and what the camera looks at; without a model the flat scene, written for the while."""
+    if model is not None:
+        yield model, poses.subject_of(model, width / height)
+        return
+    with tempfile.TemporaryDirectory(prefix="vitrine-flat-") as folder:
+        yield flat.write(Path(folder) / "flat.glb"), poses.flat_subject()
+
+
+def measure(model: Path, plan: Plan, runs: int, sides: Sequence[str], progress: Progress) -> dict[str, Any]:
+    """Run `runs` rounds of each side, alternating which goes first, and conclude."""
+    rounds: list[Round] = []
+    with ExitStack() as stack:
+        progress.begin(f"{model.stem}: servers", runs * len(sides) * phases(plan))
+        servers = [stack.enter_context(_server(side, model, plan)) for side in sides]
+        chromium = stack.enter_context(Chromium())
+        description = machine.describe(machine.gl_renderer(), chromium.version)
+        for number in range(runs):
+            for server in servers if number % 2 == 0 else servers[::-1]:
+                advance = partial(progress.step, f"round {number + 1}/{runs}, {server.name}")
+                rounds.append(run_round(server, chromium, plan, advance))
+    return conclude(model, plan, runs, sides, rounds, description)
+
+
+def conclude(
+    model: Path, plan: Plan, runs: int, sides: Sequence[str], rounds: Sequence[Round], description: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The result as JSON: one entry per side, ratios baseline ÷ ours (frames: ours ÷ baseline), and warnings."""
+    found = {side: pool([item for item in rounds if item.server == side]) for side in sides}
+    return {
+        "schema": SCHEMA,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": dict(description),
+        "model": {"name": model.stem, "bytes": model.stat().st_size},
+        "plan": {**asdict(plan), "runs": runs, "drag_hz": DRAG_HZ},
+        "sides": found,
+        "ratios": ratios(found),
+        "warnings": _warnings(found, rounds),
+    }
+
+
+def pool(rounds: Sequence[Round]) -> dict[str, Any]:
+    """All rounds of one side together."""
+    steps = [value for item in rounds for value in item.steps]
+    film = [value for item in rounds for value in item.compositor]
+    paths = {hz: [value for item in rounds for value in item.paths[hz]] for hz in rounds[0].paths}
+    return {
+        "step": _latency(steps),
+        "compositor": _latency(film),
+        "paths": {hz: _latency(values) for hz, values in paths.items()},
+        "drag": {
+            "fps": _mean([item.fps for item in rounds]),
+            "decoded_fps": _mean([item.decoded_fps for item in rounds]),
+            "gap": asdict(summarise([gap for item in rounds for gap in item.gaps])),
+            "kbps": _mean([item.kbps for item in rounds]),
+        },
+        "cpu": {phase: _means([item.cpu[phase] for item in rounds]) for phase in rounds[0].cpu},
+        "stages": _means([item.stages for item in rounds]),
+        "setup": {key: asdict(summarise([item.setup[key] for item in rounds])) for key in rounds[0].setup},
+        "unread_frames": sum(item.unread for item in rounds),
+        "rounds": {
+            "step_p50": [summarise(_known(item.steps)).p50 for item in rounds],
+            "fps": [round(item.fps, 1) for item in rounds],
+        },
+        "samples": {
+            "step": steps,
+            "compositor": film,
+            "paths": paths,
+            "gaps": [g for item in rounds for g in item.gaps],
+        },
+    }
+
+
+def ratios(sides: Mapping[str, Any]) -> dict[str, float | None]:
+    """How many times better we are: latencies baseline ÷ ours, frames a second ours ÷ baseline. Empty with one side."""
+    if not {OURS, BASELINE} <= sides.keys():
+        return {}
+    ours, theirs = sides[OURS], sides[BASELINE]
+    return {
+        "step_p50": _ratio(theirs["step"]["p50"], ours["step"]["p50"]),
+        "step_p95": _ratio(theirs["step"]["p95"], ours["step"]["p95"]),
+        "fps": _ratio(ours["drag"]["fps"], theirs["drag"]["fps"]),
+    }
+
+
+def _latency(values: Sequence[float | None]) -> dict[str, Any]:
+    known = _known(values)
+    return {**asdict(summarise(known)), "missed": len(values) - len(known)}
+
+
+def _known(values: Sequence[float | None]) -> list[float]:
+    return [value for value in values if value is not None]
+
+
+def _mean(values: Sequence[float]) -> float:
+    return round(sum(values) / len(values), 2)
+
+
+def _means(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    keys = dict.fromkeys(key for row in rows for key in row)
+    return {key: _mean([row[key] for row in rows if key in row]) for key in keys}
+
+
+def _ratio(numerator: float | None, denominator: float | None) -> float | None:
+    return round(numerator / denominator, 2) if numerator and denominator else None
+
+
+def _warnings(sides: Mapping[str, Any], rounds: Sequence[Round]) -> list[str]:
+    other: dict[str, float] = {}
+    for item in rounds:
+        for phase, percent in item.cpu.items():
+            key = f"{item.server}, {phase}"
+            other[key] = max(other.get(key, 0.0), percent["other"])
+    series = {f"{side}, {key}": values for side, found in sides.items() for key, values in found["rounds"].items()}
+    lines = machine.instability(other, series)
+    for side, found in sides.items():
+        missed = found["step"]["missed"]
+        if missed:
+            lines.append(f"{side}: {missed} of {missed + found['step']['n']} steps could not be timed")
+    return lines
+
+
+@contextmanager
+def _server(side: str, model: Path, plan: Plan) -> Iterator[Server]:
+    if side == OURS:
+        with vitrine_server(model) as server:
+            yield server
+    else:
+        with baseline_server(model, plan.width, plan.height, plan.subject.flat) as server:
+            yield server

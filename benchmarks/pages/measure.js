@@ -1,0 +1,169 @@
+// Owns the measuring page: one session with one server, camera messages out, a small grey copy of every presented frame in.
+// It draws no conclusions; benchmarks/probes.py does. Times are wall-clock milliseconds.
+import {adapters} from './signalling.js';
+
+const video = document.querySelector('video');
+const now = () => performance.timeOrigin + performance.now();
+const wall = t => t === undefined ? null : performance.timeOrigin + t;
+const sleep = ms => new Promise(done => setTimeout(done, ms));
+const GATHER_MS = 3000, OPEN_MS = 30000, FIRST_FRAME_MS = 60000;
+const MAX_FRAMES = 60000, MAX_NOTES = 60000;  // bounds of one recording
+
+const state = {peer: null, end: () => {}, camera: null, seq: 0, sent: [], notes: [], frames: [], last: null, changed: 0};
+
+/** Reads the probe's rectangle of the video as `columns` × `rows` grey cells, each the mean of what it covers. */
+function reader({x, y, width, height, columns, rows}) {
+  const canvas = new OffscreenCanvas(columns, rows);
+  const context = canvas.getContext('2d', {willReadFrequently: true});
+  context.imageSmoothingEnabled = true;
+  context.imageSmoothingQuality = 'medium';
+  return () => {
+    context.drawImage(video, x, y, width, height, 0, 0, columns, rows);
+    const rgba = context.getImageData(0, 0, columns, rows).data;
+    const grey = new Uint8Array(columns * rows);
+    for (let i = 0, p = 0; i < grey.length; i++, p += 4) grey[i] = (rgba[p] * 54 + rgba[p + 1] * 183 + rgba[p + 2] * 19) >> 8;
+    return grey;
+  };
+}
+
+function differs(a, b, levels = 3) {
+  for (let i = 0; i < a.length; i++) if (Math.abs(a[i] - b[i]) >= levels) return true;
+  return false;
+}
+
+function watch(read) {
+  const onFrame = (_, meta) => {
+    const time = now();
+    const grey = read();
+    if (!state.last || differs(grey, state.last)) { state.changed = time; state.last = grey; }
+    if (state.frames.length < MAX_FRAMES) {
+      state.frames.push({time, received: wall(meta.receiveTime), rtp: meta.rtpTimestamp ?? null, grey});
+    }
+    video.requestVideoFrameCallback(onFrame);
+  };
+  video.requestVideoFrameCallback(onFrame);
+}
+
+async function gathered(peer) {
+  const complete = new Promise(done => {
+    const check = () => peer.iceGatheringState === 'complete' && done();
+    peer.addEventListener('icegatheringstatechange', check);
+    check();
+  });
+  await Promise.race([complete, sleep(GATHER_MS)]);
+}
+
+function preferred(codec) {
+  const codecs = RTCRtpReceiver.getCapabilities('video').codecs;
+  const wanted = codecs.filter(c => c.mimeType.toLowerCase() === `video/${codec}`);
+  if (!wanted.length) throw new Error(`this browser cannot decode ${codec}`);
+  return wanted.concat(codecs.filter(c => /\/rtx$/i.test(c.mimeType)));
+}
+
+const within = (promise, ms, what) => Promise.race([promise, sleep(ms).then(() => { throw new Error(`no ${what} within ${ms} ms`); })]);
+
+/** Opens the session; resolves when the first frame was presented. Returns milliseconds since the click. */
+async function connect(config) {
+  video.width = config.width; video.height = config.height;
+  const peer = state.peer = new RTCPeerConnection();
+  const receive = peer.addTransceiver('video', {direction: 'recvonly'});
+  receive.setCodecPreferences(preferred(config.codec));
+  state.camera = peer.createDataChannel('camera', {ordered: false, maxRetransmits: 0});
+  const control = peer.createDataChannel('control');
+  control.onmessage = event => state.notes.length < MAX_NOTES && state.notes.push({time: now(), ...JSON.parse(event.data)});
+  control.onopen = () => {
+    control.send(JSON.stringify({type: 'hello', version: 1}));
+    control.send(JSON.stringify({type: 'viewport', width: config.width, height: config.height}));
+  };
+  peer.ontrack = event => { video.srcObject = new MediaStream([event.track]); watch(reader(config.probe)); };
+  const opened = new Promise(done => { state.camera.onopen = done; });
+  const click = now();
+  await peer.setLocalDescription(await peer.createOffer());
+  await gathered(peer);
+  const post = now();
+  const {sdp, end} = await adapters[config.adapter](peer.localDescription.sdp, config);
+  state.end = end;
+  const answer = now();
+  await peer.setRemoteDescription({type: 'answer', sdp});
+  await within(opened, OPEN_MS, 'open data channel');
+  const open = now();
+  send(config.pose);
+  await within((async () => { while (!state.frames.length) await sleep(2); })(), FIRST_FRAME_MS, 'frame');
+  const first = state.frames[0].time;
+  return {gather: post - click, answer: answer - post, open: open - post, first_frame: first - post, from_click: first - click};
+}
+
+/** pose: [theta°, phi°, radius m, target x, y, z m, fov°] */
+function send(pose) {
+  const [theta, phi, radius, x, y, z, fov] = pose;
+  const seq = ++state.seq;
+  const text = JSON.stringify({type: 'camera', seq, orbit: [theta, phi, radius], target: [x, y, z], fov});
+  const time = now();
+  state.camera.send(text);
+  state.sent.push({seq, time});
+}
+
+/** Waits until the picture has not changed for `quiet` ms, at most `limit` ms. */
+async function settle({quiet, limit}) {
+  const start = now();
+  while (now() - Math.max(start, state.changed) < quiet && now() - start < limit) await sleep(10);
+  return now() - start;
+}
+
+/** Jumps from pose to pose, each after the picture came to rest and a random wait that is not in step with any clock. */
+async function steps({poses, waits, quiet, limit, contrast}) {
+  for (let i = 0; i < poses.length; i++) {
+    await sleep(waits[i]);
+    const old = state.last, start = now();
+    send(poses[i]);
+    while (!differs(state.last, old, contrast) && now() - start < limit) await sleep(5);
+    await settle({quiet, limit});
+  }
+}
+
+/** Sends poses at the given times (ms from now), as a drag does. Returns the receiver's statistics before and after. */
+async function drag({poses, at}) {
+  const before = await stats(), start = now();
+  for (let i = 0; i < poses.length; i++) {
+    const wait = start + at[i] - now();
+    if (wait > 0) await sleep(wait);
+    send(poses[i]);
+  }
+  return {before, after: await stats()};
+}
+
+async function stats() {
+  const report = {};
+  for (const entry of (await state.peer.getStats()).values()) {
+    if (entry.type === 'inbound-rtp' && entry.kind === 'video') report.inbound = entry;
+    if (entry.type === 'codec' && entry.mimeType.startsWith('video')) report.codec = entry.mimeType;
+  }
+  return report;
+}
+
+function base64(bytes) {
+  let text = '';
+  for (let i = 0; i < bytes.length; i += 32768) text += String.fromCharCode(...bytes.subarray(i, i + 32768));
+  return btoa(text);
+}
+
+/** Forgets everything recorded so far, but for the frame that still stands. */
+function forget() {
+  state.frames = state.frames.slice(-1); state.sent = []; state.notes = [];
+}
+
+/** Hands over what was recorded, then forgets it. */
+function take() {
+  const frames = state.frames, size = frames.length ? frames[0].grey.length : 0;
+  const pictures = new Uint8Array(frames.length * size);
+  frames.forEach((frame, i) => pictures.set(frame.grey, i * size));
+  const column = key => frames.map(frame => frame[key]);
+  const out = {times: column('time'), received: column('received'), rtp: column('rtp'),
+    pictures: base64(pictures), sent: state.sent, notes: state.notes, now: now()};
+  forget();
+  return out;
+}
+
+function close() { state.peer?.close(); return state.end(); }
+
+window.bench = {connect, settle, steps, drag, forget, take, close, now};

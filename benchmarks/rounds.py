@@ -1,0 +1,187 @@
+"""Owns one round: a fresh session with one server, its phases, and what the pixels say. Knows no statistics of runs."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from benchmarks import flat, poses, probes, stages
+from benchmarks.browser import Chromium, Phase, Session
+from benchmarks.errors import BenchError
+from benchmarks.machine import cpu_percent, sample_cpu
+from benchmarks.poses import Subject
+from benchmarks.probes import Recording
+from benchmarks.servers import Server
+
+DRAG_HZ = 60.0
+SLOW_HZ = 20.0  # the flat scene is dragged at this pace too: a phone's worst, and other projects' figure
+COMPOSITOR_STEPS = 6
+_CAST_WIDTH = 640  # pixels: the compositor's pictures are only averaged
+_SETTLE = {"quiet": 500, "limit": 5000}  # ms without a visible change, at most
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to measure. size in pixels; seconds of dragging and steps per round."""
+
+    subject: Subject
+    width: int
+    height: int
+    codec: str
+    seconds: float
+    steps: int
+    compositor: bool = True
+
+
+@dataclass(slots=True)
+class Round:
+    """What one round found. Latencies in ms, None where a message was never seen; rates per second.
+
+    paths: messages a second → latency of every message (flat scene). cpu: phase → process tree → % of a core.
+    """
+
+    server: str
+    setup: dict[str, float]
+    steps: list[float | None] = field(default_factory=list)
+    compositor: list[float | None] = field(default_factory=list)
+    paths: dict[str, list[float | None]] = field(default_factory=dict)
+    fps: float = 0.0
+    decoded_fps: float = 0.0
+    gaps: list[float] = field(default_factory=list)
+    kbps: float = 0.0
+    cpu: dict[str, dict[str, float]] = field(default_factory=dict)
+    stages: dict[str, float] = field(default_factory=dict)
+    unread: int = 0
+
+
+def phases(plan: Plan) -> int:
+    """How many phases `run_round` reports to `advance`."""
+    return 2 + plan.subject.flat + plan.compositor
+
+
+def run_round(server: Server, chromium: Chromium, plan: Plan, advance: Callable[[str], None]) -> Round:
+    """Connect, step, drag, leave. advance: called with the name of each phase as it ends."""
+    config = {
+        "width": plan.width,
+        "height": plan.height,
+        "codec": plan.codec,
+        "pose": plan.subject.rest,
+        "probe": poses.probe(plan.width, plan.height, plan.subject.flat),
+    }
+    with chromium.session(server, config) as session:
+        found = Round(server.name, session.setup)
+        _Runner(server, chromium, plan, session, found).measure(advance)
+    return found
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Taken:
+    """A phase, when its messages were sent, what its function answered, and the server's words before and after."""
+
+    phase: Phase
+    sends: list[float]
+    answer: Any
+    before: stages.Snapshot
+    after: stages.Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class _Runner:
+    server: Server
+    chromium: Chromium
+    plan: Plan
+    session: Session
+    found: Round
+
+    def settle(self) -> None:
+        self.session.call("settle", _SETTLE)
+
+    def phase(self, name: str, function: str, argument: dict[str, Any]) -> _Taken:
+        """Run one function of the page from a settled picture and record everything around it."""
+        self.settle()
+        self.session.call("forget")
+        roots = {"server": self.server.pid, "browser": self.chromium.pid}
+        before, cpu = stages.snapshot(self.server), sample_cpu(time.monotonic(), roots)
+        answer = self.session.call(function, argument)
+        self.found.cpu[name] = cpu_percent(cpu, sample_cpu(time.monotonic(), roots))
+        after = stages.snapshot(self.server)
+        self.settle()
+        taken = self.session.take()
+        if not taken.sent or not len(taken.recording):
+            raise BenchError(f"{self.server.name}: nothing was recorded while {name}")
+        return _Taken(taken, [sent for _, sent in taken.sent], answer, before, after)
+
+    def steps(self, count: int) -> dict[str, Any]:
+        jump = {"contrast": probes.STEP_CONTRAST, **_SETTLE}
+        return {"poses": self.plan.subject.steps(count), "waits": poses.waits(count), **jump}
+
+    def measure(self, advance: Callable[[str], None]) -> None:
+        """Every phase; `advance` hears of each as it ends."""
+        self.settle()
+        stepping = self.phase("stepping", "steps", self.steps(self.plan.steps))
+        frames = probes.step_frames(stepping.phase.recording, stepping.sends, stepping.phase.end)
+        self.found.steps = probes.since(stepping.phase.recording, stepping.sends, frames)
+        advance("stepping")
+        dragging = self.drag(DRAG_HZ)
+        self.found.fps, gaps = probes.shown_rate(dragging.phase.recording, dragging.sends[0], dragging.sends[-1])
+        self.found.gaps = [float(gap) for gap in gaps]
+        self._rates(dragging.answer["before"]["inbound"], dragging.answer["after"]["inbound"])
+        offset = self.session.clock_offset()
+        self.found.stages = stages.breakdown(dragging.before, dragging.after, stepping.phase, frames, offset)
+        advance(f"dragging at {DRAG_HZ:.0f} Hz")
+        if self.plan.subject.flat:
+            self.drag(SLOW_HZ)
+            advance(f"dragging at {SLOW_HZ:.0f} Hz")
+        if self.plan.compositor:
+            self.composite(offset)
+            advance("filming")
+
+    def drag(self, hz: float) -> _Taken:
+        """Drag; on the flat scene every message is timed by what each picture says."""
+        path = self.plan.subject.drag(hz, self.plan.seconds)
+        taken = self.phase(f"dragging at {hz:.0f} Hz", "drag", {"poses": path.poses, "at": path.at})
+        if self.plan.subject.flat:
+            recording = taken.phase.recording
+            seen = [flat.decode(picture) for picture in recording.pictures]
+            self.found.unread += sum(code is None for code in seen)
+            frames = probes.path_frames(recording, seen, taken.sends, path.codes)
+            self.found.paths[f"{hz:.0f}"] = probes.since(recording, taken.sends, frames)
+        return taken
+
+    def _rates(self, first: dict[str, Any], last: dict[str, Any]) -> None:
+        seconds = max((last["timestamp"] - first["timestamp"]) / 1000, 1e-9)
+        self.found.kbps = (last["bytesReceived"] - first["bytesReceived"]) * 8 / 1000 / seconds
+        self.found.decoded_fps = (last["framesDecoded"] - first["framesDecoded"]) / seconds
+
+    def composite(self, offset: float) -> None:
+        """The steps again, timed by the compositor's own swaps instead of the page's callbacks."""
+        with self.session.screencast(_CAST_WIDTH) as shots:
+            taken = self.phase("stepping, filmed", "steps", self.steps(COMPOSITOR_STEPS))
+        recording = _film(shots, self.plan)
+        sends = [sent + offset for sent in taken.sends]
+        frames = probes.step_frames(recording, sends, taken.phase.end + offset)
+        self.found.compositor = probes.since(recording, sends, frames)
+
+
+def _film(shots: list[tuple[float, bytes]], plan: Plan) -> Recording:
+    """Compositor pictures as a recording on the same grid as the page's."""
+    probe = poses.probe(plan.width, plan.height, plan.subject.flat)
+    grid = (probe["columns"], probe["rows"])
+    pictures = []
+    for _, jpeg in shots:
+        with Image.open(io.BytesIO(jpeg)) as picture:
+            scale = picture.width / plan.width
+            left, top = probe["x"] * scale, probe["y"] * scale
+            box = (left, top, left + probe["width"] * scale, top + probe["height"] * scale)
+            small = picture.convert("L").resize(grid, Image.Resampling.BOX, box)
+            pictures.append(np.asarray(small).reshape(-1))
+    times = np.array([at for at, _ in shots], np.float64)
+    unknown = np.full(len(shots), -1, np.int64)
+    grey = np.array(pictures, np.uint8).reshape(len(shots), grid[0] * grid[1])
+    return Recording(times, np.full(len(shots), np.nan), unknown, grey)
