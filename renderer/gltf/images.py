@@ -26,7 +26,9 @@ _MOST_THREADS = 4
 def read_images(reading: Reading, wanted: Sequence[int]) -> list[Image]:
     """The images at the indices `wanted` of the file, decoded."""
     opened = [_open(reading, reading.root.item("images", index)) for index in wanted]
-    threads = min(_MOST_THREADS, os.cpu_count() or 1, max(1, len(opened)))
+    if not opened:
+        return []
+    threads = min(_MOST_THREADS, os.cpu_count() or 1, len(opened))
     with ThreadPoolExecutor(threads, thread_name_prefix="vitrine-image") as pool:
         return list(pool.map(lambda job: decode(*job), opened))
 

@@ -43,6 +43,7 @@ def _corner_tangents(
     """Angle-weighted tangent of every corner [3T, 3] (0 where the texture has no area), and 1 where mirrored [3T]."""
     with np.errstate(all="ignore"):
         p, t = positions[triangles].astype(np.float64), uv[triangles].astype(np.float64)
+        t[..., 1] *= -1.0  # glTF's v grows down the picture, a normal map's green up
         e1, e2 = p[:, 1] - p[:, 0], p[:, 2] - p[:, 0]
         (u1, v1), (u2, v2) = (t[:, 1] - t[:, 0]).T, (t[:, 2] - t[:, 0]).T
         area = u1 * v2 - u2 * v1

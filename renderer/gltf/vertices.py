@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from renderer.scene import Floats
 
 #: Below this a vector has no direction worth keeping.
-_TINY = 1e-20
+_TINY = 1e-30
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -66,7 +66,7 @@ def repair(vertices: Vertices, warn: Callable[[str], None]) -> Vertices:
     return replace(vertices, normals=normals, tangents=tangents, texcoords=texcoords, colors=colors)
 
 
-def unit(vectors: Floats) -> tuple[Floats, int]:
+def unit(vectors: NDArray[np.floating]) -> tuple[Floats, int]:
     """Vectors [N, 3] at length 1, and how many had no direction (they become +Z)."""
     with np.errstate(all="ignore"):
         length = np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))
@@ -82,7 +82,7 @@ def flat_normals(positions: Floats) -> Floats:
     """float32 [3T, 3] for unindexed triangles: each one's own normal, +Z where it has no area."""
     with np.errstate(all="ignore"):
         a, b, c = np.moveaxis(positions.reshape(-1, 3, 3).astype(np.float64), 1, 0)
-        normals, _ = unit(np.cross(b - a, c - a).astype(np.float32, copy=False))
+        normals, _ = unit(np.cross(b - a, c - a))
     return np.repeat(normals, 3, axis=0)
 
 
