@@ -1,0 +1,122 @@
+"""Models in a folder of this machine and its subfolders. Looks again whenever asked; follows no link out of the folder."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from assets.catalog import describe
+from assets.errors import NotFoundError, StoreError
+from assets.store import Asset
+
+SUFFIXES = (".glb", ".gltf", ".stl", ".obj", ".ply", ".3mf")
+MAX_FILES = 10_000  # looked at in one listing
+MAX_DEPTH = 6  # folders below the root
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    path: Path
+    asset: Asset
+
+
+@dataclass(eq=False, slots=True)
+class LocalStore:
+    """A folder. Raises StoreError when it does not exist. Safe to use from several threads."""
+
+    folder: Path
+    _entries: dict[str, _Entry] = field(default_factory=dict, init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
+
+    def __post_init__(self) -> None:
+        if not self.folder.is_dir():
+            raise StoreError(f"{self.folder}: no such folder; give one with model files ({', '.join(SUFFIXES)})")
+        self.folder = self.folder.resolve()
+
+    def list(self) -> Sequence[Asset]:
+        """See `Store.list`; files that were not described before are opened for their title."""
+        return [entry.asset for entry in self._look().values()]
+
+    def stat(self, model: str) -> Asset:
+        """See `Store.stat`."""
+        return self._entry(model).asset
+
+    def fetch(self, model: str) -> Path:
+        """See `Store.fetch`."""
+        return self._entry(model).path
+
+    def _entry(self, model: str) -> _Entry:
+        with self._lock:
+            entry = self._entries.get(model)
+        if entry is None or _version(entry.path) != entry.asset.version:
+            entry = self._look().get(model)
+        if entry is None:
+            raise NotFoundError(f"no model {model[:80]!r}")
+        return entry
+
+    def _look(self) -> dict[str, _Entry]:
+        with self._lock:
+            known = {entry.path: entry for entry in self._entries.values()}
+            entries: dict[str, _Entry] = {}
+            for path in self._files():
+                version = _version(path)
+                if version is None:
+                    continue
+                model = _unique(_identifier(path, self.folder), entries)
+                before = known.get(path)
+                if before is not None and before.asset.version == version and before.asset.id == model:
+                    entries[model] = before
+                else:
+                    title, variants = describe(path)
+                    asset = Asset(model, title, version, path.stat().st_size, variants)
+                    entries[model] = _Entry(path, asset)
+            self._entries = entries
+            return entries
+
+    def _files(self) -> Sequence[Path]:
+        """Model files below the folder, sorted; at most MAX_FILES, none outside, none in hidden folders."""
+        found = []
+        for root, folders, names in os.walk(self.folder):
+            here = Path(root)
+            depth = len(here.relative_to(self.folder).parts)
+            folders[:] = sorted(name for name in folders if not name.startswith(".")) if depth < MAX_DEPTH else []
+            for name in sorted(names):
+                path = here / name
+                if path.suffix.lower() in SUFFIXES and not name.startswith(".") and self._inside(path):
+                    found.append(path)
+                    if len(found) == MAX_FILES:
+                        return found
+        return found
+
+    def _inside(self, path: Path) -> bool:
+        return path.resolve().is_relative_to(self.folder)
+
+
+def _version(path: Path) -> str | None:
+    """Size and time of change; None when the file is gone."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return f"{status.st_size:x}-{status.st_mtime_ns:x}"
+
+
+def _identifier(path: Path, folder: Path) -> str:
+    """Letters, digits, `-`, `_` and `.` of the file's stem, or of its folder when the file is just called scene or model."""
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).strip("-.")
+    if stem.lower() in ("scene", "model", "index") and path.parent != folder:
+        stem = re.sub(r"[^A-Za-z0-9._-]+", "-", path.parent.name).strip("-.")
+    return stem or "model"
+
+
+def _unique(wanted: str, taken: dict[str, _Entry]) -> str:
+    if wanted not in taken:
+        return wanted
+    number = 2
+    while f"{wanted}-{number}" in taken:
+        number += 1
+    return f"{wanted}-{number}"

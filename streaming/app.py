@@ -1,0 +1,285 @@
+"""The gateway: HTTP for signalling, pages, stills, health and metrics; parent of the other processes. Touches no media."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import re
+import signal
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from aiohttp import web
+
+from assets.errors import NotFoundError, StoreError
+from assets.store import Asset, Store
+from streaming import metrics
+from streaming.config import Config
+from streaming.errors import ProcessLost, SignallingError, StartError
+from streaming.ipc import Answer
+from streaming.stills import CONTENT_TYPES, StillRequest, Stills, parse_still
+from streaming.supervisor import Child, Supervisor
+from streaming.whep import RETRY_SECONDS, Whep
+
+VIEWER = Path(__file__).parent / "viewer"
+GOAWAY_MS = 500  # between telling viewers that the server ends and ending it
+MODEL_ID = re.compile(r"[A-Za-z0-9._-]{1,200}")
+CONTENT_SECURITY_POLICY = (
+    "default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob: mediastream:; connect-src 'self'; "
+    "style-src 'self' 'unsafe-inline'; object-src 'none'; base-uri 'none'; frame-ancestors *"
+)
+CORS_METHODS = "GET, HEAD, POST, PATCH, DELETE, OPTIONS"
+CORS_HEADERS = "Content-Type, Authorization, If-Match"
+CORS_EXPOSED = "Location, ETag, Link, Accept-Patch, Retry-After"
+
+Respond = Callable[[web.Request], Awaitable[web.StreamResponse]]
+logger = logging.getLogger(__name__)
+
+
+class Gateway:
+    """The HTTP surface over a store and the child processes."""
+
+    def __init__(self, config: Config, store: Store) -> None:
+        self.config, self.store = config, store
+        self.metrics = metrics.GatewayMetrics()
+        self.supervisor = Supervisor(config, self._gone, self._restarted)
+        self.whep = Whep(config, self.supervisor, self.find)
+        self.stills = Stills(self._render_still, config.still_concurrency, config.still_queue, config.still_cache_bytes)
+
+    def application(self) -> web.Application:
+        """The aiohttp application with every route."""
+        app = web.Application(middlewares=[self._middleware], client_max_size=1 << 20)
+        model = "{model:[A-Za-z0-9._-]+}"
+        app.add_routes(
+            [
+                web.get("/healthz", self._healthz),
+                web.get("/readyz", self._readyz),
+                web.get("/metrics", self._metrics),
+                web.get("/models", self._models),
+                web.get(f"/render/{model}.{{extension:png|jpg|webp}}", self._still),
+                web.post(f"/whep/{model}", self.whep.post),
+                web.patch(f"/whep/{model}/{{session}}", self.whep.patch),
+                web.delete(f"/whep/{model}/{{session}}", self.whep.delete),
+                web.get("/", self._gallery),
+                web.get(f"/view/{model}", self._view_page),
+                web.get("/viewer/{path:.+}", self._viewer_file),
+            ]
+        )
+        return app
+
+    async def find(self, model: str) -> tuple[Asset, str]:
+        """A model and the path of its file. Raises SignallingError 404."""
+
+        def look() -> tuple[Asset, str]:
+            return self.store.stat(model), str(self.store.fetch(model))
+
+        try:
+            return await asyncio.to_thread(look)
+        except NotFoundError as error:
+            raise SignallingError(404, "no-model", str(error)) from error
+        except StoreError as error:
+            raise SignallingError(503, "store", str(error)) from error
+
+    async def warm(self) -> None:
+        """Load the models that the configuration names. Raises StartError when one cannot be."""
+        for model in self.config.warm:
+            try:
+                asset, path = await self.find(model)
+                await self.supervisor.render.request("load", model=asset.id, version=asset.version, path=path)
+            except (SignallingError, ProcessLost) as error:
+                raise StartError(f"--warm {model}: {error}") from error
+
+    def _gone(self, network: Child, session: int) -> None:
+        self.whep.gone(network, session)
+
+    def _restarted(self, role: str) -> None:
+        self.whep.lost(role)
+        self.metrics.restarts.labels(role).inc()
+
+    # -- every answer -------------------------------------------------------------------------------------------------
+
+    @web.middleware
+    async def _middleware(self, request: web.Request, handler: Respond) -> web.StreamResponse:
+        try:
+            if request.method == "OPTIONS":
+                response: web.StreamResponse = web.Response(status=204, headers={"Allow": CORS_METHODS})
+            else:
+                response = await handler(request)
+        except SignallingError as error:
+            response = _error(error.status, error.code, str(error))
+        except web.HTTPException as error:
+            response = _error(error.status, "http", error.reason)
+            response.headers.update({k: v for k, v in error.headers.items() if k == "Allow"})
+        if response.status >= 500:
+            logger.warning("%s %s: %d", request.method, request.path, response.status)
+        self._add_headers(request, response)
+        self.metrics.requests.labels(str(response.status)).inc()
+        return response
+
+    def _add_headers(self, request: web.Request, response: web.StreamResponse) -> None:
+        headers = response.headers
+        headers["X-Content-Type-Options"] = "nosniff"
+        if request.path.startswith(("/models", "/render", "/whep")) and self.config.cors:
+            headers["Access-Control-Allow-Origin"] = self.config.cors
+            headers["Access-Control-Expose-Headers"] = CORS_EXPOSED
+            if request.method == "OPTIONS":
+                headers["Access-Control-Allow-Methods"] = CORS_METHODS
+                headers["Access-Control-Allow-Headers"] = CORS_HEADERS
+                headers["Access-Control-Max-Age"] = "86400"
+        if response.status == 503:
+            headers.setdefault("Retry-After", str(RETRY_SECONDS))
+
+    # -- health -------------------------------------------------------------------------------------------------------
+
+    async def _healthz(self, _: web.Request) -> web.Response:
+        return web.json_response({"status": "up"}, headers={"Cache-Control": "no-store"})
+
+    async def _readyz(self, _: web.Request) -> web.Response:
+        ready = self.supervisor.is_ready
+        body = {"ready": ready, "sessions": self.whep.sessions, "max_sessions": self.config.max_sessions}
+        return web.json_response(body, status=200 if ready else 503, headers={"Cache-Control": "no-store"})
+
+    async def _metrics(self, _: web.Request) -> web.Response:
+        parts = [({"process": "gateway"}, metrics.snapshot(self.metrics.registry))]
+        for child in self.supervisor.children.values():
+            try:
+                parts.append(({"process": child.role}, (await child.request("stats")).result))
+            except ProcessLost:
+                continue  # a process that is being restarted has no numbers yet
+        return web.Response(body=metrics.expose(parts), headers={"Content-Type": "text/plain; version=0.0.4"})
+
+    # -- models and stills --------------------------------------------------------------------------------------------
+
+    async def _models(self, _: web.Request) -> web.Response:
+        try:
+            models = await asyncio.to_thread(self.store.list)
+        except StoreError as error:
+            raise SignallingError(503, "store", str(error)) from error
+        body = {"models": [_listed(asset) for asset in models]}
+        return web.json_response(body, headers={"Cache-Control": "no-cache"})
+
+    async def _still(self, request: web.Request) -> web.Response:
+        asset, path = await self.find(request.match_info["model"])
+        extension = request.match_info["extension"]
+        query = {key: value for key, value in request.query.items() if key != "v"}
+        view, samples = parse_still(query, max_pixels=self.config.still_pixels, samples=self.config.refine_samples)
+        still = StillRequest(asset.id, asset.version, path, extension, view, samples)
+        etag = f'"{still.key}"'
+        fixed = request.query.get("v") == asset.version
+        cache = "public, max-age=31536000, immutable" if fixed else "public, no-cache"
+        headers = {"ETag": etag, "Cache-Control": cache}
+        if etag in request.headers.get("If-None-Match", ""):
+            return web.Response(status=304, headers=headers)
+        data, source = await self.stills.get(still)
+        self.metrics.stills.labels(source).inc()
+        return web.Response(body=data, content_type=CONTENT_TYPES[extension], headers=headers)
+
+    async def _render_still(self, still: StillRequest) -> Answer:
+        from streaming.viewspec import view_to_json
+
+        try:
+            return await self.supervisor.render.request(
+                "still",
+                model=still.model,
+                version=still.version,
+                path=still.path,
+                view=view_to_json(still.view),
+                samples=still.samples,
+            )
+        except ProcessLost as error:
+            raise SignallingError(503, "restarting", str(error)) from error
+
+    # -- pages --------------------------------------------------------------------------------------------------------
+
+    async def _gallery(self, _: web.Request) -> web.StreamResponse:
+        return _file("index.html")
+
+    async def _view_page(self, request: web.Request) -> web.StreamResponse:
+        await self.find(request.match_info["model"])
+        return _file("view.html")
+
+    async def _viewer_file(self, request: web.Request) -> web.StreamResponse:
+        return _file(request.match_info["path"])
+
+    # -- life ---------------------------------------------------------------------------------------------------------
+
+    async def stop(self) -> None:
+        """Tell the viewers, then end every process."""
+        if self.whep.sessions:
+            asked = [child.request("goaway", deadline_ms=GOAWAY_MS) for child in self.supervisor.networks]
+            await asyncio.gather(*asked, return_exceptions=True)
+            await asyncio.sleep(GOAWAY_MS / 1000)
+        await self.supervisor.stop()
+
+
+def _listed(asset: Asset) -> dict[str, object]:
+    return {
+        "id": asset.id,
+        "title": asset.title,
+        "bytes": asset.bytes,
+        "variants": list(asset.variants),
+        "poster": f"/render/{asset.id}.webp?size=640x480&v={asset.version}",
+    }
+
+
+def _error(status: int, code: str, message: str) -> web.Response:
+    return web.json_response({"error": {"code": code, "message": message}}, status=status)
+
+
+def _file(path: str) -> web.FileResponse:
+    """A file of the viewer; never one outside its folder."""
+    file = (VIEWER / path).resolve()
+    if not file.is_relative_to(VIEWER.resolve()) or not file.is_file():
+        raise SignallingError(404, "not-found", "no such page")
+    headers = {"Cache-Control": "no-cache", "Content-Security-Policy": CONTENT_SECURITY_POLICY}
+    if file.suffix in (".js", ".mjs"):
+        headers["Content-Type"] = "text/javascript; charset=utf-8"
+    return web.FileResponse(file, headers=headers)
+
+
+async def serve(config: Config, store: Store, announce: Callable[[str], None]) -> None:
+    """Run the server until SIGINT or SIGTERM. announce(url) is called once it is ready. Raises StartError."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopping.set)
+    gateway = Gateway(config, store)
+    runner = web.AppRunner(gateway.application(), access_log=None, shutdown_timeout=2.0)
+    await runner.setup()
+    try:
+        port = await _listen(runner, config)
+        starting = asyncio.ensure_future(_start(gateway))
+        stop = asyncio.ensure_future(stopping.wait())
+        await asyncio.wait((starting, stop), return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            starting.result()
+            announce(f"http://{_shown(config.host)}:{port}/")
+        await stop
+        starting.cancel()
+    finally:
+        await gateway.stop()
+        await runner.cleanup()
+
+
+async def _start(gateway: Gateway) -> None:
+    await gateway.supervisor.start()
+    await gateway.warm()
+
+
+async def _listen(runner: web.AppRunner, config: Config) -> int:
+    """Open the port, before anything expensive starts; returns it (0 chooses one)."""
+    site = web.TCPSite(runner, config.host, config.port)
+    try:
+        await site.start()
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise StartError(f"port {config.port} of {config.host} is taken; give another one with --port") from error
+        raise StartError(f"cannot listen on {config.host}:{config.port}: {error.strerror}") from error
+    return int(runner.addresses[0][1])
+
+
+def _shown(host: str) -> str:
+    if host in ("0.0.0.0", "::", ""):
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host

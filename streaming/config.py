@@ -1,0 +1,121 @@
+"""Every setting of the server, in one frozen value read once. The only place that looks at the environment."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from streaming.errors import ConfigError
+
+PREFIX = "VITRINE_"
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Settings with their units; each may be given as `VITRINE_<NAME>` in the environment.
+
+    models: folder of model files. host, port: where HTTP listens. network: network processes, 0 = one per two cores.
+    require_gpu: refuse a software rasteriser (also `REQUIRE_GPU=1`). warm: model ids loaded at start.
+    cors: value of Access-Control-Allow-Origin, "" = none. backend: "module:callable" that makes the rendering backend.
+    """
+
+    models: str = "models"
+    host: str = "127.0.0.1"
+    port: int = 8080
+    network: int = 0
+    require_gpu: bool = False
+    warm: tuple[str, ...] = ()
+    cors: str = "*"
+    backend: str = "streaming.native:backend"
+
+    max_sessions: int = 64  # viewers at once; one more gets 503
+    connect_seconds: float = 20.0  # from the answer until ICE and DTLS are done, else the session is dropped
+    gpu_bytes: int = 2 << 30  # bytes of models kept on the device; models in use do not leave
+    load_threads: int = 1  # model files parsed at once
+
+    encoder_h264: str = "x264"  # name in encoders.TABLE, or "auto": the first that works
+    encoder_vp8: str = "vp8"
+    encoder_threads: int = 2  # frames encoded at once
+    bitrate: int = 4_000_000  # bits per second at the start
+    min_bitrate: int = 200_000
+    max_bitrate: int = 12_000_000
+
+    frame_rate: float = 60.0  # frames per second, highest per viewer
+    animation_rate: float = 30.0  # the same while only time moves
+    frame_budget: float = 28.0  # milliseconds a moving frame may take; the resolution follows
+    rest_seconds: float = 0.12  # without input, until refinement starts
+    refine_samples: int = 16  # jittered samples in the refined frame
+
+    max_pixels: int = 3840 * 2160  # of one picture
+    camera_rate: float = 250.0  # camera messages per second taken from one viewer
+    control_rate: float = 40.0  # control messages per second taken from one viewer
+
+    still_concurrency: int = 2  # stills rendered at once
+    still_queue: int = 32  # stills waiting; one more gets 503
+    still_cache_bytes: int = 64 << 20  # finished stills kept in memory
+    still_pixels: int = 2048 * 2048  # of one still
+
+    def to_json(self) -> str:
+        """One line that `from_json` reads back, for a child process."""
+        return json.dumps(asdict(self))
+
+    @staticmethod
+    def from_json(text: str) -> Config:
+        """The value that `to_json` wrote."""
+        data = json.loads(text)
+        data["warm"] = tuple(data["warm"])
+        return Config(**data)
+
+    @property
+    def networks(self) -> int:
+        """How many network processes run."""
+        return self.network or max(1, (os.cpu_count() or 1) // 2)
+
+
+def load(overrides: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None) -> Config:
+    """Defaults, then `VITRINE_*`, then overrides that are not None. Raises ConfigError for a wrong value."""
+    environ = os.environ if environ is None else environ
+    values: dict[str, Any] = {}
+    for field in fields(Config):
+        text = environ.get(PREFIX + field.name.upper())
+        if text is not None:
+            values[field.name] = _read(field.name, type(field.default), text)
+    if environ.get("REQUIRE_GPU", "") not in ("", "0"):
+        values["require_gpu"] = True
+    values.update({name: value for name, value in (overrides or {}).items() if value is not None})
+    return _checked(replace(Config(), **values))
+
+
+def _read(name: str, kind: type, text: str) -> Any:
+    try:
+        if kind is bool:
+            return {"0": False, "1": True, "": False}[text]
+        if kind is tuple:
+            return tuple(part for part in text.split(",") if part)
+        return kind(text)
+    except (ValueError, KeyError):
+        allowed = "0 or 1" if kind is bool else f"a value of type {kind.__name__}"
+        raise ConfigError(f"{PREFIX}{name.upper()} is {text!r}: expected {allowed}") from None
+
+
+def _checked(config: Config) -> Config:
+    bounds = {
+        "port": (0, 65535),
+        "network": (0, 64),
+        "max_sessions": (1, 10_000),
+        "encoder_threads": (1, 64),
+        "load_threads": (1, 16),
+        "bitrate": (config.min_bitrate, config.max_bitrate),
+        "frame_rate": (1, 240),
+        "animation_rate": (1, 240),
+        "refine_samples": (1, 1024),
+        "still_concurrency": (1, 16),
+    }
+    for name, (low, high) in bounds.items():
+        value = getattr(config, name)
+        if not low <= value <= high:
+            raise ConfigError(f"{name} is {value}: allowed are {low} to {high}")
+    return config

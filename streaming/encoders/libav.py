@@ -1,0 +1,85 @@
+"""The part that every FFmpeg encoder shares: one context, planes handed over as they are, one packet out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+
+import av
+import numpy as np
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import PictureType
+from numpy.typing import NDArray
+
+from streaming.encoders.base import Encoded, EncoderSettings
+from streaming.errors import EncoderError
+
+_CLOCK = Fraction(1, 90_000)
+_BT709 = 1  # AVCOL_SPC_BT709, AVCOL_PRI_BT709, AVCOL_TRC_BT709
+_LIMITED = 1  # AVCOL_RANGE_MPEG
+
+
+class LibavEncoder:
+    """An FFmpeg video encoder set up for no delay."""
+
+    codec = ""
+    pixel_format = "yuv420p"
+
+    def __init__(self, settings: EncoderSettings) -> None:
+        self.settings = settings
+        try:
+            context = av.CodecContext.create(self.codec, "w")
+            if not isinstance(context, VideoCodecContext):
+                raise EncoderError(f"{self.codec} is not a video encoder")
+            self._configure(context, settings)
+            context.open()
+        except (av.FFmpegError, ValueError) as error:
+            raise EncoderError(f"{self.codec} does not open at {settings.width}x{settings.height}: {error}") from error
+        self._context: VideoCodecContext | None = context
+
+    def options(self, settings: EncoderSettings) -> Mapping[str, str]:
+        """The encoder's private options."""
+        raise NotImplementedError
+
+    def _configure(self, context: VideoCodecContext, settings: EncoderSettings) -> None:
+        context.width, context.height = settings.width, settings.height
+        context.pix_fmt = self.pixel_format
+        context.bit_rate = settings.bitrate
+        context.framerate = Fraction(settings.frame_rate, 1)
+        context.time_base = _CLOCK
+        context.gop_size = 1 << 30  # no periodic key frames: they come when a viewer asks
+        context.max_b_frames = 0
+        context.thread_count = 1  # a slice thread per picture would fight the renderer for the same cores
+        context.color_range = _LIMITED
+        context.colorspace = context.color_primaries = context.color_trc = _BT709
+        context.options = dict(self.options(settings))
+
+    def encode(self, pixels: NDArray[np.uint8], timestamp: int, *, key: bool) -> Encoded:
+        """See `Encoder.encode`."""
+        context, settings = self._open(), self.settings
+        if pixels.shape != (settings.height * 3 // 2, settings.width):
+            size = f"{settings.width}x{settings.height}"
+            raise EncoderError(f"{self.codec} is open at {size} and was given planes of shape {pixels.shape}")
+        frame = av.VideoFrame.from_numpy_buffer(pixels, format="yuv420p")
+        frame.pts, frame.time_base = timestamp, _CLOCK
+        frame.pict_type = PictureType.I if key else PictureType.NONE
+        try:
+            packets = context.encode(frame)
+        except av.FFmpegError as error:
+            raise EncoderError(f"{self.codec} failed: {error}") from error
+        if not packets:
+            raise EncoderError(f"{self.codec} held a picture back")
+        return Encoded(b"".join(bytes(packet) for packet in packets), packets[0].is_keyframe)
+
+    def retarget(self, bitrate: int) -> None:
+        """See `Encoder.retarget`."""
+        self._open().bit_rate = bitrate
+
+    def close(self) -> None:
+        """See `Encoder.close`."""
+        self._context = None
+
+    def _open(self) -> VideoCodecContext:
+        if self._context is None:
+            raise EncoderError(f"{self.codec} has been closed")
+        return self._context

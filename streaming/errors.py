@@ -1,0 +1,49 @@
+"""What streaming can complain about. One tree, each error handled once, at the edge that can answer it.
+
+StreamingError
+├── ConfigError         an option or environment variable is wrong (command: exit 2)
+│   └── StartError          the server cannot start here: port taken, no OpenGL device, no models folder
+├── ProtocolError       a control message is wrong: answered by `error {code, message}`, the session lives
+├── SignallingError     an HTTP request is wrong: answered by its status and one line of JSON
+├── EncoderError        a codec refused to open or to encode
+└── ProcessLost         a child process went away while it was being asked
+"""
+
+from __future__ import annotations
+
+
+class StreamingError(Exception):
+    """Base of everything this package raises on purpose."""
+
+
+class ConfigError(StreamingError):
+    """An option is wrong; the message is one line that names it, its value and what is allowed."""
+
+
+class StartError(ConfigError):
+    """The server cannot start on this machine as asked; the message says what to do."""
+
+
+class ProtocolError(StreamingError):
+    """A message that breaks the control protocol. code: a stable word for programs; the text is for people."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class SignallingError(StreamingError):
+    """A request that cannot be served. status: HTTP; code: a stable word for programs."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+
+
+class EncoderError(StreamingError):
+    """A codec refused."""
+
+
+class ProcessLost(StreamingError):
+    """The process that was asked ended before it answered."""

@@ -1,0 +1,93 @@
+"""Numbers about each process, gathered only when somebody asks; merged by the gateway into one Prometheus page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+_MILLISECONDS = (1, 2, 3, 5, 8, 12, 16, 24, 33, 50, 80, 120, 200, 500, 1000)
+
+Snapshot = list[dict[str, Any]]
+
+
+class RenderMetrics:
+    """Of the render process."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        self.sessions = Gauge("vitrine_sessions", "Viewers connected now.", registry=registry)
+        self.models = Gauge("vitrine_models_loaded", "Models on the device.", registry=registry)
+        self.device_bytes = Gauge("vitrine_model_bytes", "Bytes of models on the device.", registry=registry)
+        self.frames = Counter("vitrine_frames_rendered", "Pictures drawn.", ["kind"], registry=registry)
+        self.render = Histogram(
+            "vitrine_render_milliseconds", "From begin to pixels.", registry=registry, buckets=_MILLISECONDS
+        )
+        self.encoded = Counter("vitrine_frames_encoded", "Pictures encoded.", registry=registry)
+        self.encode = Histogram(
+            "vitrine_encode_milliseconds", "Encoding one picture.", registry=registry, buckets=_MILLISECONDS
+        )
+        self.keys = Counter("vitrine_keyframes", "Key frames among them.", registry=registry)
+        self.bytes = Counter("vitrine_encoded_bytes", "Bytes that came out of the encoders.", registry=registry)
+        self.failures = Counter("vitrine_session_failures", "Sessions ended by a fault.", registry=registry)
+
+
+class NetworkMetrics:
+    """Of one network process."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        self.peers = Gauge("vitrine_peers", "Peer connections open now.", registry=registry)
+        self.packets = Counter("vitrine_rtp_packets", "RTP packets sent.", registry=registry)
+        self.bytes = Counter("vitrine_rtp_bytes", "RTP payload bytes sent.", registry=registry)
+        self.retransmitted = Counter("vitrine_rtp_retransmitted", "RTP packets sent again.", registry=registry)
+        self.refused = Counter("vitrine_messages_refused", "Control messages refused.", ["code"], registry=registry)
+
+
+class GatewayMetrics:
+    """Of the gateway."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        self.restarts = Counter("vitrine_restarts", "Child processes started again.", ["role"], registry=registry)
+        self.stills = Counter("vitrine_stills", "Stills answered.", ["source"], registry=registry)
+        self.requests = Counter("vitrine_http_requests", "HTTP requests answered.", ["status"], registry=registry)
+
+
+def snapshot(registry: CollectorRegistry) -> Snapshot:
+    """A registry's values as JSON."""
+    return [
+        {
+            "name": metric.name,
+            "documentation": metric.documentation,
+            "type": metric.type,
+            "samples": [[s.name, dict(s.labels), s.value] for s in metric.samples if not s.name.endswith("_created")],
+        }
+        for metric in registry.collect()
+    ]
+
+
+class _Merged(Collector):
+    def __init__(self, parts: Sequence[tuple[Mapping[str, str], Snapshot]]) -> None:
+        self._parts = parts
+
+    def collect(self) -> Iterator[Metric]:
+        metrics: dict[str, Metric] = {}
+        for labels, part in self._parts:
+            for family in part:
+                name = family["name"]
+                if name not in metrics:
+                    metrics[name] = Metric(name, family["documentation"], family["type"])
+                for sample, own, value in family["samples"]:
+                    metrics[name].add_sample(sample, {**own, **labels}, value)
+        yield from metrics.values()
+
+
+def expose(parts: Iterable[tuple[Mapping[str, str], Snapshot]]) -> bytes:
+    """Prometheus text of several processes. parts: labels that tell a process from its siblings, and its snapshot."""
+    registry = CollectorRegistry()
+    registry.register(_Merged(list(parts)))
+    return generate_latest(registry)

@@ -1,0 +1,94 @@
+"""The backend that draws for real: adapts the `renderer` package to `streaming.backend`. No policy of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from renderer import linalg
+from renderer.view import View
+from streaming.backend import RenderThread
+from streaming.scheduler import Governor
+from streaming.state import Facts
+
+
+class Native:
+    """OpenGL through `renderer.thread`."""
+
+    def open_thread(self, *, require_gpu: bool) -> RenderThread:
+        """See `Backend.open_thread`."""
+        from renderer.thread import RenderThread as Thread
+
+        return Thread(require_gpu=require_gpu)
+
+    def load_scene(self, path: Path) -> Any:
+        """See `Backend.load_scene`."""
+        from renderer.load import load_scene
+
+        return load_scene(path)
+
+    def upload(self, engine: Any, scene: Any) -> Any:
+        """See `Backend.upload`."""
+        return engine.load(scene)
+
+    def release(self, engine: Any, model: Any) -> None:
+        """See `Backend.release`."""
+        engine.release(model)
+
+    def size(self, model: Any) -> int:
+        """See `Backend.size`."""
+        return int(model.bytes)
+
+    def facts(self, engine: Any, model: Any) -> Facts:
+        """See `Backend.facts`."""
+        scene = model.scene
+        low, high = ((float(c[0]), float(c[1]), float(c[2])) for c in model.bounds)
+        return Facts(
+            bounds=(low, high),
+            variants=tuple(scene.variants),
+            animations=tuple(a.name or f"animation {i}" for i, a in enumerate(scene.animations)),
+            durations=tuple(float(a.duration) for a in scene.animations),
+            cameras=tuple(c.name or f"camera {i}" for i, c in enumerate(scene.cameras)),
+            environments=tuple(engine.environments),
+        )
+
+    def pick(self, model: Any, view: View, x: float, y: float) -> tuple[str, list[float], list[float]] | None:
+        """See `Backend.pick`."""
+        from renderer.pick import pick
+        from renderer.pose import world_matrices
+
+        origin, direction = ray(view, model.bounds, x, y)
+        hit = pick(model.scene, world_matrices(model.scene, view.animation), origin, direction, view.variant)
+        if hit is None:
+            return None
+        name = model.scene.nodes[hit.node].name or f"node {hit.node}"
+        return name, [float(v) for v in hit.position], [float(v) for v in hit.normal]
+
+    def governor(self, budget: float) -> Governor:
+        """See `Backend.governor`."""
+        from renderer.governor import ResolutionGovernor
+
+        return ResolutionGovernor(budget)
+
+
+def ray(view: View, bounds: Any, x: float, y: float) -> tuple[linalg.Vector, linalg.Vector]:
+    """Origin [3] (m) and unit direction [3] through a point of the picture; x, y from the top left, 0 to 1."""
+    low, high = (np.asarray(corner, np.float64) for corner in bounds)
+    target = (low + high) / 2 if view.target is None else np.asarray(view.target, np.float64)
+    aspect = view.width / view.height
+    radius = view.orbit.radius
+    if radius is None:
+        radius = linalg.framing_radius(float(np.linalg.norm(high - low)) / 2, view.fov, aspect)
+    eye = linalg.orbit_position(view.orbit.theta, view.orbit.phi, radius, target)
+    to_camera = linalg.look_at(eye, target, view.orbit.theta)
+    half = np.tan(np.radians(view.fov) / 2)
+    in_camera = np.array([(2 * x - 1) * half * aspect, (1 - 2 * y) * half, -1.0])
+    direction = to_camera[:3, :3].T @ in_camera
+    return eye, direction / np.linalg.norm(direction)
+
+
+def backend() -> Native:
+    """What `Config.backend` names by default."""
+    return Native()

@@ -1,0 +1,400 @@
+"""Which viewer's picture is made next: newest view wins, everybody in turn, refine at rest, then silence.
+
+Owns no thread and no device: `submit` runs one turn on the render thread, `timer` wakes it later, `clock` tells seconds.
+Between turns other work of the render thread (loads, uploads) gets in. No viewer waits for more than one sample of another's
+refinement. Refuses to queue: a viewer has at most one picture being made, one waiting for its encoder, WINDOW on the way.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from renderer.frame import Frame
+from renderer.view import View
+from streaming.state import State
+
+WINDOW = 2  # encoded pictures that a network process may hold unsent, per viewer
+PATIENCE = 8  # moving pictures after which a waiting refinement gets one sample
+
+
+class Accumulation(Protocol):
+    """A picture that gets better by steps; lives on the render thread."""
+
+    @property
+    def done(self) -> bool:
+        """Whether every sample is drawn."""
+        ...
+
+    def step(self) -> None:
+        """Draw one sample."""
+        ...
+
+    def frame(self) -> Frame:
+        """The average of the samples."""
+        ...
+
+    def close(self) -> None:
+        """Free its buffers."""
+        ...
+
+
+class Engine(Protocol):
+    """The renderer, as far as the scheduler needs it; lives on the render thread."""
+
+    def begin(self, model: Any, view: View, *, format: Literal["i420", "rgba8"] = "i420", scale: float = 1.0) -> Any:
+        """Queue a picture and return at once."""
+        ...
+
+    def finish(self, pending: Any) -> Frame:
+        """Wait for it."""
+        ...
+
+    def accumulate(
+        self, model: Any, view: View, *, samples: int = 16, format: Literal["i420", "rgba8"] = "i420"
+    ) -> Accumulation:
+        """Begin a picture of many samples."""
+        ...
+
+
+class Governor(Protocol):
+    """Chooses the internal resolution of moving pictures from what they cost."""
+
+    @property
+    def scale(self) -> float:
+        """Internal ÷ output resolution, each axis."""
+        ...
+
+    def observe(self, milliseconds: float) -> None:
+        """What the last moving picture took."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast. moving, playing: seconds between pictures of one viewer; rest: seconds without input; samples: at rest."""
+
+    moving: float = 1 / 60
+    playing: float = 1 / 30
+    rest: float = 0.12
+    samples: int = 16
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Shot:
+    """A picture and what it answers. seq: camera input it shows; captured: seconds, when its view was read."""
+
+    frame: Frame
+    seq: int
+    captured: float
+
+
+class Stream:
+    """One viewer's pictures. Fields are guarded by the scheduler's lock; `deliver` is called with none held."""
+
+    def __init__(self, model: Any, governor: Governor, state: State, deliver: Callable[[Stream], None]) -> None:
+        self.model = model
+        self.governor = governor
+        self.state = state
+        self.deliver = deliver
+        self.version = 1  # of the view; rises with every change
+        self.drawn = 0  # version of the last picture begun at any resolution
+        self.sharp = 0  # version of the last picture at full resolution
+        self.refined = 0  # version of the last refined picture
+        self.last_input = float("-inf")
+        self.last_begin = float("-inf")
+        self.busy = False  # a picture is being made
+        self.mailbox: Shot | None = None  # waits for the encoder
+        self.last: Shot | None = None  # for a key frame at rest
+        self.key_wanted = True  # the next encoded picture must be decodable on its own
+        self.unsent = 0  # encoded pictures not yet acknowledged
+        self.closed = False
+
+    def take(self) -> tuple[Shot, bool] | None:
+        """For the encoder: the picture that waits and whether it must be a key frame; counts it as on its way."""
+        shot, key = self.mailbox, self.key_wanted
+        if shot is None:
+            return None
+        self.mailbox, self.key_wanted = None, False
+        self.unsent += 1
+        return shot, key
+
+
+@dataclass(eq=False, slots=True)
+class Refinement:
+    """A picture of many samples that is made between other work: a viewer's at rest, or a still."""
+
+    model: Any
+    view: View
+    samples: int
+    format: Literal["i420", "rgba8"]
+    finished: Callable[[Frame], None]
+    failed: Callable[[Exception], None]
+    current: Callable[[], bool]  # whether it is still wanted
+    running: Accumulation | None = None
+
+
+class Scheduler:
+    """Decides, one turn at a time."""
+
+    def __init__(
+        self,
+        submit: Callable[[Callable[[Any], None]], Any],
+        timer: Callable[[float, Callable[[], None]], None],
+        clock: Callable[[], float],
+        pace: Pace,
+        failed: Callable[[Stream, Exception], None],
+    ) -> None:
+        self._submit, self._timer, self._clock, self._pace, self._failed = submit, timer, clock, pace, failed
+        self.lock = threading.Lock()
+        self._streams: list[Stream] = []
+        self._stills: list[Refinement] = []
+        self._refining: Refinement | None = None
+        self._in_flight: tuple[Stream, Any, State, float] | None = None
+        self._queued = False
+        self._alarm = float("inf")
+        self._since_refinement = 0
+
+    # -- from any thread ----------------------------------------------------------------------------------------------
+
+    def add(self, stream: Stream) -> None:
+        """Begin to draw for a viewer."""
+        with self.lock:
+            self._streams.append(stream)
+        self.wake()
+
+    def remove(self, stream: Stream) -> None:
+        """Draw no more for it; its pictures are dropped."""
+        with self.lock:
+            stream.closed = True
+            stream.mailbox = stream.last = None
+            if stream in self._streams:
+                self._streams.remove(stream)
+        self.wake()
+
+    def change(self, stream: Stream, state: State) -> None:
+        """The viewer's newest choices; only the newest is ever drawn."""
+        with self.lock:
+            if state is stream.state:
+                return
+            stream.state = state
+            stream.version += 1
+            stream.last_input = self._clock()
+        self.wake()
+
+    def request_key(self, stream: Stream) -> None:
+        """The next picture is a key frame; at rest the last one is encoded again, not drawn again."""
+        with self.lock:
+            stream.key_wanted = True
+        self.wake()
+
+    def acknowledge(self, stream: Stream) -> None:
+        """One encoded picture has left the host."""
+        with self.lock:
+            stream.unsent = max(0, stream.unsent - 1)
+        self.wake()
+
+    def still(self, refinement: Refinement) -> None:
+        """Make a picture outside any session, when nobody moves or a little at a time."""
+        with self.lock:
+            self._stills.append(refinement)
+        self.wake()
+
+    def wake(self) -> None:
+        """Look again; cheap, and harmless when nothing is to do."""
+        with self.lock:
+            if self._queued:
+                return
+            self._queued = True
+        self._submit(self._turn)
+
+    # -- on the render thread -----------------------------------------------------------------------------------------
+
+    def _turn(self, engine: Engine) -> None:
+        with self.lock:
+            self._queued = False
+            now = self._clock()
+            repeats = [stream for stream in self._streams if self._repeats(stream)]
+            for stream in repeats:
+                if stream.last is not None:
+                    stream.mailbox = Shot(stream.last.frame, stream.last.seq, now)
+            chosen = self._next(now)
+        for stream in repeats:
+            stream.deliver(stream)
+        if chosen is not None:
+            self._since_refinement += 1
+            self._draw(engine, chosen)
+        with self.lock:
+            alone = self._next(self._clock()) is None
+        if alone:
+            self._complete(engine)
+        if chosen is None or self._since_refinement >= PATIENCE:
+            self._refine(engine)
+        self._plan()
+
+    def _repeats(self, stream: Stream) -> bool:
+        """Whether the last picture must be encoded again as a key frame."""
+        quiet = stream.drawn == stream.version and not stream.busy and not stream.state.playing
+        return stream.key_wanted and quiet and stream.mailbox is None and stream.unsent < WINDOW
+
+    def _free(self, stream: Stream) -> bool:
+        return not stream.busy and stream.mailbox is None and stream.unsent < WINDOW
+
+    def _due(self, stream: Stream) -> float:
+        """When the next moving picture of this viewer may begin; infinity when none is needed."""
+        if stream.drawn != stream.version:
+            return stream.last_begin + self._pace.moving
+        if stream.state.playing:
+            return stream.last_begin + self._pace.playing
+        return float("inf")
+
+    def _next(self, now: float) -> Stream | None:
+        """The one that has waited longest among those that may be drawn now."""
+        ready = [stream for stream in self._streams if self._free(stream) and self._due(stream) <= now]
+        return min(ready, key=lambda stream: stream.last_begin, default=None)
+
+    def _draw(self, engine: Engine, stream: Stream) -> None:
+        """Begin this viewer's picture, then finish the one before: the device is never without work between two."""
+        with self.lock:
+            state, now = stream.state, self._clock()
+            stream.drawn, stream.last_begin, stream.busy = stream.version, now, True
+        scale = stream.governor.scale
+        if scale >= 1.0:
+            stream.sharp = stream.drawn
+        try:
+            pending = engine.begin(stream.model, state.at(now), scale=scale)
+        except Exception as error:
+            self._give_up(stream, error)
+            return
+        before, self._in_flight = self._in_flight, (stream, pending, state, now)
+        self._finish(engine, before)
+
+    def _complete(self, engine: Engine) -> None:
+        before, self._in_flight = self._in_flight, None
+        self._finish(engine, before)
+
+    def _finish(self, engine: Engine, flight: tuple[Stream, Any, State, float] | None) -> None:
+        if flight is None:
+            return
+        stream, pending, state, captured = flight
+        try:
+            frame = engine.finish(pending)
+        except Exception as error:
+            self._give_up(stream, error)
+            return
+        stream.governor.observe(frame.timings.get("total", 0.0))
+        self._hand_over(stream, Shot(frame, state.seq, captured))
+
+    def _hand_over(self, stream: Stream, shot: Shot) -> None:
+        with self.lock:
+            stream.busy = False
+            if stream.closed:
+                return
+            stream.mailbox = stream.last = shot
+        stream.deliver(stream)
+
+    def _give_up(self, stream: Stream, error: Exception) -> None:
+        with self.lock:
+            stream.busy = False
+        self._failed(stream, error)
+
+    # -- refinement ---------------------------------------------------------------------------------------------------
+
+    def _refine(self, engine: Engine) -> None:
+        """One sample for the picture that is being refined; begin another when there is none."""
+        self._since_refinement = 0
+        job = self._refining
+        if job is not None and not job.current():
+            self._end(job)
+            job = None
+        if job is None:
+            with self.lock:
+                job = self._refining = self._next_refinement(self._clock())
+        if job is None:
+            return
+        try:
+            if job.running is None:
+                job.running = engine.accumulate(job.model, job.view, samples=job.samples, format=job.format)
+            job.running.step()
+            if not job.running.done:
+                return
+            frame = job.running.frame()
+        except Exception as error:
+            self._end(job)
+            job.failed(error)
+            return
+        self._end(job)
+        job.finished(frame)
+
+    def _end(self, job: Refinement) -> None:
+        self._refining = None
+        if job.running is not None:
+            job.running.close()
+
+    def _next_refinement(self, now: float) -> Refinement | None:
+        resting = [s for s in self._streams if self._rests_at(s) <= now and self._free(s)]
+        if resting:
+            return self._refinement(min(resting, key=lambda stream: stream.last_input))
+        while self._stills:
+            job = self._stills.pop(0)
+            if job.current():
+                return job
+        return None
+
+    def _rests_at(self, stream: Stream) -> float:
+        """When this viewer's refinement may begin; infinity when it has been made or something still moves."""
+        if stream.refined == stream.version or stream.drawn != stream.version or stream.state.playing:
+            return float("inf")
+        return max(stream.last_input, stream.last_begin) + self._pace.rest
+
+    def _refinement(self, stream: Stream) -> Refinement:
+        """At rest: first, when the moving picture was coarse, one at full resolution; then the refined one."""
+        version, state, captured = stream.version, stream.state, self._clock()
+        coarse = stream.sharp != version
+
+        def finished(frame: Frame) -> None:
+            with self.lock:
+                stream.sharp = version
+                if not coarse:
+                    stream.refined = version
+            self._hand_over(stream, Shot(frame, state.seq, captured))
+
+        def failed(error: Exception) -> None:
+            self._failed(stream, error)
+
+        def current() -> bool:
+            return not stream.closed and stream.version == version
+
+        samples = 1 if coarse else self._pace.samples
+        return Refinement(stream.model, state.view, samples, "i420", finished, failed, current)
+
+    # -- when to look again -------------------------------------------------------------------------------------------
+
+    def _plan(self) -> None:
+        """Another turn at once when there is work now; one alarm when there will be; nothing else."""
+        with self.lock:
+            now = self._clock()
+            at = self._when()
+            if at > now:
+                if at < self._alarm or self._alarm <= now:
+                    self._alarm = at
+                else:
+                    return
+        if at <= now:
+            self.wake()
+        elif at < float("inf"):
+            self._timer(at - now, self._ring)
+
+    def _when(self) -> float:
+        if self._in_flight is not None or self._refining is not None or self._stills:
+            return 0.0
+        times = [self._due(stream) for stream in self._streams if self._free(stream)]
+        times += [self._rests_at(stream) for stream in self._streams if self._free(stream)]
+        return min(times, default=float("inf"))
+
+    def _ring(self) -> None:
+        with self.lock:
+            self._alarm = float("inf")
+        self.wake()

@@ -1,0 +1,221 @@
+"""One viewer in a network process: its peer connection, its two data channels, its limits. Draws and encodes nothing.
+
+Messages are counted, measured and checked here, before they cost the render process anything; a bad one is answered by an
+error and the session lives. The end, however it comes, is told once through `ended`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+
+from aiortc import RTCConfiguration, RTCDataChannel, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
+from aiortc.rtcrtpparameters import RTCRtpCodecCapability
+from aiortc.sdp import candidate_from_sdp
+
+from streaming import rtc
+from streaming.config import Config
+from streaming.errors import ProtocolError, SignallingError
+from streaming.ipc import CameraInput, Link, Packet
+from streaming.limits import BitrateKeeper, Bucket
+from streaming.metrics import NetworkMetrics
+from streaming.protocol import (
+    Camera,
+    ErrorReply,
+    FrameShown,
+    GoAway,
+    Outbound,
+    Ping,
+    Pong,
+    dump,
+    parse,
+)
+from streaming.sdp import Fragment, without_unresolvable
+from streaming.track import PacketTrack
+
+KEY_INTERVAL = 0.2  # seconds between two key frame requests that are passed on; players repeat theirs
+ERRORS_PER_SECOND = 5.0
+DATAGRAMS_PER_SECOND, BYTES_PER_SECOND = 800.0, 128_000.0  # taken from one client
+CHANNEL_BACKLOG = 256 << 10  # bytes that may wait in a data channel, then nothing is added
+
+logger = logging.getLogger(__name__)
+
+
+class Session:
+    """A peer connection that shows one model."""
+
+    def __init__(
+        self, number: int, config: Config, render: Link, metrics: NetworkMetrics, ended: Callable[[Session], None]
+    ) -> None:
+        self.number = number
+        self._render, self._metrics, self._ended = render, metrics, ended
+        self._pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self._track = PacketTrack()
+        self._pump: rtc.PacketPump | None = None
+        self._control: RTCDataChannel | None = None
+        self._camera_bucket = Bucket(config.camera_rate, config.camera_rate / 4)
+        self._control_bucket = Bucket(config.control_rate, config.control_rate * 2)
+        self._error_bucket = Bucket(ERRORS_PER_SECOND, ERRORS_PER_SECOND)
+        self._key_bucket = Bucket(1 / KEY_INTERVAL, 1)
+        self._keeper = BitrateKeeper(config.bitrate, config.min_bitrate, config.max_bitrate)
+        self._shown = -1  # newest camera input that a sent picture shows
+        self._closing: asyncio.Task[None] | None = None
+        self._deadline = asyncio.get_running_loop().call_later(config.connect_seconds, self._give_up)
+        self._pc.on("connectionstatechange", self._on_state)
+        self._pc.on("datachannel", self._on_channel)
+
+    # -- signalling ---------------------------------------------------------------------------------------------------
+
+    async def answer(self, offer: str) -> tuple[str, str]:
+        """SDP answer with all candidates, and the codec ("video/H264" or "video/VP8"). Raises SignallingError."""
+        transceiver = self._pc.addTransceiver(self._track, direction="sendonly")
+        transceiver.setCodecPreferences(preferred_codecs())
+        try:
+            await self._pc.setRemoteDescription(RTCSessionDescription(without_unresolvable(offer), "offer"))
+        except Exception as error:  # aiortc's parser raises whatever the text provokes
+            raise SignallingError(
+                400, "bad-sdp", f"the offer cannot be used: {type(error).__name__}: {error}"
+            ) from error
+        codec = transceiver._codecs[0].mimeType if transceiver._codecs else ""
+        if transceiver._offerDirection not in ("sendonly", "sendrecv") or not codec:
+            raise SignallingError(422, "no-video", "the offer must ask to receive video as H.264 (mode 1) or VP8")
+        self._pump = rtc.PacketPump(transceiver.sender, self._track, self._hooks())
+        await self._pc.setLocalDescription(await self._pc.createAnswer())
+        rtc.police(self._pc, DATAGRAMS_PER_SECOND, BYTES_PER_SECOND)
+        return self._pc.localDescription.sdp, codec
+
+    async def add_candidates(self, fragment: Fragment) -> None:
+        """Remote candidates that came after the offer. Raises SignallingError."""
+        for mid, text in fragment.candidates:
+            try:
+                candidate = candidate_from_sdp(text)
+            except (ValueError, IndexError, AssertionError) as error:
+                raise SignallingError(400, "bad-candidate", f"not a candidate: {text[:80]!r}") from error
+            candidate.sdpMid = mid
+            await self._pc.addIceCandidate(candidate)
+
+    def _hooks(self) -> rtc.SenderHooks:
+        return rtc.SenderHooks(self._on_sent, self._metrics.retransmitted.inc, self._on_key_wanted, self._on_bitrate)
+
+    # -- pictures -----------------------------------------------------------------------------------------------------
+
+    def put(self, packet: Packet) -> None:
+        """An encoded picture from the render process."""
+        if not self._track.put(packet):
+            self._render.notice("key", session=self.number)  # cannot happen while both sides keep the window
+
+    def _on_sent(self, packet: Packet, count: int, octets: int) -> None:
+        self._render.ack(self.number)
+        self._metrics.packets.inc(count)
+        self._metrics.bytes.inc(octets)
+        self._keeper.sent(octets, time.monotonic())
+        if packet.seq > self._shown and self._pump is not None:
+            self._shown = packet.seq
+            self.send(FrameShown(self._pump.rtp_timestamp(packet), packet.seq))
+
+    def _on_key_wanted(self) -> None:
+        if self._key_bucket.take(time.monotonic()):
+            self._render.notice("key", session=self.number)
+
+    def _on_bitrate(self, bitrate: int) -> None:
+        target = self._keeper.estimate(bitrate, time.monotonic())
+        if target is not None:
+            self._render.notice("bitrate", session=self.number, bitrate=target)
+
+    # -- messages -----------------------------------------------------------------------------------------------------
+
+    def _on_channel(self, channel: RTCDataChannel) -> None:
+        if channel.label == "camera":
+            channel.on("message", self._on_camera)
+        elif channel.label == "control" and self._control is None:
+            self._control = channel
+            channel.on("message", self._on_control)
+        else:
+            channel.close()
+
+    def _on_camera(self, text: str | bytes) -> None:
+        if not self._camera_bucket.take(time.monotonic()):
+            self._metrics.refused.labels("rate").inc()  # newest wins anyway: the next one that fits replaces it
+            return
+        try:
+            message = parse("camera", text)
+        except ProtocolError as error:
+            self._refuse(error)
+            return
+        if isinstance(message, Camera):
+            self._render.camera(CameraInput(self.number, message.seq, message.orbit, message.target, message.fov))
+
+    def _on_control(self, text: str | bytes) -> None:
+        if not self._control_bucket.take(time.monotonic()):
+            self._refuse(ProtocolError("rate", "too many messages; this one was not read"))
+            return
+        try:
+            message = parse("control", text)
+        except ProtocolError as error:
+            self._refuse(error)
+            return
+        if isinstance(message, Ping):
+            self.send(Pong(message.t))
+        else:
+            self._render.notice("message", session=self.number, message={"type": message.type, **asdict(message)})
+
+    def _refuse(self, error: ProtocolError) -> None:
+        self._metrics.refused.labels(error.code).inc()
+        if self._error_bucket.take(time.monotonic()):
+            self.send(ErrorReply(error.code, str(error)))
+
+    def send(self, message: Outbound) -> None:
+        """Send a control message; lost when the channel is not open or its client does not read."""
+        self.send_text(dump(message))
+
+    def send_text(self, text: str) -> None:
+        """The same, for a message that the render process has written."""
+        channel = self._control
+        if channel is not None and channel.readyState == "open" and channel.bufferedAmount < CHANNEL_BACKLOG:
+            channel.send(text)
+
+    # -- the end ------------------------------------------------------------------------------------------------------
+
+    def go_away(self, deadline_ms: int) -> None:
+        """Tell the viewer that the server ends."""
+        self.send(GoAway(deadline_ms))
+
+    def _on_state(self) -> None:
+        state = self._pc.connectionState
+        if state == "connected":
+            self._deadline.cancel()
+        elif state in ("failed", "closed"):
+            self.close()
+
+    def _give_up(self) -> None:
+        logger.info("session %d did not connect in time", self.number)
+        self.close()
+
+    def close(self) -> asyncio.Task[None]:
+        """End it; the same task however often it is called."""
+        if self._closing is None:
+            self._closing = asyncio.ensure_future(self._close())
+        return self._closing
+
+    async def _close(self) -> None:
+        self._deadline.cancel()
+        self._track.stop()
+        try:
+            await self._pc.close()
+        finally:
+            self._ended(self)
+
+
+def preferred_codecs() -> list[RTCRtpCodecCapability]:
+    """H.264 before VP8, constrained baseline before baseline, each with retransmission."""
+    codecs = [c for c in RTCRtpSender.getCapabilities("video").codecs if c.mimeType != "video/rtx"]
+    rtx = [c for c in RTCRtpSender.getCapabilities("video").codecs if c.mimeType == "video/rtx"]
+
+    def rank(codec: RTCRtpCodecCapability) -> tuple[bool, bool]:
+        profile = str(codec.parameters.get("profile-level-id", ""))
+        return codec.mimeType != "video/H264", not profile.startswith("42e0")
+
+    return sorted(codecs, key=rank) + rtx

@@ -1,0 +1,184 @@
+"""WHEP: one resource per viewer. POST an offer, PATCH candidates, DELETE to end. Owns the sessions' names, places them."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import secrets
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import web
+
+from assets.store import Asset
+from renderer.view import View
+from streaming.config import Config
+from streaming.errors import ProcessLost, SignallingError
+from streaming.ipc import Answer
+from streaming.sdp import MAX_OFFER, check_offer, ice_ufrag, parse_fragment
+from streaming.supervisor import Child, Supervisor
+from streaming.viewspec import VIEW_KEYS, parse_view, view_to_json
+
+RETRY_SECONDS = 2  # told to a client that found no free slot
+DEFAULT_VIEW = View(width=1280, height=720)
+
+
+@dataclass(eq=False, slots=True)
+class Entry:
+    """A session as the gateway knows it. name: unguessable, it is the right to end the session."""
+
+    number: int
+    name: str
+    model: str
+    network: Child
+    etag: str
+    ufrag: str | None
+
+
+class Whep:
+    """The handlers of `/whep/…` and the table of sessions. find(model) returns a model and its file."""
+
+    def __init__(
+        self, config: Config, supervisor: Supervisor, find: Callable[[str], Awaitable[tuple[Asset, str]]]
+    ) -> None:
+        self._config, self._supervisor, self._find = config, supervisor, find
+        self._numbers = itertools.count(1)
+        self._by_name: dict[str, Entry] = {}
+        self._by_number: dict[int, Entry] = {}
+        self._opening = 0
+
+    @property
+    def sessions(self) -> int:
+        """How many viewers there are."""
+        return len(self._by_name)
+
+    def gone(self, network: Child, number: int) -> None:
+        """A session ended by itself."""
+        entry = self._by_number.get(number)
+        if entry is not None and entry.network is network:
+            self._forget(entry)
+
+    def lost(self, role: str) -> None:
+        """A process ended, and its sessions with it; the render process takes all."""
+        for entry in list(self._by_name.values()):
+            if role in ("render", entry.network.role):
+                self._forget(entry)
+
+    # -- handlers -----------------------------------------------------------------------------------------------------
+
+    async def post(self, request: web.Request) -> web.Response:
+        """201 with the answer."""
+        asset, path = await self._find(request.match_info["model"])
+        offer = await _body(request, "application/sdp", MAX_OFFER)
+        check_offer(offer)
+        query = {key: value for key, value in request.query.items() if key in VIEW_KEYS}
+        view = parse_view(query, base=DEFAULT_VIEW, max_pixels=self._config.max_pixels)
+        if self.sessions + self._opening >= self._config.max_sessions:
+            raise SignallingError(503, "full", f"all {self._config.max_sessions} places are taken; try again soon")
+        self._opening += 1
+        try:
+            entry, answer = await self._open(asset, path, offer, view)
+        finally:
+            self._opening -= 1
+        location = f"/whep/{entry.model}/{entry.name}"
+        headers = {"Location": location, "ETag": entry.etag, "Accept-Patch": "application/trickle-ice-sdpfrag"}
+        return web.Response(status=201, text=answer, content_type="application/sdp", headers=headers)
+
+    async def patch(self, request: web.Request) -> web.Response:
+        """204; ICE restarts are refused with 422, the viewer then makes a new session."""
+        entry = self._entry(request)
+        text = await _body(request, "application/trickle-ice-sdpfrag", MAX_OFFER)
+        fragment = parse_fragment(text)
+        if request.headers.get("If-Match", entry.etag) not in (entry.etag, "*"):
+            raise SignallingError(412, "stale", "this session has another ETag")
+        if fragment.ufrag is not None and entry.ufrag is not None and fragment.ufrag != entry.ufrag:
+            raise SignallingError(422, "no-restart", "ICE restarts are not supported; make a new session")
+        await self._ask(entry.network, "candidates", session=entry.number, fragment=text)
+        return web.Response(status=204)
+
+    async def delete(self, request: web.Request) -> web.Response:
+        """200; the session's name means nothing any more."""
+        entry = self._entry(request)
+        self._forget(entry)
+        await asyncio.gather(
+            self._ask(entry.network, "close", session=entry.number),
+            self._ask(self._supervisor.render, "close", session=entry.number),
+        )
+        return web.Response(status=200)
+
+    # -- inside -------------------------------------------------------------------------------------------------------
+
+    async def _open(self, asset: Asset, path: str, offer: str, view: View) -> tuple[Entry, str]:
+        """Load the model and answer the offer at once; when both are done, start the pictures."""
+        number, network = next(self._numbers), self._place()
+        model = {"model": asset.id, "version": asset.version, "path": path}
+        loading = asyncio.ensure_future(self._ask(self._supervisor.render, "load", **model))
+        answering = asyncio.ensure_future(self._ask(network, "offer", session=number, sdp=offer))
+        try:
+            await loading
+            answer = (await answering).result
+            await self._ask(
+                self._supervisor.render,
+                "open",
+                session=number,
+                network=self._supervisor.networks.index(network),
+                codec=answer["codec"],
+                view=view_to_json(view),
+                **model,
+            )
+        except BaseException:
+            answering.cancel()
+            loading.cancel()
+            if network.link is not None and not network.link.closed:
+                network.link.notice("close", session=number)
+            raise
+        entry = Entry(
+            number, secrets.token_urlsafe(24), asset.id, network, f'"{secrets.token_hex(8)}"', ice_ufrag(offer)
+        )
+        self._by_name[entry.name] = self._by_number[number] = entry
+        return entry, answer["sdp"]
+
+    def _place(self) -> Child:
+        """The network process with the fewest sessions among those that run."""
+        running = [child for child in self._supervisor.networks if child.ready.is_set() and child.linked]
+        if not running:
+            raise SignallingError(503, "starting", "the server is starting; try again")
+        load = Counter(entry.network.role for entry in self._by_name.values())
+        return min(running, key=lambda child: load[child.role])
+
+    @staticmethod
+    async def _ask(child: Child, method: str, **params: Any) -> Answer:
+        try:
+            return await child.request(method, **params)
+        except ProcessLost as error:
+            raise SignallingError(503, "restarting", str(error)) from error
+
+    def _entry(self, request: web.Request) -> Entry:
+        entry = self._by_name.get(request.match_info["session"])
+        if entry is None or entry.model != request.match_info["model"]:
+            raise SignallingError(404, "no-session", "no such session; it may have ended")
+        return entry
+
+    def _forget(self, entry: Entry) -> None:
+        self._by_name.pop(entry.name, None)
+        self._by_number.pop(entry.number, None)
+
+
+async def _body(request: web.Request, content_type: str, limit: int) -> str:
+    if request.content_type != content_type:
+        raise SignallingError(
+            415, "bad-content-type", f"the body must be {content_type}, not {request.content_type[:80]}"
+        )
+    if request.content_length is not None and request.content_length > limit:
+        raise SignallingError(413, "too-large", f"the body may have {limit} bytes, not {request.content_length}")
+    data = await request.content.read(limit + 1)
+    while len(data) <= limit and (more := await request.content.read(limit + 1 - len(data))):
+        data += more
+    if len(data) > limit:
+        raise SignallingError(413, "too-large", f"the body may have {limit} bytes")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise SignallingError(400, "bad-text", "the body must be UTF-8") from None
