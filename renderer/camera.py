@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,8 @@ from renderer.linalg import Matrix, Vector
 from renderer.scene import Light
 from renderer.view import View
 
+#: x, y, width, height in pixels, origin lower left.
+Rectangle: TypeAlias = tuple[int, int, int, int]
 MAX_LIGHTS = 16
 
 _LIGHT = np.dtype([(n, np.float32, (4,)) for n in ("position", "direction", "color", "cone")])
@@ -32,7 +35,8 @@ _KINDS = {"directional": 0.0, "point": 1.0, "spot": 2.0}
 
 @dataclass(frozen=True, eq=False)
 class Camera:
-    """Where a view is seen from. world_to_camera, projection: [4, 4]; eye, target: [3] metres; radius: their distance."""
+    """Where a view is seen from. world_to_camera, projection: [4, 4]; eye, target: [3] metres; radius: their
+    distance."""
 
     world_to_camera: Matrix
     projection: Matrix
@@ -46,27 +50,61 @@ class Camera:
         return -self.world_to_camera[2, :3]
 
     def ray(self, x: float, y: float) -> tuple[Vector, Vector]:
-        """Origin [3] (metres) and unit direction [3] of the ray through a point of the picture, (0, 0) top left to (1, 1)."""
+        """Origin [3] (metres) and unit direction [3] of the ray through a point of the picture, (0, 0) top left to
+        (1, 1)."""
         camera = np.array([(2 * x - 1) / self.projection[0, 0], (1 - 2 * y) / self.projection[1, 1], -1.0])
         direction = self.world_to_camera[:3, :3].T @ camera
         return self.eye, direction / np.linalg.norm(direction)
 
 
-def camera(view: View, bounds: tuple[Vector, Vector]) -> Camera:
-    """The camera of a view. bounds: (min [3], max [3]) of the model, metres; an unset target or radius frames them."""
+def camera(view: View, bounds: tuple[Vector, Vector], box: tuple[Vector, Vector] | None = None) -> Camera:
+    """The camera of a view.
+
+    bounds: (min [3], max [3]) of the model at rest, metres; an unset target or radius frames them.
+    box: what is drawn now, when that differs; the depth range holds it and no more, for the sake of precision.
+    """
     low, high = bounds
-    centre, extent = (low + high) / 2, max(float(np.linalg.norm(high - low)) / 2, 1e-6)
+    centre, extent = (low + high) / 2, _half_diagonal(bounds)
     aspect = view.width / view.height
     target = centre if view.target is None else np.asarray(view.target, np.float64)
     radius = view.orbit.radius or linalg.framing_radius(extent, view.fov, aspect)
     eye = linalg.orbit_position(view.orbit.theta, view.orbit.phi, radius, target)
-    # The depth range holds the model's bounding sphere and no more: that is where the depth buffer's precision goes.
-    distance = float(np.linalg.norm(eye - centre))
-    near = max(distance - extent * 1.01, 1e-3 * extent, 1e-4 * distance)
-    far = max(distance + extent * 1.01, near * 2)
+    low, high = box or bounds
+    reach = _half_diagonal((low, high)) * 1.01
+    distance = float(np.linalg.norm(eye - (low + high) / 2))
+    near = max(distance - reach, 1e-3 * reach, 1e-4 * distance)
+    far = max(distance + reach, near * 2)
     return Camera(
-        linalg.look_at(eye, target, view.orbit.theta), linalg.perspective(view.fov, aspect, near, far), eye, target, radius
+        linalg.look_at(eye, target, view.orbit.theta),
+        linalg.perspective(view.fov, aspect, near, far),
+        eye,
+        target,
+        radius,
     )
+
+
+def _half_diagonal(box: tuple[Vector, Vector]) -> float:
+    return max(float(np.linalg.norm(box[1] - box[0])) / 2, 1e-6)
+
+
+def screen_rectangle(
+    projection: Matrix, seen: Camera, box: tuple[Vector, Vector], width: int, height: int
+) -> Rectangle:
+    """What holds the picture of a box (min [3], max [3]), with a margin.
+
+    The whole picture when a corner of the box is not in front of the camera.
+    """
+    choose = np.array([[(i >> axis) & 1 for axis in range(3)] for i in range(8)], bool)
+    corners = np.ones((8, 4))
+    corners[:, :3] = np.where(choose, box[1], box[0])
+    clip = corners @ (projection @ seen.world_to_camera).T
+    if clip[:, 3].min() <= 1e-9:
+        return 0, 0, width, height
+    pixels = (clip[:, :2] / clip[:, 3:] * 0.5 + 0.5) * (width, height)
+    margin = 2  # a jittered pixel, and half of the next for filters
+    x0, y0 = (max(0, math.floor(min(v, 1e6)) - margin) for v in pixels.min(axis=0))
+    x1, y1 = (math.ceil(max(v, -1e6)) + margin for v in pixels.max(axis=0))
+    return min(x0, width), min(y0, height), max(0, min(x1, width) - x0), max(0, min(y1, height) - y0)
 
 
 def jittered(projection: Matrix, jitter: tuple[float, float], width: int, height: int) -> Matrix:

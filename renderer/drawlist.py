@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 
 from renderer import material as material_block
 from renderer.errors import ViewError
+from renderer.layout import Layout, Slice
 from renderer.linalg import Vector
 from renderer.scene import Floats, Matrices, Primitive, Scene
-from renderer.upload import Layout, Slice
-
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Draws that need the same state. first, count: in the command buffer. centre: [3] metres, local to `node`, of a single draw."""
+    """Draws that need the same state. first, count: in the command buffer. centre: [3] metres, local to `node`, of a
+    single draw."""
 
     material: int
     layout: Layout
@@ -58,6 +58,27 @@ class _Draw:
 def mesh_nodes(scene: Scene) -> NDArray[np.intp]:
     """Indices of the nodes with a mesh; the position of a node in this list is its instance."""
     return np.array([i for i, n in enumerate(scene.nodes) if n.mesh is not None], np.intp)
+
+
+def mesh_corners(scene: Scene, nodes: NDArray[np.intp]) -> NDArray[np.float64]:
+    """The corners [I, 8, 3] of each mesh node's own box, metres, local."""
+    choose = np.array([[(i >> axis) & 1 for axis in range(3)] for i in range(8)], bool)
+    boxes: dict[int, NDArray[np.float64]] = {}
+    for index in {scene.nodes[n].mesh or 0 for n in nodes.tolist()}:
+        parts = [p.positions for p in scene.meshes[index].primitives if len(p.positions)] or [
+            np.zeros((1, 3), np.float32)
+        ]
+        low, high = np.min([p.min(axis=0) for p in parts], axis=0), np.max([p.max(axis=0) for p in parts], axis=0)
+        boxes[index] = np.where(choose, high, low).astype(np.float64)
+    return np.array([boxes[scene.nodes[n].mesh or 0] for n in nodes.tolist()]).reshape(-1, 8, 3)
+
+
+def enclosing_box(world: Matrices, corners: NDArray[np.float64]) -> tuple[Vector, Vector]:
+    """(min [3], max [3]) of boxes with `corners` [I, 8, 3] placed by `world` [I, 4, 4]; zeros when there are none."""
+    if not len(world):
+        return np.zeros(3), np.zeros(3)
+    points = corners @ world[:, :3, :3].transpose(0, 2, 1) + world[:, None, :3, 3]
+    return points.min(axis=(0, 1)), points.max(axis=(0, 1))
 
 
 def instance_rows(world: Matrices) -> Floats:
@@ -117,11 +138,9 @@ def _draw(
 ) -> _Draw:
     m = scene.materials[material]
     part = slices[id(primitive)]
-    layout = part.layout
+    kind = part.layout
     # Solid before holes, then whatever keeps equal state together.
-    order = (
-        int(m.alphaMode == "MASK"), material, flipped, layout.tangent, layout.texcoords * 2 + layout.normal, layout.color
-    )  # fmt: skip
+    order = (int(m.alphaMode == "MASK"), material, flipped, kind.tangent, kind.texcoords * 2 + kind.normal, kind.color)
     return _Draw(order, part, instance, node, int(primitive.mode), material, flipped, primitive)
 
 

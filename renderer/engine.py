@@ -1,6 +1,7 @@
 """Scene and View in, Frame out. Lives on the render thread only; everybody else asks through `renderer.thread`.
 
-Bounds: `MAX_TARGETS` output sizes and `MAX_ENVIRONMENTS` filtered environments at a time, least recently used freed first.
+Bounds: `MAX_TARGETS` output sizes and `MAX_ENVIRONMENTS` filtered environments at a time, least recently used freed
+first.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from renderer import camera as cameras
 from renderer import drawlist
-from renderer.camera import Camera
+from renderer.camera import Camera, Rectangle
 from renderer.errors import ViewError
 from renderer.frame import Frame, PixelFormat
 from renderer.gl import draw
@@ -106,7 +107,8 @@ class Engine:
         model.close()
 
     def add_environment(self, name: str, pixels: NDArray[np.float32]) -> None:
-        """Offers an environment to views. pixels: float32 [H, 2H, 3], linear radiance. It is filtered when first shown."""
+        """Offers an environment to views. pixels: float32 [H, 2H, 3], linear radiance. It is filtered when first
+        shown."""
         if name in self._environments:
             self._environments.pop(name).close()
         self._sources[name] = lambda: pixels
@@ -126,13 +128,15 @@ class Engine:
             return accumulation.frame()
 
     def begin(self, model: Model, view: View, *, format: PixelFormat = "i420", scale: float = 1.0) -> Pending:
-        """Queues a frame and its readback and returns at once. scale: internal resolution ÷ output, each axis, (0, 1]."""
+        """Queues a frame and its readback and returns at once. scale: internal resolution ÷ output, each axis, (0,
+        1]."""
         begun = time.perf_counter()
         targets = self._target(view, format)
         scale = min(1.0, max(MIN_SCALE, scale))
         width, height = math.ceil(view.width * scale), math.ceil(view.height * scale)
-        self._draw_scene(model, view, targets, width, height, (0.0, 0.0))
-        return self._deliver(targets, view, format, width, height, None, begun)
+        part = self._draw_scene(model, view, targets, width, height, (0.0, 0.0))
+        self._post.tone_map(targets, view, width, height, part)
+        return self._deliver(targets, view, format, width, height, 1, begun)
 
     def finish(self, pending: Pending) -> Frame:
         """Waits for a begun frame and copies it out. Raises DeviceError when the device hangs."""
@@ -146,13 +150,9 @@ class Engine:
             "total": (done - pending.begun) * 1e3,
         }
         view = pending.view
-        return Frame(
-            view.width, view.height, pending.format, pixels, view, pending.samples, pending.scale, timings
-        )
+        return Frame(view.width, view.height, pending.format, pixels, view, pending.samples, pending.scale, timings)
 
-    def accumulate(
-        self, model: Model, view: View, *, samples: int = 16, format: PixelFormat = "i420"
-    ) -> Accumulation:
+    def accumulate(self, model: Model, view: View, *, samples: int = 16, format: PixelFormat = "i420") -> Accumulation:
         """Starts a refined picture, one jittered sample a step, so that others can be drawn in between."""
         self._target(view, format)
         return Accumulation(self, model, view, samples, format)
@@ -173,17 +173,24 @@ class Engine:
 
     def _draw_scene(
         self, model: Model, view: View, targets: Targets, width: int, height: int, jitter: tuple[float, float]
-    ) -> None:
-        """Linear radiance of the view in the lower left width × height pixels of `targets.radiance`."""
+    ) -> Rectangle:
+        """Linear radiance of the view in the lower left width × height pixels of `targets.radiance`.
+
+        Returns the part that may hold anything; outside it the picture is empty, whatever `targets.radiance` has there.
+        """
         pose = model.pose(view.animation)
         drawing, commands = model.draw_list(view.variant, pose)
         environment = self._environment(view.environment)
-        seen = cameras.camera(view, model.bounds)
+        seen = cameras.camera(view, model.bounds, pose.box)
         projection = cameras.jittered(seen.projection, jitter, width, height)
         lights = len(pose.lights) > 0
         self._write_view_block(model, view, targets, (width, height), seen, projection)
+        part = cameras.screen_rectangle(projection, seen, pose.box, width, height)
+        if view.background == "environment" or drawing.transmissive:  # blurred glass reads beyond the model
+            part = 0, 0, width, height
         draw.target(targets.draw_buffer, width, height)
-        draw.clear(targets.draw_buffer, (0.0, 0.0, 0.0, 0.0), depth=True)
+        with draw.only(part):
+            draw.clear(targets.draw_buffer, (0.0, 0.0, 0.0, 0.0), depth=True)
         self._surfaces.frame_textures(environment, self._filter.dfg, None)
         self._surfaces.draw(model.gpu, commands, drawing.opaque, lights=lights)
         if view.background == "environment":
@@ -198,9 +205,16 @@ class Engine:
         self._surfaces.draw(model.gpu, commands, ordered, lights=lights, transparent=True)
         if targets.msaa > 1:
             draw.resolve(targets.draw_buffer, targets.radiance_buffer, width, height)
+        return part
 
     def _write_view_block(
-        self, model: Model, view: View, targets: Targets, size: tuple[int, int], seen: Camera, projection: NDArray[np.float64]
+        self,
+        model: Model,
+        view: View,
+        targets: Targets,
+        size: tuple[int, int],
+        seen: Camera,
+        projection: NDArray[np.float64],
     ) -> None:
         lights = model.pose(view.animation).lights[: cameras.MAX_LIGHTS]
         block = np.zeros((), cameras.VIEW_DTYPE)
@@ -214,23 +228,24 @@ class Engine:
         draw.bind_uniforms(_VIEW_BINDING, self._view_block)
 
     def _deliver(
-        self, targets: Targets, view: View, format: PixelFormat, width: int, height: int, total: Sum | None, begun: float
+        self, targets: Targets, view: View, format: PixelFormat, width: int, height: int, samples: int, begun: float
     ) -> Pending:
-        """Queues everything from radiance to bytes in main memory."""
-        self._post.tone_map(targets, view, width, height, total)
+        """Queues everything from display values to bytes in main memory."""
         if format == "i420":
             self._post.planes(targets, width, height)
             transfer = self._readback.start(targets.planes_buffer, view.width // 4, view.height * 3 // 2, 4)
             transfer.shape = (view.height * 3 // 2, view.width)
         else:
             transfer = self._readback.start(targets.display_buffer, view.width, view.height, 4)
-        return Pending(transfer, view, format, width / view.width, total.samples if total else 1, begun)
+        return Pending(transfer, view, format, width / view.width, samples, begun)
 
     def _target(self, view: View, format: PixelFormat) -> Targets:
         """The pictures for a view's size. Raises ViewError for a size, exposure or tone mapping out of range."""
         w, h = view.width, view.height
-        if not (1 <= w and 1 <= h and w * h <= MAX_PIXELS):
-            raise ViewError(f"size {w}x{h} is out of range; each side at least 1 and at most {MAX_PIXELS} pixels in all")
+        if not (w >= 1 and h >= 1 and w * h <= MAX_PIXELS):
+            raise ViewError(
+                f"size {w}x{h} is out of range; each side at least 1 and at most {MAX_PIXELS} pixels in all"
+            )
         if format == "i420" and (w % 8 or h % 4):
             raise ViewError(f"size {w}x{h} cannot be I420: the width must be a multiple of 8, the height of 4")
         if view.tone_mapping not in TONE_MAPPINGS:
@@ -274,6 +289,7 @@ class Accumulation:
         self.view, self.samples = view, samples
         self._begun = time.perf_counter()
         self._sum = Sum(engine._context, view.width, view.height)
+        self._part: Rectangle = (0, 0, view.width, view.height)
 
     @property
     def done(self) -> bool:
@@ -285,8 +301,8 @@ class Accumulation:
         engine, view = self._engine, self.view
         targets = engine._target(view, self._format)
         jitter = _jitter(self._sum.samples)
-        engine._draw_scene(self._model, view, targets, view.width, view.height, jitter)
-        engine._post.accumulate(targets, self._sum)
+        self._part = engine._draw_scene(self._model, view, targets, view.width, view.height, jitter)
+        engine._post.accumulate(targets, self._sum, self._part)
         draw.finish()
 
     def frame(self) -> Frame:
@@ -295,7 +311,9 @@ class Accumulation:
             self.step()
         engine, view = self._engine, self.view
         targets = engine._target(view, self._format)
-        pending = engine._deliver(targets, view, self._format, view.width, view.height, self._sum, self._begun)
+        engine._post.tone_map(targets, view, view.width, view.height, self._part, self._sum)
+        samples = self._sum.samples
+        pending = engine._deliver(targets, view, self._format, view.width, view.height, samples, self._begun)
         return engine.finish(pending)
 
     def close(self) -> None:
@@ -310,6 +328,7 @@ class Accumulation:
 
 
 def _jitter(i: int) -> tuple[float, float]:
-    """Point i of the R2 sequence (Roberts 2018, "The Unreasonable Effectiveness of Quasirandom Sequences") in [-0.5, 0.5)²."""
+    """Point i of the R2 sequence (Roberts 2018, "The Unreasonable Effectiveness of Quasirandom Sequences") in [-0.5,
+    0.5)²."""
     g = 1.32471795724474602596  # the plastic constant
     return ((0.5 + (i + 1) / g) % 1.0 - 0.5, (0.5 + (i + 1) / (g * g)) % 1.0 - 0.5)

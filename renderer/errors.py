@@ -5,7 +5,8 @@ RendererError
 │   ├── FormatError         bytes that are not what they claim: truncated, lying lengths, not JSON
 │   ├── LimitError          within the format but over a stated bound (bytes, pixels, vertices, nodes)
 │   └── UnsupportedError    a required extension or a file kind this build cannot read
-├── ViewError           the request is at fault: a variant, animation or environment that does not exist, a number out of range
+├── ViewError           the request is at fault: a variant, animation or environment that does not exist, a number
+out of range
 └── DeviceError         the machine is at fault: no EGL, no OpenGL 4.5, out of video memory, a shader the driver refuses
 """
 

@@ -19,7 +19,8 @@ class Frame:
     """One rendered picture.
 
     pixels: uint8, top row first, owned by the frame.
-        "i420": [height * 3 / 2, width], BT.709 limited range: `height` rows of Y, then U and V, each (height/2 · width/2) bytes
+        "i420": [height * 3 / 2, width], BT.709 limited range: `height` rows of Y, then U and V, each (height/2 ·
+        width/2) bytes
         on end, as PyAV's `VideoFrame.from_ndarray(..., format="yuv420p")` takes them.
         "rgba8": [height, width, 4], sRGB with straight alpha.
     samples: how many jittered samples were averaged. scale: internal resolution ÷ output resolution, each axis.

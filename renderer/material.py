@@ -1,4 +1,5 @@
-"""From declared materials to GLSL and bytes: the `Material` uniform block, its samplers, and the calls of extension hooks.
+"""From declared materials to GLSL and bytes: the `Material` uniform block, its samplers, and the calls of extension
+hooks.
 
 Everything follows from `renderer.extensions`; no material property is named here. No OpenGL.
 """
@@ -23,7 +24,8 @@ _IDENTITY = TextureInfo(0).transform
 
 @dataclass(frozen=True, slots=True)
 class TextureUse:
-    """How a shader reads one slot. source: the slot whose sampler it shares, because both show the same texture the same way."""
+    """How a shader reads one slot. source: the slot whose sampler it shares, because both show the same texture the
+    same way."""
 
     slot: str
     source: str
@@ -68,7 +70,8 @@ def factors() -> dict[str, Factor]:
 
 @lru_cache(maxsize=1)
 def block_dtype() -> np.dtype[np.void]:
-    """The uniform block as a numpy record, std140: vectors first (16 bytes each), then floats, then texture transforms."""
+    """The uniform block as a numpy record, std140: vectors first (16 bytes each), then floats, then texture
+    transforms."""
     vectors = [(n, np.float32, (4,)) for n, f in factors().items() if len(f.default) > 1]
     floats = [(n, np.float32) for n, f in factors().items() if len(f.default) == 1]
     padding = [("padding", np.float32, (-len(floats) % 4,))] if len(floats) % 4 else []
@@ -77,7 +80,8 @@ def block_dtype() -> np.dtype[np.void]:
 
 
 def pack(material: Material) -> NDArray[np.void]:
-    """One record of `block_dtype`: the material's factors, defaults where it says nothing, and its texture transforms."""
+    """One record of `block_dtype`: the material's factors, defaults where it says nothing, and its texture
+    transforms."""
     record = np.zeros((), block_dtype())
     for name, factor in factors().items():
         value = material.factors.get(name, factor.default)
@@ -110,19 +114,17 @@ def texture_unit(slot: str) -> int:
 
 def _block_glsl() -> str:
     members = []
-    for name, (dtype, _) in (block_dtype().fields or {}).items():
+    for name, (dtype, *_) in (block_dtype().fields or {}).items():
         if name != "padding":
             members.append(f"    {'vec4' if dtype.shape else 'float'} u_{name};")
     return f"layout(std140, binding = {BLOCK_BINDING}) uniform Material {{\n" + "\n".join(members) + "\n};\n"
 
 
-def _sampler_glsl(use: TextureUse, decode: bool) -> str:
+def _sampler_glsl(use: TextureUse) -> str:
     uv = f"v_texcoord{use.texCoord}"
     if use.transformed:
         uv = f"vec2(dot(u_{use.source}Row0.xyz, vec3({uv}, 1.0)), dot(u_{use.source}Row1.xyz, vec3({uv}, 1.0)))"
     read = f"texture(u_{use.source}, {uv})"
-    if decode and slots()[use.slot].encoding == "srgb":
-        read = f"srgb_decode({read})"
     declaration = f"layout(binding = {texture_unit(use.slot)}) uniform sampler2D u_{use.slot};\n"
     return (
         f"#define HAS_{use.slot} 1\n"
@@ -131,26 +133,17 @@ def _sampler_glsl(use: TextureUse, decode: bool) -> str:
     )
 
 
-# A texture bound without its sRGB encoding is decoded after filtering: x (x (0.305306011 x + 0.682171111) + 0.012522878),
-# within 0.0011 of IEC 61966-2-1 on [0, 1].
-_DECODE = """vec4 srgb_decode(vec4 c) {
-    return vec4(c.rgb * (c.rgb * (c.rgb * 0.305306011 + 0.682171111) + 0.012522878), c.a);
-}
-"""
-
-
-def material_glsl(key: MaterialKey, texcoords: int, *, decode: bool) -> str:
+def material_glsl(key: MaterialKey, texcoords: int) -> str:
     """`material.glsl`: the uniform block and a `sample_<slot>()` for each texture in use.
 
     texcoords: sets that the vertices have; a use of a missing set reads the texture at (0, 0).
-    decode: sRGB textures are bound as plain bytes and decoded here.
     """
     inputs = "".join(
         f"in vec2 v_texcoord{i};\n" if i < texcoords else f"const vec2 v_texcoord{i} = vec2(0.0);\n" for i in (0, 1)
     )
     features = "".join(f"#define {f} 1\n" for f in sorted(key.features - {"UNLIT"}))
-    samplers = "".join(_sampler_glsl(use, decode) for use in key.uses)
-    return features + _block_glsl() + inputs + (_DECODE if decode else "") + samplers
+    samplers = "".join(_sampler_glsl(use) for use in key.uses)
+    return features + _block_glsl() + inputs + samplers
 
 
 def hooks_glsl(key: MaterialKey) -> str:

@@ -24,11 +24,16 @@ MAX_DRAW_LISTS = 8
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Pose:
-    """Where everything is at one moment. world: [nodes, 4, 4]; lights: with the world matrices of their nodes."""
+    """Where everything is at one moment.
+
+    world: [nodes, 4, 4]. lights: with the world matrices of their nodes. flips: which mesh nodes are mirrored.
+    box: (min [3], max [3]) in metres, holds everything drawn.
+    """
 
     world: Matrices
     lights: tuple[tuple[Light, Matrices], ...]
     flips: tuple[bool, ...]
+    box: tuple[Vector, Vector]
 
 
 class Model:
@@ -39,6 +44,7 @@ class Model:
         self._context = context
         before = context.ledger.total
         self._nodes = drawlist.mesh_nodes(scene)
+        self._corners = drawlist.mesh_corners(scene, self._nodes)
         self.gpu: GpuScene = upload(context, scene, len(self._nodes))
         self.bytes = context.ledger.total - before
         self._lists: OrderedDict[tuple[str | None, tuple[bool, ...]], tuple[DrawList, Buffer]] = OrderedDict()
@@ -46,15 +52,18 @@ class Model:
         self.bounds: tuple[Vector, Vector] = bounds(scene, self.pose(None).world)
 
     def pose(self, animation: AnimationState | None) -> Pose:
-        """The pose at a moment of an animation, with the instance buffer brought up to it; the last one is remembered."""
+        """The pose at a moment of an animation, with the instance buffer brought up to it; the last one is
+        remembered."""
         if self._pose is None or self._pose[0] != animation:
             world = world_matrices(self.scene, animation)
             lights = tuple(
                 (self.scene.lights[n.light], world[i]) for i, n in enumerate(self.scene.nodes) if n.light is not None
             )
-            self._pose = animation, Pose(world, lights, drawlist.mirrored(world[self._nodes]))
+            placed = world[self._nodes]
+            box = drawlist.enclosing_box(placed, self._corners)
+            self._pose = animation, Pose(world, lights, drawlist.mirrored(placed), box)
             if self.gpu.instances is not None:
-                self.gpu.instances.write(drawlist.instance_rows(world[self._nodes]))
+                self.gpu.instances.write(drawlist.instance_rows(placed))
         return self._pose[1]
 
     def draw_list(self, variant: str | None, pose: Pose) -> tuple[DrawList, Buffer]:

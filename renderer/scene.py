@@ -46,7 +46,8 @@ class Sampler:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Image:
-    """Decoded picture: uint8 [height, width, 4], top row first, encoded as stored (sRGB or linear is the slot's business)."""
+    """Decoded picture: uint8 [height, width, 4], top row first, encoded as stored (sRGB or linear is the slot's
+    business)."""
 
     name: str
     pixels: NDArray[np.uint8]
@@ -74,7 +75,8 @@ class TextureInfo:
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """Factors and texture uses by glTF key; a key that is absent has the default of its declaration in `renderer.extensions`.
+    """Factors and texture uses by glTF key; a key that is absent has the default of its declaration in
+    `renderer.extensions`.
 
     factors: e.g. ``{"baseColorFactor": (1, 1, 1, 1), "clearcoatFactor": (0.5,)}``.
     textures: e.g. ``{"baseColorTexture": TextureInfo(0)}``.
@@ -135,7 +137,8 @@ class Camera:
 
 @dataclass(frozen=True, slots=True)
 class Light:
-    """KHR_lights_punctual: shines along the node's local -Z. intensity in candela (point, spot) or lux (directional)."""
+    """KHR_lights_punctual: shines along the node's local -Z. intensity in candela (point, spot) or lux
+    (directional)."""
 
     name: str
     type: Literal["directional", "point", "spot"]
@@ -168,7 +171,8 @@ class Node:
 class Channel:
     """One animated property. times: float32 [K] seconds, ascending.
 
-    values: float32 [K, C] (C = 3 translation and scale, 4 rotation), [3K, C] for CUBICSPLINE (in-tangent, value, out-tangent).
+    values: float32 [K, C] (C = 3 translation and scale, 4 rotation), [3K, C] for CUBICSPLINE (in-tangent, value,
+    out-tangent).
     """
 
     node: int

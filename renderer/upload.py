@@ -1,4 +1,5 @@
-"""Makes a Scene's GPU twin: the only place where scene data becomes OpenGL objects. Knows how to store, not how to draw."""
+"""Makes a Scene's GPU twin: the only place where scene data becomes OpenGL objects. Knows how to store, not how to
+draw."""
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ from renderer import material as material_block
 from renderer.gl import formats
 from renderer.gl.context import Context
 from renderer.gl.resources import Buffer, Sampler, Texture, VertexArray
+from renderer.layout import Layout, Slice, layout_of
 from renderer.scene import Floats, Image, Primitive, Scene
 from renderer.scene import Sampler as SceneSampler
 
@@ -21,26 +23,6 @@ UNIFORM_ALIGNMENT = 256
 #: Rows of the instance buffer: a 3×4 affine matrix.
 INSTANCE_BYTES = 48
 _MIPMAPPED = {9984, 9985, 9986, 9987}
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """Which inputs a primitive's vertices have; primitives of one layout share buffers and shader programs."""
-
-    normal: bool
-    tangent: bool
-    texcoords: int
-    color: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Slice:
-    """Where a primitive lies in its layout's buffers. first_index counts uint32 words."""
-
-    layout: Layout
-    base_vertex: int
-    first_index: int
-    count: int
 
 
 @dataclass(eq=False)
@@ -72,20 +54,15 @@ def upload(context: Context, scene: Scene, instances: int) -> GpuScene:
     gpu = GpuScene(scene)
     with ExitStack() as guard:
         guard.callback(gpu.close)
-        gpu.instances = gpu.stack.enter_context(Buffer(context, max(instances, 1) * INSTANCE_BYTES, f"{scene.name}: instances"))
+        gpu.instances = gpu.stack.enter_context(
+            Buffer(context, max(instances, 1) * INSTANCE_BYTES, f"{scene.name}: instances")
+        )
         _upload_geometry(context, gpu)
         _upload_materials(context, gpu)
         _upload_textures(context, gpu)
         context.check(f"upload of {scene.name}")
         guard.pop_all()
     return gpu
-
-
-def layout_of(primitive: Primitive) -> Layout:
-    """The layout of a primitive's vertices."""
-    return Layout(
-        primitive.normals is not None, primitive.tangents is not None, len(primitive.texcoords), primitive.colors is not None
-    )
 
 
 def _primitives(scene: Scene) -> Iterator[Primitive]:
@@ -114,7 +91,7 @@ def _vertex_array(context: Context, gpu: GpuScene, layout: Layout, primitives: l
     rest = enter(Buffer(context, attributes, f"{name}: attributes")) if attributes.dtype.itemsize else place
     index = enter(Buffer(context, indices, f"{name}: indices"))
     inputs = [(0, 0, 3, formats.FLOAT, False, 0)]
-    offsets = {n: offset for n, (_, offset) in (attributes.dtype.fields or {}).items()}
+    offsets = {n: offset for n, (_, offset, *_) in (attributes.dtype.fields or {}).items()}
     for attribute, location, components, kind, normalised in _ATTRIBUTES:
         if attribute in offsets:
             inputs.append((location, 1, components, kind, normalised, offsets[attribute]))
@@ -122,7 +99,9 @@ def _vertex_array(context: Context, gpu: GpuScene, layout: Layout, primitives: l
     if gpu.instances is None:
         raise TypeError("the instance buffer is made first")
     bindings = [(0, place, 12, 0), (1, rest, attributes.dtype.itemsize or 12, 0), (2, gpu.instances, INSTANCE_BYTES, 1)]
-    return enter(VertexArray(context, f"{name}: {layout}", inputs, bindings, index))
+    array = VertexArray(context, f"{name}: {layout}", inputs, bindings, index)
+    enter(array)
+    return array
 
 
 # name, shader location, components, type, normalised
@@ -136,7 +115,8 @@ _ATTRIBUTES = (
 
 
 def _interleave(layout: Layout, primitives: list[Primitive]) -> NDArray[np.void]:
-    """Every vertex input but the position as one record array; normals and tangents as 16-bit fixed point (error 1.5e-5)."""
+    """Every vertex input but the position as one record array; normals and tangents as 16-bit fixed point (error
+    1.5e-5)."""
     fields: list[tuple[str, type, tuple[int, ...]]] = []
     if layout.normal:
         fields.append(("normal", np.int16, (4,)))
@@ -180,7 +160,9 @@ def _upload_textures(context: Context, gpu: GpuScene) -> None:
     images: dict[tuple[int, str], Texture] = {}
     samplers: dict[SceneSampler, Sampler] = {}
     used = {
-        (info.texture, material_block.slots()[slot].encoding) for m in scene.materials for slot, info in m.textures.items()
+        (info.texture, material_block.slots()[slot].encoding)
+        for m in scene.materials
+        for slot, info in m.textures.items()
     }
     mipmapped = {scene.textures[t].image for t, _ in used if scene.textures[t].sampler.minFilter in _MIPMAPPED}
     for index, encoding in sorted(used):

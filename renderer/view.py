@@ -1,4 +1,5 @@
-"""What a viewer may change: one frozen value, absolute and idempotent, so that the newest simply wins. No GL, no scene."""
+"""What a viewer may change: one frozen value, absolute and idempotent, so that the newest simply wins. No GL, no
+scene."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ TONE_MAPPINGS: tuple[ToneMapping, ...] = ("neutral", "aces", "agx", "none")
 class Orbit:
     """Camera position around the target, as `<model-viewer>`'s camera-orbit.
 
-    theta: degrees about +Y from +Z towards +X. phi: degrees from +Y (0 is above, 90 level). radius: metres, None = frame the model.
+    theta: degrees about +Y from +Z towards +X. phi: degrees from +Y (0 is above, 90 level). radius: metres, None =
+    frame the model.
     """
 
     theta: float = 30.0
@@ -25,7 +27,8 @@ class Orbit:
 
 @dataclass(frozen=True, slots=True)
 class AnimationState:
-    """Which animation is shown and when. index: into `Scene.animations`. time: seconds, wrapped at the animation's duration."""
+    """Which animation is shown and when. index: into `Scene.animations`. time: seconds, wrapped at the animation's
+    duration."""
 
     index: int
     time: float = 0.0
@@ -36,7 +39,8 @@ class View:
     """Everything a frame depends on besides the scene.
 
     target: metres, or None for the centre of the model's bounds. fov: vertical, degrees, (0, 180).
-    width, height: pixels; multiples of 8 when the picture is to be I420. variant: a name of the scene, None = the file's default.
+    width, height: pixels; multiples of 8 when the picture is to be I420. variant: a name of the scene, None = the
+    file's default.
     environment: a name known to the engine ("neutral" is built in). exposure: linear factor, 1 = as it is.
     background: "transparent", "environment", or an sRGB colour as (r, g, b) in 0..1.
     """
@@ -52,4 +56,3 @@ class View:
     exposure: float = 1.0
     tone_mapping: ToneMapping = "neutral"
     background: Literal["transparent", "environment"] | tuple[float, float, float] = (1.0, 1.0, 1.0)
-    shadows: bool = False

@@ -6,7 +6,8 @@ registry (`renderer/extensions/__init__.py`). The declaration gives its JSON key
 that the declaration names, called innermost extension first (see docs/extensions.md):
 
     info     void <feature>_info(inout Surface s)             fills the extension's own globals, may change the surface
-    diffuse  vec4 <feature>_diffuse(Surface s, vec4 diffuse)  replaces the light that leaves from below the surface; a: coverage
+    diffuse  vec4 <feature>_diffuse(Surface s, vec4 diffuse)  replaces the light that leaves from below the surface;
+    a: coverage
     layer    vec4 <feature>_layer(Surface s, vec4 below)      lies over everything so far
 """
 

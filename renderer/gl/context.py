@@ -29,7 +29,8 @@ class Context:
     """An OpenGL 4.5 core context, current on the thread that made it until `close`."""
 
     def __init__(self, *, require_gpu: bool = False) -> None:
-        """Raises DeviceError when no device gives OpenGL 4.5, or only a software one does although a GPU is required."""
+        """Raises DeviceError when no device gives OpenGL 4.5, or only a software one does although a GPU is
+        required."""
         require_gpu = require_gpu or egl.gpu_required()
         self._egl = egl.open_context(require_gpu=require_gpu)
         self._egl.make_current()
@@ -52,7 +53,9 @@ class Context:
     def __enter__(self) -> Context:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def _describe(self) -> ContextInfo:

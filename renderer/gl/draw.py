@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from enum import Enum
 
 from renderer.gl.binding import GL
@@ -27,15 +28,28 @@ def target(framebuffer: Framebuffer, width: int, height: int, *, x: int = 0, y: 
     GL.glViewport(x, y, width, height)
 
 
+@contextmanager
+def only(rectangle: tuple[int, int, int, int]) -> Iterator[None]:
+    """Clears and draws touch nothing outside (x, y, width, height) in pixels."""
+    GL.glEnable(GL.GL_SCISSOR_TEST)
+    GL.glScissor(*rectangle)
+    try:
+        yield
+    finally:
+        GL.glDisable(GL.GL_SCISSOR_TEST)
+
+
 def clear(framebuffer: Framebuffer, color: tuple[float, float, float, float], *, depth: bool) -> None:
-    """Clears the whole framebuffer; depth to 1."""
+    """Clears the framebuffer; depth to 1."""
     GL.glDepthMask(True)
     GL.glClearNamedFramebufferfv(framebuffer.name, GL.GL_COLOR, 0, color)
     if depth:
         GL.glClearNamedFramebufferfv(framebuffer.name, GL.GL_DEPTH, 0, (1.0,))
 
 
-def state(*, depth_test: bool, depth_write: bool, blend: Blend = Blend.NONE, cull: bool = False, flipped: bool = False) -> None:
+def state(
+    *, depth_test: bool, depth_write: bool, blend: Blend = Blend.NONE, cull: bool = False, flipped: bool = False
+) -> None:
     """Sets all fixed-function state that passes vary. flipped: clockwise triangles are front-facing."""
     _toggle(GL.GL_DEPTH_TEST, depth_test)
     GL.glDepthFunc(GL.GL_LEQUAL)

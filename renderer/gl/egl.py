@@ -34,7 +34,8 @@ def gpu_required() -> bool:
 
 
 def select_platform() -> None:
-    """Tells PyOpenGL, before its first import, to resolve functions through EGL; it reads this from the environment only."""
+    """Tells PyOpenGL, before its first import, to resolve functions through EGL; it reads this from the environment
+    only."""
     os.environ["PYOPENGL_PLATFORM"] = "egl"
 
 
@@ -101,7 +102,9 @@ def _describe(handle: int, index: int) -> Device:
     cuda = ctypes.c_ssize_t(-1)
     if b"EGL_NV_device_cuda" in names and attribute:
         attribute(handle, _CUDA_DEVICE_NV, ctypes.byref(cuda))
-    return Device(handle, f"device {index}", b"EGL_MESA_device_software" in names, cuda.value if cuda.value >= 0 else None)
+    return Device(
+        handle, f"device {index}", b"EGL_MESA_device_software" in names, cuda.value if cuda.value >= 0 else None
+    )
 
 
 class EGLContext:
@@ -141,7 +144,9 @@ class EGLContext:
         attributes = (ctypes.c_int * len(_CONTEXT_ATTRIBUTES))(*_CONTEXT_ATTRIBUTES)
         if not self._egl.eglBindAPI(_OPENGL_API):
             raise self._error("eglBindAPI")
-        context = self._egl.eglCreateContext(self._display, None, None, attributes)  # no config: EGL_KHR_no_config_context
+        context = self._egl.eglCreateContext(
+            self._display, None, None, attributes
+        )  # no config: EGL_KHR_no_config_context
         if not context:
             raise self._error("eglCreateContext (OpenGL 4.5 core)")
         return context
@@ -162,5 +167,3 @@ def open_context(*, require_gpu: bool) -> EGLContext:
         except DeviceError as error:
             failures.append(str(error))
     raise DeviceError(f"no usable EGL device ({'; '.join(failures)}); {INSTALL_HINT}")
-
-

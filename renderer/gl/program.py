@@ -77,9 +77,11 @@ class Program(Resource):
         defines: Mapping[str, int | str] | None = None,
         generated: Mapping[str, str] | None = None,
     ) -> None:
-        """generated: sources made by code, by the name under which shaders include them. Raises DeviceError with the driver's log."""
+        """generated: sources made by code, by the name under which shaders include them. Raises DeviceError with the
+        driver's log."""
         stages = [
-            _compile(stage, name, defines or {}, generated or {}) for stage, name in (("vert", vertex), ("frag", fragment))
+            _compile(stage, name, defines or {}, generated or {})
+            for stage, name in (("vert", vertex), ("frag", fragment))
         ]
         program = int(GL.glCreateProgram())
         for shader in stages:
@@ -117,7 +119,7 @@ class Program(Resource):
             self._locations[name] = int(GL.glGetUniformLocation(self.name, name))
         return self._locations[name]
 
-    def _delete(self, name: Any) -> None:
+    def _delete(self) -> None:
         GL.glDeleteProgram(self.name)
 
 

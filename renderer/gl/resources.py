@@ -1,8 +1,10 @@
-"""Buffers, textures, framebuffers and vertex arrays with one owner each, counted in the ledger. OpenGL 4.5 direct state access."""
+"""Buffers, textures, framebuffers and vertex arrays with one owner each, counted in the ledger. OpenGL 4.5 direct
+state access."""
 
 from __future__ import annotations
 
 import ctypes
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any
@@ -51,7 +53,7 @@ def _filters(magnify: int, minify: int, wrap_s: int, wrap_t: int) -> tuple[tuple
     )
 
 
-class Resource:
+class Resource(ABC):
     """One OpenGL object and its ledger entry. Freed once, by `close` or by leaving the `with` block."""
 
     kind = "resource"
@@ -67,15 +69,18 @@ class Resource:
         if self._key is not None:
             self._context.ledger.remove(self._key)
             self._key = None
-            self._delete(ctypes.byref(ctypes.c_uint(self.name)))
+            self._delete()
 
-    def _delete(self, name: Any) -> None:
-        raise TypeError(f"{type(self).__name__} cannot be deleted")
+    @abstractmethod
+    def _delete(self) -> None:
+        """Deletes the OpenGL object."""
 
     def __enter__(self) -> Any:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
 
@@ -84,7 +89,9 @@ class Buffer(Resource):
 
     kind = "buffer"
 
-    def __init__(self, context: Context, data: NDArray[Any] | int, label: str, *, flags: int = GL.GL_DYNAMIC_STORAGE_BIT) -> None:
+    def __init__(
+        self, context: Context, data: NDArray[Any] | int, label: str, *, flags: int = GL.GL_DYNAMIC_STORAGE_BIT
+    ) -> None:
         size = data if isinstance(data, int) else data.nbytes
         name = _create(GL.glCreateBuffers)
         super().__init__(context, name, size, label)
@@ -97,8 +104,8 @@ class Buffer(Resource):
         if data.nbytes:
             GL.glNamedBufferSubData(self.name, offset, data.nbytes, np.ascontiguousarray(data))
 
-    def _delete(self, name: Any) -> None:
-        GL.glDeleteBuffers(1, name)
+    def _delete(self) -> None:
+        GL.glDeleteBuffers(1, ctypes.byref(ctypes.c_uint(self.name)))
 
 
 class Texture(Resource):
@@ -117,7 +124,9 @@ class Texture(Resource):
         GL.glTextureStorage2D(name, levels, format, width, height)
         self.sample(GL.GL_LINEAR, GL.GL_LINEAR_MIPMAP_LINEAR if levels > 1 else GL.GL_LINEAR)
 
-    def sample(self, magnify: int, minify: int, wrap_s: int = GL.GL_CLAMP_TO_EDGE, wrap_t: int = GL.GL_CLAMP_TO_EDGE) -> None:
+    def sample(
+        self, magnify: int, minify: int, wrap_s: int = GL.GL_CLAMP_TO_EDGE, wrap_t: int = GL.GL_CLAMP_TO_EDGE
+    ) -> None:
         """Sets filters and wrapping."""
         for parameter, value in _filters(magnify, minify, wrap_s, wrap_t):
             GL.glTextureParameteri(self.name, parameter, value)
@@ -127,7 +136,8 @@ class Texture(Resource):
         GL.glTextureParameterf(self.name, 0x84FE, samples)  # GL_TEXTURE_MAX_ANISOTROPY
 
     def write(self, pixels: NDArray[Any]) -> None:
-        """Fills level 0 from an array [height, width, channels], first row at v = 0, and makes the other levels of it."""
+        """Fills level 0 from an array [height, width, channels], first row at v = 0, and makes the other levels of
+        it."""
         layout, kind = _UPLOAD[self.format]
         GL.glPixelStorei(GL.GL_UNPACK_ALIGNMENT, 1)
         GL.glTextureSubImage2D(self.name, 0, 0, 0, self.width, self.height, layout, kind, np.ascontiguousarray(pixels))
@@ -138,8 +148,8 @@ class Texture(Resource):
         """Fills levels 1… from level 0 with the driver's box filter."""
         GL.glGenerateTextureMipmap(self.name)
 
-    def _delete(self, name: Any) -> None:
-        GL.glDeleteTextures(1, name)
+    def _delete(self) -> None:
+        GL.glDeleteTextures(1, ctypes.byref(ctypes.c_uint(self.name)))
 
 
 class Sampler(Resource):
@@ -148,7 +158,15 @@ class Sampler(Resource):
     kind = "sampler"
 
     def __init__(
-        self, context: Context, label: str, magnify: int, minify: int, wrap_s: int, wrap_t: int, *, anisotropy: float = 1.0
+        self,
+        context: Context,
+        label: str,
+        magnify: int,
+        minify: int,
+        wrap_s: int,
+        wrap_t: int,
+        *,
+        anisotropy: float = 1.0,
     ) -> None:
         super().__init__(context, _create(GL.glCreateSamplers), 0, label)
         for parameter, value in _filters(magnify, minify, wrap_s, wrap_t):
@@ -156,8 +174,8 @@ class Sampler(Resource):
         if anisotropy > 1.0:
             GL.glSamplerParameterf(self.name, 0x84FE, anisotropy)
 
-    def _delete(self, name: Any) -> None:
-        GL.glDeleteSamplers(1, name)
+    def _delete(self) -> None:
+        GL.glDeleteSamplers(1, ctypes.byref(ctypes.c_uint(self.name)))
 
 
 class Renderbuffer(Resource):
@@ -170,17 +188,22 @@ class Renderbuffer(Resource):
         super().__init__(context, name, width * height * TEXEL_BYTES[format] * samples, label)
         GL.glNamedRenderbufferStorageMultisample(name, samples if samples > 1 else 0, format, width, height)
 
-    def _delete(self, name: Any) -> None:
-        GL.glDeleteRenderbuffers(1, name)
+    def _delete(self) -> None:
+        GL.glDeleteRenderbuffers(1, ctypes.byref(ctypes.c_uint(self.name)))
 
 
 class Framebuffer(Resource):
-    """Where a pass draws. Borrows its attachments: closing it leaves them alive. Without any, faces are attached later."""
+    """Where a pass draws. Borrows its attachments: closing it leaves them alive. Without any, faces are attached
+    later."""
 
     kind = "framebuffer"
 
     def __init__(
-        self, context: Context, label: str, color: Texture | Renderbuffer | None, depth: Texture | Renderbuffer | None = None
+        self,
+        context: Context,
+        label: str,
+        color: Texture | Renderbuffer | None,
+        depth: Texture | Renderbuffer | None = None,
     ) -> None:
         super().__init__(context, _create(GL.glCreateFramebuffers), 0, label)
         for point, target in ((GL.GL_COLOR_ATTACHMENT0, color), (GL.GL_DEPTH_ATTACHMENT, depth)):
@@ -197,8 +220,8 @@ class Framebuffer(Resource):
         """Draws to one face (+X −X +Y −Y +Z −Z) of one level of a cube map."""
         GL.glNamedFramebufferTextureLayer(self.name, GL.GL_COLOR_ATTACHMENT0, cube.name, level, face)
 
-    def _delete(self, name: Any) -> None:
-        GL.glDeleteFramebuffers(1, name)
+    def _delete(self) -> None:
+        GL.glDeleteFramebuffers(1, ctypes.byref(ctypes.c_uint(self.name)))
 
 
 class VertexArray(Resource):
@@ -229,5 +252,5 @@ class VertexArray(Resource):
         if indices is not None:
             GL.glVertexArrayElementBuffer(self.name, indices.name)
 
-    def _delete(self, name: Any) -> None:
-        GL.glDeleteVertexArrays(1, name)
+    def _delete(self) -> None:
+        GL.glDeleteVertexArrays(1, ctypes.byref(ctypes.c_uint(self.name)))

@@ -28,7 +28,9 @@ class BackgroundPass:
         rays[:, 1] = (corners[:, 1] + projection[1, 2]) / projection[1, 1]
         rays[:, 2] = -1.0
         world = rays @ camera.world_to_camera[:3, :3]
-        origin, right, top = (tuple(float(x) for x in row) for row in (world[0], world[1] - world[0], world[2] - world[0]))
+        origin, right, top = (
+            tuple(float(x) for x in row) for row in (world[0], world[1] - world[0], world[2] - world[0])
+        )
         self._program.set(u_corner0=(*origin, 0.0), u_across=(*right, 0.0), u_up=(*top, 0.0), u_intensity=1.0)
         draw.state(depth_test=True, depth_write=False)
         draw.use(self._program.name)

@@ -1,4 +1,5 @@
-"""Turns an equirectangular picture into the filtered light that surfaces read. All filtering on the device, once per environment."""
+"""Turns an equirectangular picture into the filtered light that surfaces read. All filtering on the device, once per
+environment."""
 
 from __future__ import annotations
 
@@ -46,7 +47,9 @@ class EnvironmentFilter:
         self._stack = ExitStack()
         enter = self._stack.enter_context
         self._cube = enter(Program(context, "fullscreen.vert", "environment_cube.frag"))
-        self._specular = enter(Program(context, "fullscreen.vert", "environment_specular.frag", {"SAMPLES": _SPECULAR_SAMPLES}))
+        self._specular = enter(
+            Program(context, "fullscreen.vert", "environment_specular.frag", {"SAMPLES": _SPECULAR_SAMPLES})
+        )
         self._irradiance = enter(
             Program(context, "fullscreen.vert", "environment_irradiance.frag", {"SAMPLES": _IRRADIANCE_SAMPLES})
         )
@@ -59,7 +62,9 @@ class EnvironmentFilter:
         with ExitStack() as guard, ExitStack() as scratch:
             guard.callback(stack.close)
             equirect = stack.enter_context(_equirect(self._context, name, pixels))
-            radiance = scratch.enter_context(self._cube_texture(SPECULAR_SIZE, SPECULAR_SIZE.bit_length(), f"{name}: radiance"))
+            radiance = scratch.enter_context(
+                self._cube_texture(SPECULAR_SIZE, SPECULAR_SIZE.bit_length(), f"{name}: radiance")
+            )
             specular = stack.enter_context(self._cube_texture(SPECULAR_SIZE, SPECULAR_LEVELS, f"{name}: specular"))
             irradiance = stack.enter_context(self._cube_texture(IRRADIANCE_SIZE, 1, f"{name}: irradiance"))
             faces = scratch.enter_context(Framebuffer(self._context, "cube face", None))
@@ -69,7 +74,9 @@ class EnvironmentFilter:
             radiance.generate_mipmaps()
             for level in range(1, SPECULAR_LEVELS):
                 roughness = 1.0 - math.sqrt(1.0 - level / (SPECULAR_LEVELS - 1))  # inverse of specular_lod()
-                self._fill(self._specular, faces, specular, level, radiance, u_roughness=roughness, u_size=float(SPECULAR_SIZE))
+                self._fill(
+                    self._specular, faces, specular, level, radiance, u_roughness=roughness, u_size=float(SPECULAR_SIZE)
+                )
             self._fill(self._irradiance, faces, irradiance, 0, radiance, u_size=float(SPECULAR_SIZE))
             self._context.check(f"filtering environment {name}")
             guard.pop_all()
@@ -79,7 +86,9 @@ class EnvironmentFilter:
         """Frees the programs and the table; Environments are their makers' to close."""
         self._stack.close()
 
-    def _fill(self, program: Program, faces: Framebuffer, cube: Texture, level: int, source: Texture, **uniforms: float) -> None:
+    def _fill(
+        self, program: Program, faces: Framebuffer, cube: Texture, level: int, source: Texture, **uniforms: float
+    ) -> None:
         draw.use(program.name)
         draw.bind_textures({0: source})
         program.set(**uniforms)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from renderer.camera import Rectangle
 from renderer.gl import draw
 from renderer.gl.context import Context
 from renderer.gl.draw import Blend
@@ -62,27 +63,38 @@ class PostPass:
         self._accumulate = program("post_accumulate.frag")
         self._planes = {chroma: program("post_i420.frag", CHROMA=chroma) for chroma in (0, 1)}
 
-    def accumulate(self, targets: Targets, total: Sum) -> None:
-        """Adds the radiance of one sample to the sum."""
+    def accumulate(self, targets: Targets, total: Sum, part: Rectangle) -> None:
+        """Adds the radiance of one sample to the sum; only `part` of it may hold anything."""
         draw.target(total.framebuffer, targets.width, targets.height)
         if total.samples == 0:
             draw.clear(total.framebuffer, (0.0, 0.0, 0.0, 0.0), depth=False)
         draw.state(depth_test=False, depth_write=False, blend=Blend.ADD)
-        self._run(self._accumulate, targets.radiance)
+        with draw.only(part):
+            self._run(self._accumulate, targets.radiance)
         total.samples += 1
 
-    def tone_map(self, targets: Targets, view: View, width: int, height: int, total: Sum | None = None) -> None:
-        """Fills the lower left width × height pixels of `targets.display`; from the sum when there is one."""
+    def tone_map(
+        self, targets: Targets, view: View, width: int, height: int, part: Rectangle, total: Sum | None = None
+    ) -> None:
+        """Fills the first width × height pixels of `targets.display`; from the sum when there is one.
+
+        Only `part` of the radiance may hold anything; around it the background needs no arithmetic.
+        """
         weight = 1.0 / total.samples if total else 1.0
         program = self._tone_map[view.tone_mapping]
         draw.target(targets.display_buffer, width, height)
         draw.state(depth_test=False, depth_write=False)
+        solid = (0.0, 0.0, 0.0, 0.0) if isinstance(view.background, str) else (*view.background, 1.0)
+        draw.clear(targets.display_buffer, solid, depth=False)
         program.set(u_exposure=view.exposure * weight, u_weight=weight, u_background=background(view))
         program.set_ivec2("u_size", width, height)
-        self._run(program, total.texture if total else targets.radiance)
+        x, y, w, h = part
+        with draw.only((x, height - y - h, w, h)):  # display rows run from the top
+            self._run(program, total.texture if total else targets.radiance)
 
     def planes(self, targets: Targets, width: int, height: int) -> None:
-        """Converts the drawn width × height pixels of `targets.display`, scaled to the full size, to I420 in `planes_buffer`."""
+        """Converts the drawn width × height pixels of `targets.display`, scaled to the full size, to I420 in
+        `planes_buffer`."""
         draw.state(depth_test=False, depth_write=False)
         scale = (width / targets.width / targets.width, height / targets.height / targets.height)
         limit = ((width - 0.5) / targets.width, (height - 0.5) / targets.height)

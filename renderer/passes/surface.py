@@ -1,4 +1,5 @@
-"""Draws groups of a draw list with their materials' programs. Programs are shared by all models and made on first use."""
+"""Draws groups of a draw list with their materials' programs. Programs are shared by all models and made on first
+use."""
 
 from __future__ import annotations
 
@@ -6,16 +7,17 @@ from collections import OrderedDict
 from collections.abc import Iterable
 
 from renderer import material as material_block
+from renderer.drawlist import Group
 from renderer.gl import draw
 from renderer.gl.context import Context
 from renderer.gl.draw import Blend
 from renderer.gl.program import Program
 from renderer.gl.resources import Buffer, Texture
-from renderer.drawlist import Group
+from renderer.layout import Layout
 from renderer.material import MaterialKey
 from renderer.passes.environment import SPECULAR_LEVELS, Environment
 from renderer.scene import Material, Mode
-from renderer.upload import GpuScene, Layout
+from renderer.upload import GpuScene
 
 #: Programs kept; the least recently used goes first.
 MAX_PROGRAMS = 256
@@ -23,7 +25,7 @@ _TRIANGLES = (Mode.TRIANGLES, Mode.TRIANGLE_STRIP, Mode.TRIANGLE_FAN)
 
 
 class SurfacePass:
-    """Draws surfaces. decode: sRGB textures are bound as bytes and decoded after filtering, which software does far faster."""
+    """Draws surfaces into the current target."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -36,7 +38,9 @@ class SurfacePass:
             units[3] = behind
         draw.bind_textures(units)
 
-    def draw(self, gpu: GpuScene, commands: Buffer, groups: Iterable[Group], *, lights: bool, transparent: bool = False) -> None:
+    def draw(
+        self, gpu: GpuScene, commands: Buffer, groups: Iterable[Group], *, lights: bool, transparent: bool = False
+    ) -> None:
         """Draws groups in their order into the current target."""
         if gpu.materials is None:
             raise TypeError("the scene is not uploaded")
@@ -99,7 +103,7 @@ class SurfacePass:
             "SPECULAR_LEVELS": SPECULAR_LEVELS,
         }
         generated = {
-            "material.glsl": material_block.material_glsl(key, layout.texcoords, decode=False),
+            "material.glsl": material_block.material_glsl(key, layout.texcoords),
             "hooks.glsl": material_block.hooks_glsl(key),
         }
         return Program(self._context, "surface.vert", "surface.frag", defines, generated)

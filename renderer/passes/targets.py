@@ -13,7 +13,8 @@ from renderer.gl.resources import Framebuffer, Renderbuffer, Texture
 class Targets:
     """Pictures of width × height pixels. Smaller internal resolutions use their lower left part.
 
-    radiance: RGBA16F, linear, premultiplied. display: RGBA8, sRGB, straight alpha, row 0 on top. msaa: samples while drawing.
+    radiance: RGBA16F, linear, premultiplied. display: RGBA8, sRGB, straight alpha, row 0 on top. msaa: samples while
+    drawing.
     """
 
     def __init__(self, context: Context, width: int, height: int, *, msaa: int = 1) -> None:
@@ -25,7 +26,9 @@ class Targets:
         self.display_buffer = self._framebuffer("display", self.display)
         depth = self._renderbuffer(formats.DEPTH24, "depth")
         if msaa > 1:
-            self.draw_buffer = self._framebuffer("multisampled", self._renderbuffer(formats.RGBA16F, "multisampled"), depth)
+            self.draw_buffer = self._framebuffer(
+                "multisampled", self._renderbuffer(formats.RGBA16F, "multisampled"), depth
+            )
             self.radiance_buffer = self._framebuffer("radiance", self.radiance)
         else:
             self.draw_buffer = self.radiance_buffer = self._framebuffer("radiance", self.radiance, depth)

@@ -20,7 +20,8 @@ Lighting environment_light(Surface s) {
     vec3 irradiance = environment_irradiance(s.normal);
     vec3 r = reflect(-s.view, s.normal);
     // The lobe of a rough surface leans towards the normal (Lagarde and de Rousiers 2014, listing 21).
-    vec3 dominant = normalize(mix(s.normal, r, (1.0 - s.roughness) * (sqrt(1.0 - s.roughness) + s.roughness)));
+    float smoothness = 1.0 - s.roughness * s.roughness;
+    vec3 dominant = normalize(mix(s.normal, r, smoothness * (sqrt(smoothness) + 1.0 - smoothness)));
     float open = specular_occlusion(s.NdotV, s.occlusion, s.roughness);
     Lighting result;
     result.specular = single * environment_specular(dominant, s.roughness) * open + multiple * irradiance * s.occlusion;
