@@ -1,0 +1,104 @@
+"""The same Scene and View through pyrender: the independent oracle of tests and the yardstick of benchmarks, not the
+engine.
+
+Geometry, base colour, metallic-roughness, normals and emission; no image-based light, no extensions (pyrender has
+none).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import numpy as np
+
+from renderer.bounds import bounds
+from renderer.camera import camera
+from renderer.drawlist import variant_index
+from renderer.errors import DeviceError
+from renderer.frame import Frame
+from renderer.pose import world_matrices
+from renderer.scene import Image, Primitive, Scene, TextureInfo
+from renderer.view import View
+
+_AMBIENT = 0.35
+_KEY_LIGHT = 3.0  # lux of the light at the camera
+
+
+def render(scene: Scene, view: View) -> Frame:
+    """One frame, "rgba8". Raises DeviceError when pyrender is not installed, ViewError for a wrong variant."""
+    pyrender = _pyrender()
+    world = world_matrices(scene, view.animation)
+    seen = camera(view, bounds(scene, world))
+    chosen = variant_index(scene, view.variant)
+    solid = view.background if not isinstance(view.background, str) else (0.0, 0.0, 0.0)
+    stage = pyrender.Scene(bg_color=(*solid, float(not isinstance(view.background, str))), ambient_light=[_AMBIENT] * 3)
+    for node, matrix in zip(scene.nodes, world, strict=True):
+        for primitive in scene.meshes[node.mesh].primitives if node.mesh is not None else ():
+            index = primitive.material if chosen is None else primitive.variants.get(chosen, primitive.material)
+            stage.add(pyrender.Mesh([_primitive(pyrender, scene, primitive, index)]), pose=matrix)
+    pose = np.linalg.inv(seen.world_to_camera)
+    projection = seen.projection
+    near = projection[2, 3] / (projection[2, 2] - 1)
+    far = projection[2, 3] / (projection[2, 2] + 1)
+    stage.add(pyrender.PerspectiveCamera(np.radians(view.fov), znear=near, zfar=far), pose=pose)
+    stage.add(pyrender.DirectionalLight(intensity=_KEY_LIGHT), pose=pose)
+    renderer = pyrender.OffscreenRenderer(view.width, view.height)
+    try:
+        pixels, _ = renderer.render(stage, flags=pyrender.RenderFlags.RGBA)
+    finally:
+        renderer.delete()
+    return Frame(view.width, view.height, "rgba8", np.array(pixels, np.uint8), view)
+
+
+def _pyrender() -> Any:
+    if "pyrender" not in sys.modules and "OpenGL" in sys.modules:
+        raise DeviceError("pyrender cannot share a process with the native backend: both load OpenGL their own way")
+    os.environ["PYOPENGL_PLATFORM"] = "egl"
+    try:
+        import pyrender
+    except ImportError as error:
+        raise DeviceError("pyrender is not installed; install the extra: pip install 'vitrine[bench]'") from error
+    return pyrender
+
+
+def _primitive(pyrender: Any, scene: Scene, primitive: Primitive, material: int) -> Any:
+    uv = primitive.texcoords[0] if primitive.texcoords else None
+    return pyrender.Primitive(
+        positions=primitive.positions,
+        normals=primitive.normals,
+        texcoord_0=uv,
+        color_0=primitive.colors,
+        indices=primitive.indices,
+        mode=int(primitive.mode),
+        material=_material(pyrender, scene, material, textured=uv is not None),
+    )
+
+
+def _material(pyrender: Any, scene: Scene, index: int, *, textured: bool) -> Any:
+    m = scene.materials[index]
+
+    def texture(slot: str) -> Any:
+        info = m.textures.get(slot)
+        return _texture(pyrender, scene, info) if info and textured and info.texCoord == 0 else None
+
+    def factor(name: str, default: tuple[float, ...]) -> tuple[float, ...]:
+        return m.factors.get(name, default)
+
+    return pyrender.MetallicRoughnessMaterial(
+        baseColorFactor=factor("baseColorFactor", (1.0, 1.0, 1.0, 1.0)),
+        metallicFactor=factor("metallicFactor", (1.0,))[0],
+        roughnessFactor=factor("roughnessFactor", (1.0,))[0],
+        emissiveFactor=factor("emissiveFactor", (0.0, 0.0, 0.0)),
+        baseColorTexture=texture("baseColorTexture"),
+        metallicRoughnessTexture=texture("metallicRoughnessTexture"),
+        emissiveTexture=texture("emissiveTexture"),
+        alphaMode=m.alphaMode,
+        doubleSided=m.doubleSided,
+    )
+
+
+def _texture(pyrender: Any, scene: Scene, info: TextureInfo) -> Any:
+    image: Image = scene.images[scene.textures[info.texture].image]
+    return pyrender.Texture(source=image.pixels, source_channels="RGBA")
