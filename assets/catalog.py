@@ -14,7 +14,7 @@ _JSON_CHUNK = 0x4E4F534A
 
 
 def describe(path: Path) -> tuple[str, tuple[str, ...]]:
-    """Title and variant names. A file that is not what it claims is listed by its name; loading it tells what is wrong."""
+    """Title and variant names. A file that is not what it claims goes by its name; loading it tells what is wrong."""
     document = _document(path)
     title = _text(_member(document, "asset", "extras", "title"))
     names = _member(document, "extensions", "KHR_materials_variants", "variants")

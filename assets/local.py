@@ -1,4 +1,4 @@
-"""Models in a folder of this machine and its subfolders. Looks again whenever asked; follows no link out of the folder."""
+"""Models in a folder of this machine and its subfolders. Looks again whenever asked; follows no link out of it."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def _version(path: Path) -> str | None:
 
 
 def _identifier(path: Path, folder: Path) -> str:
-    """Letters, digits, `-`, `_` and `.` of the file's stem, or of its folder when the file is just called scene or model."""
+    """The file's stem made safe for a URL, or its folder's name when the file is just called scene, model or index."""
     stem = re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).strip("-.")
     if stem.lower() in ("scene", "model", "index") and path.parent != folder:
         stem = re.sub(r"[^A-Za-z0-9._-]+", "-", path.parent.name).strip("-.")

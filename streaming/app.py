@@ -1,11 +1,10 @@
-"""The gateway: HTTP for signalling, pages, stills, health and metrics; parent of the other processes. Touches no media."""
+"""The gateway: HTTP for signalling, pages, stills, health, metrics; parent of the other processes. Touches no media."""
 
 from __future__ import annotations
 
 import asyncio
 import errno
 import logging
-import re
 import signal
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -20,11 +19,11 @@ from streaming.errors import ProcessLost, SignallingError, StartError
 from streaming.ipc import Answer
 from streaming.stills import CONTENT_TYPES, StillRequest, Stills, parse_still
 from streaming.supervisor import Child, Supervisor
+from streaming.viewspec import view_to_json
 from streaming.whep import RETRY_SECONDS, Whep
 
 VIEWER = Path(__file__).parent / "viewer"
 GOAWAY_MS = 500  # between telling viewers that the server ends and ending it
-MODEL_ID = re.compile(r"[A-Za-z0-9._-]{1,200}")
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob: mediastream:; connect-src 'self'; "
     "style-src 'self' 'unsafe-inline'; object-src 'none'; base-uri 'none'; frame-ancestors *"
@@ -176,8 +175,6 @@ class Gateway:
         return web.Response(body=data, content_type=CONTENT_TYPES[extension], headers=headers)
 
     async def _render_still(self, still: StillRequest) -> Answer:
-        from streaming.viewspec import view_to_json
-
         try:
             return await self.supervisor.render.request(
                 "still",
@@ -205,7 +202,8 @@ class Gateway:
     # -- life ---------------------------------------------------------------------------------------------------------
 
     async def stop(self) -> None:
-        """Tell the viewers, then end every process."""
+        """Refuse new viewers, tell those that are there, then end every process."""
+        self.whep.draining = True
         if self.whep.sessions:
             asked = [child.request("goaway", deadline_ms=GOAWAY_MS) for child in self.supervisor.networks]
             await asyncio.gather(*asked, return_exceptions=True)

@@ -41,8 +41,8 @@ class _ToGateway(Handler):
         self.role: Handler = Handler()
         self.ended = asyncio.Event()
 
-    async def on_request(self, link: Link, method: str, params: Params) -> Answer:
-        return await self.role.on_request(link, method, params)
+    async def on_request(self, method: str, params: Params) -> Answer:
+        return await self.role.on_request(method, params)
 
     def on_notice(self, link: Link, method: str, params: Params) -> None:
         self.role.on_notice(link, method, params)

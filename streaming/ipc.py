@@ -77,20 +77,20 @@ class Answer:
 class Handler:
     """What a link's owner may receive; the default refuses or ignores."""
 
-    async def on_request(self, link: Link, method: str, params: Params) -> Answer:
+    async def on_request(self, method: str, params: Params) -> Answer:
         """Answer a request; a SignallingError travels back to the asker."""
-        raise SignallingError(500, "unknown-method", f"nobody answers {method!r} here")
+        raise SignallingError(500, "unknown-method", f"nobody answers {method!r} here ({len(params)} parameters)")
 
     def on_notice(self, link: Link, method: str, params: Params) -> None:
         """Something to know; no answer."""
 
-    def on_packet(self, link: Link, packet: Packet) -> None:
+    def on_packet(self, packet: Packet) -> None:
         """An encoded picture."""
 
-    def on_ack(self, link: Link, session: int) -> None:
+    def on_ack(self, session: int) -> None:
         """The peer has sent one picture of this session on."""
 
-    def on_camera(self, link: Link, camera: CameraInput) -> None:
+    def on_camera(self, camera: CameraInput) -> None:
         """A viewer's camera."""
 
     def on_lost(self, link: Link) -> None:
@@ -201,7 +201,7 @@ class Link(asyncio.Protocol):
             view.release()
             del buffer[:at]
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         """asyncio: the socket is gone."""
         self._transport = None
         for future in self._waiting.values():
@@ -213,14 +213,14 @@ class Link(asyncio.Protocol):
 
     def _on_packet(self, body: memoryview) -> None:
         session, timestamp, seq, key = _PACKET.unpack_from(body)
-        self.handler.on_packet(self, Packet(session, timestamp, seq, bool(key), bytes(body[_PACKET.size :])))
+        self.handler.on_packet(Packet(session, timestamp, seq, bool(key), bytes(body[_PACKET.size :])))
 
     def _on_ack(self, body: memoryview) -> None:
-        self.handler.on_ack(self, _ACK.unpack_from(body)[0])
+        self.handler.on_ack(_ACK.unpack_from(body)[0])
 
     def _on_camera(self, body: memoryview) -> None:
         session, seq, theta, phi, radius, x, y, z, fov = _CAMERA.unpack_from(body)
-        self.handler.on_camera(self, CameraInput(session, seq, (theta, phi, radius), (x, y, z), fov))
+        self.handler.on_camera(CameraInput(session, seq, (theta, phi, radius), (x, y, z), fov))
 
     def _on_json(self, body: memoryview) -> None:
         (length,) = _JSON.unpack_from(body)
@@ -245,7 +245,7 @@ class Link(asyncio.Protocol):
 
     async def _answer(self, message: Params) -> None:
         try:
-            answer = await self.handler.on_request(self, message["method"], message["params"])
+            answer = await self.handler.on_request(message["method"], message["params"])
         except SignallingError as error:
             body = {"status": error.status, "code": error.code, "message": str(error)}
             self._json({"id": message["id"], "error": body})

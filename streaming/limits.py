@@ -28,8 +28,8 @@ class Bucket:
 class BitrateKeeper:
     """Which bitrate to aim at, from the receiver's estimates (REMB).
 
-    An estimate never rises much over what was received, and here most of the time nothing is sent: so an estimate lowers the target
-    only when more than it was being sent, and raises it always.
+    An estimate never rises much over what was received, and here most of the time nothing is sent: so an estimate
+    lowers the target only when more than it was being sent, and raises it always.
     """
 
     def __init__(self, start: int, lowest: int, highest: int) -> None:

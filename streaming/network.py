@@ -65,7 +65,7 @@ class NetworkProcess(Handler):
 
     # -- the gateway --------------------------------------------------------------------------------------------------
 
-    async def on_request(self, link: Link, method: str, params: Params) -> Answer:
+    async def on_request(self, method: str, params: Params) -> Answer:
         """The gateway's questions."""
         match method:
             case "offer":
@@ -86,7 +86,7 @@ class NetworkProcess(Handler):
                 self.metrics.peers.set(len(self._sessions))
                 return Answer(metrics.snapshot(self.metrics.registry))
             case _:
-                return await super().on_request(link, method, params)
+                return await super().on_request(method, params)
 
     async def _offer(self, number: int, sdp: str) -> Answer:
         if self._render is None:
@@ -115,7 +115,7 @@ class NetworkProcess(Handler):
 
     # -- the render process -------------------------------------------------------------------------------------------
 
-    def on_packet(self, link: Link, packet: Packet) -> None:
+    def on_packet(self, packet: Packet) -> None:
         """A picture for a viewer; one for a viewer that has just left is dropped."""
         session = self._sessions.get(packet.session)
         if session is not None:
@@ -124,7 +124,7 @@ class NetworkProcess(Handler):
     def on_notice(self, link: Link, method: str, params: Params) -> None:
         """Messages of the render process for one viewer, and the gateway's wish to end one."""
         session = self._sessions.get(params["session"])
-        if session is None:
+        if session is None or link not in (self._render, self._gateway):
             return
         if method == "control":
             session.send_text(params["text"])
@@ -132,7 +132,7 @@ class NetworkProcess(Handler):
             session.close()
 
     def on_lost(self, link: Link) -> None:
-        """The render process ended: end the sessions and wait for the next. The gateway's end is `child.py`'s business."""
+        """The render process ended: end the sessions and wait for the next one."""
         if link is not self._render:
             return
         self._render = None

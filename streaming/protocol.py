@@ -1,7 +1,8 @@
 """The control protocol, version 1: one dataclass per message, strict reading, and the JSON schema made from both.
 
-Two data channels, opened by the viewer. `camera` (unordered, not retransmitted) carries only `camera` messages: they are
-absolute, the newest `seq` wins. `control` (reliable) carries the rest. JSON text, at most MAX_BYTES. Knows no WebRTC.
+Two data channels, opened by the viewer. `camera` (unordered, not retransmitted) carries only `camera` messages: they
+are absolute, the newest `seq` wins. `control` (reliable) carries the rest. JSON text, at most MAX_BYTES. Knows no
+WebRTC.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The render process: models, the scheduler, encoders. Views come in, packets go out; it knows no WebRTC and no HTTP.
 
-One event loop for messages, one render thread, a bounded pool of encoder threads, one thread that reads files. Python work is
-kept small here: it would be paid in milliseconds by every picture that is being encoded.
+One event loop for messages, one render thread, a bounded pool of encoder threads, one thread that reads files. Python
+work is kept small here: it would be paid in milliseconds by every picture that is being encoded.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class RenderProcess(Handler):
 
     # -- links --------------------------------------------------------------------------------------------------------
 
-    async def on_request(self, link: Link, method: str, params: Params) -> Answer:
+    async def on_request(self, method: str, params: Params) -> Answer:
         """The gateway's questions."""
         match method:
             case "load":
@@ -112,7 +112,7 @@ class RenderProcess(Handler):
             case "stats":
                 return Answer(self._stats())
             case _:
-                return await super().on_request(link, method, params)
+                return await super().on_request(method, params)
 
     def on_notice(self, link: Link, method: str, params: Params) -> None:
         """What the network processes tell."""
@@ -134,13 +134,13 @@ class RenderProcess(Handler):
             case "gone":
                 self._end(viewer.number)
 
-    def on_camera(self, link: Link, camera: CameraInput) -> None:
+    def on_camera(self, camera: CameraInput) -> None:
         """The input that comes most often."""
         viewer = self._viewers.get(camera.session)
         if viewer is not None:
             self._apply(viewer, Camera(camera.seq, camera.orbit, camera.target, camera.fov))
 
-    def on_ack(self, link: Link, session: int) -> None:
+    def on_ack(self, session: int) -> None:
         """A picture has left the host."""
         viewer = self._viewers.get(session)
         if viewer is not None:

@@ -1,9 +1,10 @@
 """All that this project changes in aiortc 1.16 and aioice 0.13, in one place; a contract test pins what is relied upon.
 
-A sender gets our own RTP loop: it takes packets from a PacketTrack, adds the playout-delay extension (0/0: show at once) and
-sends with one struct and one encryption a packet, where aiortc builds an object tree. Key frame requests and bitrate estimates,
-which aiortc keeps for its own encoders, become callbacks. aioice gets loopback when a machine has nothing else, and a client that
-vanished is noticed in about 20 seconds. Incoming datagrams are policed, so that one client cannot eat the process.
+A sender gets our own RTP loop: it takes packets from a PacketTrack, adds the playout-delay extension (0/0: show at
+once) and sends with one struct and one encryption a packet, where aiortc builds an object tree. Key frame requests and
+bitrate estimates, which aiortc keeps for its own encoders, become callbacks. aioice gets loopback when a machine has
+nothing else, and a client that vanished is noticed in about 20 seconds. Incoming datagrams are policed, so that one
+client cannot eat the process.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from aiortc.rtcrtpparameters import (
     RTCRtpHeaderExtensionParameters,
     RTCRtpSendParameters,
 )
+from aiortc.rtp import AnyRtcpPacket, RtcpRrPacket, RtcpSrPacket
 
 from streaming.ipc import Packet
 from streaming.limits import Bucket
@@ -37,6 +39,7 @@ MID = "urn:ietf:params:rtp-hdrext:sdes:mid"
 
 HISTORY = 1024  # RTP packets kept for retransmission, per viewer: a key frame of 1.2 MB
 CONSENT_FAILURES = 3  # of checks 4 to 6 s apart, each waiting half a second, until a client counts as gone
+QUIET_SECONDS = 2.0  # without a picture, after which a key frame request may be mere impatience
 _ONE_BYTE_PROFILE = 0xBEDE
 _LARGEST_ONE_BYTE_ID = 14
 _HEADER = struct.Struct("!BBHIIHH")
@@ -64,7 +67,7 @@ def host_addresses(use_ipv4: bool, use_ipv6: bool) -> list[str]:
 
 @dataclass(eq=False, slots=True)
 class SenderHooks:
-    """What a sender tells. sent: a picture has gone out (packets, bytes); resent: one packet again; bitrate: bits per second."""
+    """What a sender tells. sent: a picture is out (packets, bytes); resent: one packet; bitrate: bits per second."""
 
     sent: Callable[[Packet, int, int], None]
     resent: Callable[[], None]
@@ -98,8 +101,11 @@ class PacketPump:
         self._rtx_sequence = random.getrandbits(15)
         self._history: list[tuple[int, int, int, bytes] | None] = [None] * HISTORY
         self._extensions = _Extensions({})
-        self._last_sent = 0.0
         self._payload_type = 0
+        self._last_sent = time.monotonic()
+        self._received = -1  # the player's last report: highest sequence number, packets lost so far
+        self._lost = 0
+        self._forgiven = 0  # losses that a key frame has made good
         _replace(sender, self, hooks)
 
     def rtp_timestamp(self, packet: Packet) -> int:
@@ -110,6 +116,26 @@ class PacketPump:
         """Take the negotiated extension ids."""
         ids = {extension.uri: extension.id for extension in parameters.headerExtensions}
         self._extensions = _Extensions(ids, parameters.muxId)
+
+    def key_wanted(self) -> None:
+        """A player asks for a key frame; replaces `RTCRtpSender._send_keyframe`.
+
+        Chromium also asks when three seconds brought no picture. At rest that is how it should be: when its reports say
+        that it has everything, the request is not passed on, and the line stays silent.
+        """
+        quiet = time.monotonic() - self._last_sent > QUIET_SECONDS
+        complete = self._received == (self._sequence - 1) & 0xFFFF and self._lost == self._forgiven
+        if quiet and complete:
+            return
+        self._forgiven = self._lost
+        self._hooks.key_wanted()
+
+    def reported(self, packet: object) -> None:
+        """Look at an RTCP packet for what the player has received."""
+        if isinstance(packet, RtcpRrPacket | RtcpSrPacket):
+            for report in packet.reports:
+                if report.ssrc == self._sender._ssrc:
+                    self._received, self._lost = report.highest_sequence & 0xFFFF, report.packets_lost
 
     async def run(self, codec: RTCRtpCodecParameters) -> None:
         """Until the track stops or the transport closes; replaces `RTCRtpSender._run_rtp`."""
@@ -142,6 +168,7 @@ class PacketPump:
             head = self._header(marker | self._payload_type, sequence, timestamp, sender._ssrc, extensions)
             await sender.transport._send_rtp(head + extensions + payload)
             octets += len(payload)
+        self._last_sent = time.monotonic()
         self._report(ntp, timestamp, len(payloads), octets)
         self._hooks.sent(packet, len(payloads), octets)
 
@@ -199,16 +226,21 @@ class _Extensions:
 def _replace(sender: RTCRtpSender, pump: PacketPump, hooks: SenderHooks) -> None:
     """Put our loop, NACK answer and hooks into one sender object; aiortc looks each up on the instance."""
     target: Any = sender
-    original_send = sender.send
+    original_send, original_rtcp = sender.send, sender._handle_rtcp_packet
 
     async def send(parameters: RTCRtpSendParameters) -> None:
         pump.configure(parameters)
         await original_send(parameters)
 
+    async def handle_rtcp(packet: AnyRtcpPacket) -> None:
+        pump.reported(packet)
+        await original_rtcp(packet)
+
     target.send = send
+    target._handle_rtcp_packet = handle_rtcp
     target._run_rtp = pump.run
     target._retransmit = pump.resend
-    target._send_keyframe = hooks.key_wanted
+    target._send_keyframe = pump.key_wanted
     _set_private(sender, "encoder", _Estimate(hooks.bitrate))
 
 

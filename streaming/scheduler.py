@@ -1,8 +1,9 @@
 """Which viewer's picture is made next: newest view wins, everybody in turn, refine at rest, then silence.
 
-Owns no thread and no device: `submit` runs one turn on the render thread, `timer` wakes it later, `clock` tells seconds.
-Between turns other work of the render thread (loads, uploads) gets in. No viewer waits for more than one sample of another's
-refinement. Refuses to queue: a viewer has at most one picture being made, one waiting for its encoder, WINDOW on the way.
+Owns no thread and no device: `submit` runs one turn on the render thread, `timer` wakes it later, `clock` tells
+seconds. Between turns other work of the render thread (loads, uploads) gets in. No viewer waits for more than one
+sample of another's refinement. Refuses to queue: a viewer has at most one picture being made, one waiting for its
+encoder, WINDOW on the way.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ class Governor(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How fast. moving, playing: seconds between pictures of one viewer; rest: seconds without input; samples: at rest."""
+    """moving, playing: seconds between a viewer's pictures; rest: seconds without input; samples: of the refined one."""
 
     moving: float = 1 / 60
     playing: float = 1 / 30

@@ -1,4 +1,4 @@
-"""Reading the texts of WHEP signalling: what of an offer is used, and trickled candidates. Pure functions, no WebRTC."""
+"""Reading the texts of WHEP signalling: what of an offer is used; trickled candidates. Pure functions, no WebRTC."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MAX_CANDIDATES = 64  # of one fragment or offer
 
 @dataclass(frozen=True, slots=True)
 class Fragment:
-    """The part of an `application/trickle-ice-sdpfrag` that is used. candidates: (mid, "candidate:…" without the prefix)."""
+    """What is used of an `application/trickle-ice-sdpfrag`. candidates: (mid, text behind "candidate:")."""
 
     ufrag: str | None
     candidates: tuple[tuple[str, str], ...]
@@ -36,9 +36,9 @@ def check_offer(text: str) -> None:
 def without_unresolvable(offer: str) -> str:
     """The offer without mDNS candidates and without the end of candidates.
 
-    Browsers hide their addresses behind `.local` names that cost a second of multicast to resolve, often in vain. They are not
-    needed: the browser checks *our* candidates, and its address is learnt from its first packet. For the same reason
-    ICE must not give up because the offer's own list has come to its end.
+    Browsers hide their addresses behind `.local` names that cost a second of multicast to resolve, often in vain. They
+    are not needed: the browser checks *our* candidates, and its address is learnt from its first packet. For the same
+    reason ICE must not give up because the offer's own list has come to its end.
     """
     kept = [line for line in offer.splitlines() if not _is_mdns(line) and line.strip() != "a=end-of-candidates"]
     return "\r\n".join(kept) + "\r\n"

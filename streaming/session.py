@@ -1,7 +1,7 @@
 """One viewer in a network process: its peer connection, its two data channels, its limits. Draws and encodes nothing.
 
-Messages are counted, measured and checked here, before they cost the render process anything; a bad one is answered by an
-error and the session lives. The end, however it comes, is told once through `ended`.
+Messages are counted, measured and checked here, before they cost the render process anything; a bad one is answered by
+an error and the session lives. The end, however it comes, is told once through `ended`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Stills: a view of a model as PNG, JPEG or WebP, made once, kept in memory under a byte bound. Draws nothing itself."""
+"""Stills: a view of a model as PNG, JPEG or WebP, made once, kept in memory under a bound. Draws nothing itself."""
 
 from __future__ import annotations
 

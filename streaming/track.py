@@ -1,4 +1,4 @@
-"""The track that hands ready packets to the sender: a small mailbox between the render process and RTP. Never re-encodes."""
+"""The track that hands ready packets to the sender: a small mailbox before RTP. Never re-encodes."""
 
 from __future__ import annotations
 

@@ -13,9 +13,9 @@ from renderer.view import TONE_MAPPINGS, AnimationState, Orbit, View
 from streaming.errors import SignallingError
 from streaming.state import Facts, fit
 
-VIEW_KEYS = frozenset(
-    "orbit target fov size variant environment exposure background tone-mapping animation time".split()
-)
+_NUMBERS = ("orbit", "target", "fov", "size", "exposure", "animation", "time")
+_NAMES = ("variant", "environment", "background", "tone-mapping")
+VIEW_KEYS = frozenset(_NUMBERS + _NAMES)
 
 _UNITS = {"deg": 1.0, "rad": math.degrees(1.0), "m": 1.0, "cm": 0.01, "mm": 0.001, "": 1.0}
 _QUANTITY = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)(deg|rad|m|cm|mm|)", re.IGNORECASE)

@@ -1,4 +1,4 @@
-"""WHEP: one resource per viewer. POST an offer, PATCH candidates, DELETE to end. Owns the sessions' names, places them."""
+"""WHEP: one resource per viewer. POST an offer, PATCH candidates, DELETE to end. Owns sessions' names, places them."""
 
 from __future__ import annotations
 
@@ -48,6 +48,7 @@ class Whep:
         self._by_name: dict[str, Entry] = {}
         self._by_number: dict[int, Entry] = {}
         self._opening = 0
+        self.draining = False  # the server is ending: no new viewers
 
     @property
     def sessions(self) -> int:
@@ -75,6 +76,8 @@ class Whep:
         check_offer(offer)
         query = {key: value for key, value in request.query.items() if key in VIEW_KEYS}
         view = parse_view(query, base=DEFAULT_VIEW, max_pixels=self._config.max_pixels)
+        if self.draining:
+            raise SignallingError(503, "draining", "the server is ending")
         if self.sessions + self._opening >= self._config.max_sessions:
             raise SignallingError(503, "full", f"all {self._config.max_sessions} places are taken; try again soon")
         self._opening += 1

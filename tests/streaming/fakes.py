@@ -1,4 +1,4 @@
-"""A backend without a device: a bar that stands where theta says, at the cost of a copy. For tests of everything around it."""
+"""A backend without a device: a bar that stands where theta says. For tests of everything around the renderer."""
 
 from __future__ import annotations
 
