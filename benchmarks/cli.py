@@ -11,6 +11,7 @@ from benchmarks.errors import BenchError, UsageError
 
 _CACHE = Path(".cache") / "demo"
 _DEFAULT_PRODUCT = "armchair"
+_PATIENCE = "seconds to wait before each phase for other processes to become quiet (default: 0)"
 
 
 def add_commands(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -69,6 +70,7 @@ def _add_latency(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--steps", type=count, default=20, metavar="N", help="camera jumps a round (default: 20)")
     parser.add_argument("--codec", choices=("h264", "vp8"), default="h264")
     parser.add_argument("--against", choices=("baseline", "nothing"), default="baseline")
+    parser.add_argument("--patience", type=positive, default=0.0, metavar="S", help=_PATIENCE)
     parser.add_argument("--no-compositor", action="store_true", help="leave out the part filmed by the compositor")
     parser.add_argument("--json", type=Path, metavar="FILE", help="result (default: benchmarks/results/…)")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="PNG (default: beside the JSON)")
@@ -157,6 +159,7 @@ def _latency(arguments: argparse.Namespace) -> int:
             arguments.duration,
             arguments.steps,
             not arguments.no_compositor,
+            arguments.patience,
         )
         with Progress() as progress:
             result = latency.measure(model, plan, arguments.runs, sides, progress)
@@ -171,8 +174,9 @@ def _render(arguments: argparse.Namespace) -> int:
     from benchmarks import render, report
     from benchmarks.progress import Progress
 
+    width, height = arguments.size
     with Progress() as progress:
-        result = render.measure(_model(arguments), *arguments.size, arguments.frames, progress)
+        result = render.measure(_model(arguments), width, height, arguments.frames, progress)
     report.save(result, arguments.json or report.default_path("render", result["model"]["name"]))
     report.show(render.table(result), result["warnings"])
     return 0
@@ -182,8 +186,9 @@ def _idle(arguments: argparse.Namespace) -> int:
     from benchmarks import idle, report
     from benchmarks.progress import Progress
 
+    width, height = arguments.size
     with Progress() as progress:
-        result = idle.measure(_model(arguments), *arguments.size, arguments.viewers, arguments.duration, progress)
+        result = idle.measure(_model(arguments), width, height, arguments.viewers, arguments.duration, progress)
     report.save(result, arguments.json or report.default_path("idle", result["model"]["name"]))
     report.show(idle.table(result), result["warnings"])
     return 0 if result["passed"] else 1
@@ -195,8 +200,9 @@ def _churn(arguments: argparse.Namespace) -> int:
 
     if not 0 <= arguments.killed <= arguments.joins:
         raise UsageError(f"--killed {arguments.killed}: must be from 0 to --joins {arguments.joins}")
+    width, height = arguments.size
     with Progress() as progress:
-        result = churn.measure(_model(arguments), *arguments.size, arguments.joins, arguments.killed, progress)
+        result = churn.measure(_model(arguments), width, height, arguments.joins, arguments.killed, progress)
     report.save(result, arguments.json or report.default_path("churn", result["model"]["name"]))
     report.show(churn.table(result), result["warnings"])
     return 0 if result["passed"] else 1

@@ -1,4 +1,4 @@
-"""Owns `vitrine bench idle`: what viewers at rest cost. Promise: no packet after the refined picture, hardly any CPU."""
+"""Owns `vitrine bench idle`: what viewers at rest cost. Promised: no packet after the refined one, hardly any CPU."""
 
 from __future__ import annotations
 

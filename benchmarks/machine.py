@@ -7,6 +7,7 @@ import os
 import platform
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,6 +90,16 @@ def sample_cpu(wall: float, roots: Mapping[str, int]) -> CpuSample:
     # guest time is already inside user time
     total = sum(times) - getattr(times, "guest", 0.0) - getattr(times, "guest_nice", 0.0)
     return CpuSample(wall, {name: _tree_seconds(pid) for name, pid in roots.items()}, total - idle)
+
+
+def await_quiet(roots: Mapping[str, int], patience: float) -> None:
+    """Wait until processes outside the named trees use little CPU for a second, but no longer than `patience` seconds."""
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        before = sample_cpu(time.monotonic(), roots)
+        time.sleep(1.0)
+        if cpu_percent(before, sample_cpu(time.monotonic(), roots))["other"] <= BUSY_PERCENT:
+            return
 
 
 def cpu_percent(before: CpuSample, after: CpuSample) -> dict[str, float]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmarks.errors import UsageError
+from benchmarks.stages import ordered
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -80,7 +81,7 @@ def _stages(axes: Axes, sides: Mapping[str, Any]) -> None:
     from matplotlib import colormaps
 
     names = list(sides)
-    stages = list(dict.fromkeys(stage for name in names for stage in sides[name]["stages"]))
+    stages = ordered(sides[name]["stages"] for name in names)
     left = np.zeros(len(names))
     for index, stage in enumerate(stages):
         widths = np.array([sides[name]["stages"].get(stage, 0.0) for name in names])

@@ -13,8 +13,10 @@ from rich.table import Table
 
 from benchmarks.errors import UsageError
 from benchmarks.machine import describe, gl_renderer, same_machine
+from benchmarks.stages import ordered
 
 RESULTS = Path(__file__).parent / "results"
+_PIPE_WIDTH = 110  # characters when the output is no terminal
 _REQUIRED = ("schema", "created", "machine", "model", "plan", "sides", "ratios", "warnings")
 _SIDE = ("step", "compositor", "paths", "drag", "cpu", "stages", "setup", "rounds", "samples")
 
@@ -86,8 +88,8 @@ def _rows(sides: Mapping[str, Any]) -> list[tuple[str, str, list[str]]]:
     rows.append(("… at the compositor p50, ms", "", [_ms(side["compositor"]["p50"]) for side in each]))
     for hz in sorted({hz for side in each for hz in side["paths"]}, key=float):
         cells = [" / ".join(_ms(side["paths"][hz][p]) for p in ("p50", "p95", "p99")) for side in each]
-        rows.append((f"drag at {hz} Hz to photon p50/p95/p99, ms", "", cells))
-    rows.append(("pictures shown a second, dragging", "fps", [f"{side['drag']['fps']:.1f}" for side in each]))
+        rows.append((f"drag {hz} Hz to photon p50/p95/p99, ms", "", cells))
+    rows.append(("pictures a second, dragging", "fps", [f"{side['drag']['fps']:.1f}" for side in each]))
     gaps = [" / ".join(_ms(side["drag"]["gap"][p]) for p in ("p50", "p95", "p99")) for side in each]
     rows.append(("gap between pictures p50/p95/p99, ms", "", gaps))
     rows.append(("bitrate dragging, kb/s", "", [f"{side['drag']['kbps']:.0f}" for side in each]))
@@ -96,9 +98,9 @@ def _rows(sides: Mapping[str, Any]) -> list[tuple[str, str, list[str]]]:
             " / ".join(f"{side['cpu'].get(phase, {}).get(k, 0):.0f}" for k in ("server", "browser", "other"))
             for side in each
         ]
-        rows.append((f"CPU {phase}: server/browser/other, % of a core", "", cells))
-    for stage in dict.fromkeys(stage for side in each for stage in side["stages"]):
-        rows.append((f"  step stage: {stage}, ms", "", [_ms(side["stages"].get(stage)) for side in each]))
+        rows.append((f"CPU % {phase}: server/browser/other", "", cells))
+    for stage in ordered(side["stages"] for side in each):
+        rows.append((f"  step: {stage}, ms", "", [_ms(side["stages"].get(stage)) for side in each]))
     for key, label in (("first_frame", "POST to first frame p50, ms"), ("from_click", "click to first frame p50, ms")):
         rows.append((label, "", [_ms(side["setup"][key]["p50"]) for side in each]))
     return rows
@@ -135,6 +137,8 @@ _COMPARED: Sequence[tuple[str, tuple[str, ...]]] = (
 def show(table: Table, warnings: Sequence[str] = ()) -> None:
     """Print a table, then what makes its numbers doubtful."""
     console = Console()
+    if not console.is_terminal:
+        console.width = _PIPE_WIDTH
     console.print(table)
     for line in warnings:
         console.print(f"warning: {line}", style="yellow", highlight=False)

@@ -14,7 +14,7 @@ from PIL import Image
 from benchmarks import flat, poses, probes, stages
 from benchmarks.browser import Chromium, Phase, Session
 from benchmarks.errors import BenchError
-from benchmarks.machine import cpu_percent, sample_cpu
+from benchmarks.machine import await_quiet, cpu_percent, sample_cpu
 from benchmarks.poses import Subject
 from benchmarks.probes import Recording
 from benchmarks.servers import Server
@@ -28,7 +28,7 @@ _SETTLE = {"quiet": 500, "limit": 5000}  # ms without a visible change, at most
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to measure. size in pixels; seconds of dragging and steps per round."""
+    """What to measure. Size in pixels; seconds of dragging and steps per round; seconds to wait for a quiet machine."""
 
     subject: Subject
     width: int
@@ -37,6 +37,7 @@ class Plan:
     seconds: float
     steps: int
     compositor: bool = True
+    patience: float = 0.0
 
 
 @dataclass(slots=True)
@@ -105,8 +106,9 @@ class _Runner:
     def phase(self, name: str, function: str, argument: dict[str, Any]) -> _Taken:
         """Run one function of the page from a settled picture and record everything around it."""
         self.settle()
-        self.session.call("forget")
         roots = {"server": self.server.pid, "browser": self.chromium.pid}
+        await_quiet(roots, self.plan.patience)
+        self.session.call("forget")
         before, cpu = stages.snapshot(self.server), sample_cpu(time.monotonic(), roots)
         answer = self.session.call(function, argument)
         self.found.cpu[name] = cpu_percent(cpu, sample_cpu(time.monotonic(), roots))

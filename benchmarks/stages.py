@@ -9,7 +9,7 @@ read around a drag, because at rest they also count refined pictures.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from benchmarks.browser import Phase
 from benchmarks.servers import Server
 
 REST, PRESENT = "network and waiting", "decode and present"
+ORDER = ("input", "wait for a turn", "render", "encode", REST, PRESENT)
 _PREFIX, _SUFFIX = "vitrine_", "_milliseconds"
 
 Snapshot = Mapping[str, Any]
@@ -42,6 +43,12 @@ def histograms(text: str) -> dict[str, tuple[float, float]]:
         count = sum(sample.value for sample in family.samples if sample.name.endswith("_count"))
         found[family.name[len(_PREFIX) : -len(_SUFFIX)]] = (total, count)
     return found
+
+
+def ordered(sides: Iterable[Iterable[str]]) -> list[str]:
+    """Every stage that any side names, in the order a frame passes them; those unknown here come last."""
+    named = dict.fromkeys(stage for side in sides for stage in side)
+    return sorted(named, key=lambda stage: ORDER.index(stage) if stage in ORDER else len(ORDER))
 
 
 def breakdown(

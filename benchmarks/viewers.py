@@ -25,8 +25,12 @@ class Viewer:
     def __init__(self, codec: str = "h264") -> None:
         self._peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self._transceiver = self._peer.addTransceiver("video", direction="recvonly")
-        capabilities = RTCRtpReceiver.getCapabilities("video").codecs
-        wanted = [entry for entry in capabilities if entry.mimeType.lower() == f"video/{codec}"]
+        capabilities = RTCRtpReceiver.getCapabilities("video")
+        wanted = [
+            entry
+            for entry in (capabilities.codecs if capabilities else [])
+            if entry.mimeType.lower() == f"video/{codec}"
+        ]
         self._transceiver.setCodecPreferences(wanted)
         self._camera = self._peer.createDataChannel("camera", ordered=False, maxRetransmits=0)
         self._control = self._peer.createDataChannel("control")
