@@ -19,6 +19,7 @@ from typing import NamedTuple, NoReturn
 log = logging.getLogger("vitrine")
 
 COMMANDS = ("renderer.cli", "streaming.cli", "benchmarks.cli")
+OURS = ("vitrine", "renderer", "streaming", "assets", "demo", "benchmarks")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 EXIT_FAULT, EXIT_BAD_INPUT, EXIT_INTERRUPTED, EXIT_BROKEN_PIPE = 1, 2, 130, 141
 
@@ -87,8 +88,12 @@ def build_demo(arguments: argparse.Namespace) -> int:
 
 
 def set_up_logging(level: str) -> None:
-    """Plain lines on stderr; results alone go to stdout."""
-    logging.basicConfig(stream=sys.stderr, level=level.upper(), format="%(levelname)s %(name)s: %(message)s")
+    """Plain lines on stderr; results alone go to stdout. Libraries are heard from warnings on, or when debugging."""
+    logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    for name in OURS:
+        logging.getLogger(name).setLevel(level.upper())
+    if level == "debug":
+        logging.getLogger().setLevel(logging.DEBUG)
 
 
 def explain(error: Exception) -> Outcome:

@@ -111,6 +111,19 @@ def test_debug_logs_the_traceback(monkeypatch: pytest.MonkeyPatch, caplog: pytes
     assert any(record.exc_info for record in caplog.records)
 
 
+def test_log_level_is_for_our_own_packages() -> None:
+    code = (
+        "import logging, vitrine\n"
+        "vitrine.set_up_logging('info')\n"
+        "logging.getLogger('streaming.app').info('ours')\n"
+        "logging.getLogger('OpenGL').info('theirs')\n"
+        "logging.getLogger('OpenGL').warning('trouble')"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stderr.splitlines() == ["INFO streaming.app: ours", "WARNING OpenGL: trouble"]
+
+
 def test_interrupt(monkeypatch: pytest.MonkeyPatch) -> None:
     mount(monkeypatch, failing(KeyboardInterrupt()))
     assert vitrine.main(["probe"]) == 130
