@@ -89,11 +89,14 @@ def build_demo(arguments: argparse.Namespace) -> int:
 
 def set_up_logging(level: str) -> None:
     """Plain lines on stderr; results alone go to stdout. Libraries are heard from warnings on, or when debugging."""
-    logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
-    for name in OURS:
-        logging.getLogger(name).setLevel(level.upper())
-    if level == "debug":
-        logging.getLogger().setLevel(logging.DEBUG)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(lambda record: level == "debug" or record.levelno >= logging.WARNING or is_ours(record.name))
+    logging.basicConfig(handlers=[handler], level=level.upper(), format="%(levelname)s %(name)s: %(message)s")
+
+
+def is_ours(logger: str) -> bool:
+    """Whether a logger belongs to this project."""
+    return logger.partition(".")[0] in OURS
 
 
 def explain(error: Exception) -> Outcome:
