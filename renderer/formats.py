@@ -38,6 +38,7 @@ _DEFAULT = Material(
 )
 
 
+@np.errstate(all="ignore")  # as in `read_gltf`
 def read_foreign(data: bytes, name: str, suffix: str, resolver: Resolver, budget: Budget) -> Scene:
     """A model in one of `FOREIGN_SUFFIXES` as a Scene. Raises a SceneError whose message does not name the file."""
     if len(data) > budget.limits.text_bytes:
@@ -136,9 +137,8 @@ def _mesh(draft: _Draft, key: str, shape: Any) -> Mesh:
     if not len(vertices) or (faces is not None and not len(faces)) or hasattr(shape, "entities"):
         draft.warnings.append(f"{name!r} has neither triangles nor points and draws nothing")
         return Mesh(name, ())
-    with np.errstate(over="ignore"):
-        if not np.isfinite(vertices.astype(np.float32)).all():
-            raise FormatError(f"{name!r} holds positions that are not finite")
+    if not np.isfinite(vertices.astype(np.float32)).all():
+        raise FormatError(f"{name!r} holds positions that are not finite")
     return Mesh(name, (_points(draft, shape) if faces is None else _triangles(draft, name, shape),))
 
 

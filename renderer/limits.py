@@ -53,9 +53,15 @@ class Budget:
         total = self._used.get(kind, 0) + amount
         if total > allowed:
             unit = kind.replace("_", " ")
-            raise LimitError(f"{what} needs {amount:,} {unit}, {total:,} in all; at most {allowed:,} are allowed")
+            needs = f"{_count(amount)} {unit}, {_count(total)} in all"
+            raise LimitError(f"{what} needs {needs}; at most {allowed:,} are allowed")
         self._used[kind] = total
 
     def used(self, kind: Kind) -> int:
         """How much of `kind` has been charged so far."""
         return self._used.get(kind, 0)
+
+
+def _count(number: int) -> str:
+    """A number for a message; a file may claim one of hundreds of digits."""
+    return f"{number:,}" if number < 10**15 else "more than 10^15"

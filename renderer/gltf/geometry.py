@@ -191,5 +191,4 @@ def _transformed(uv: Floats, info: TextureInfo) -> Floats:
     a, b, _, c, d, _ = info.transform
     if (a, b, c, d) == (1.0, 0.0, 0.0, 1.0):
         return uv
-    with np.errstate(all="ignore"):
-        return uv @ np.array([[a, c], [b, d]], np.float32)
+    return uv @ np.array([[a, c], [b, d]], np.float32)

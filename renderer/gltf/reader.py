@@ -32,6 +32,7 @@ def supported_extensions() -> frozenset[str]:
     return frozenset(MATERIAL_EXTENSIONS) | frozenset(FILE_EXTENSIONS)
 
 
+@np.errstate(all="ignore")  # a file's numbers may overflow; every step checks what must be finite
 def read_gltf(data: bytes, name: str, resolver: Resolver, budget: Budget) -> Scene:
     """A GLB's or .gltf's bytes as a Scene called `name`.
 
@@ -75,7 +76,7 @@ def _begin(container: Container, resolver: Resolver, budget: Budget) -> Reading:
     required = root.strings("extensionsRequired")
     missing = sorted(set(required) - known)
     if missing:
-        raise UnsupportedError(f"needs the extension {', '.join(missing)}, which this build does not support")
+        raise UnsupportedError(f"needs the extension {', '.join(missing[:5])}, which this build does not support")
     for extension in sorted(set(root.strings("extensionsUsed")) - known):
         reading.warn(f"the optional extension {extension} is not supported and has no effect")
     return reading

@@ -17,6 +17,7 @@ from renderer.scene import Floats
 Vectors = NDArray[np.float64]
 
 
+@np.errstate(all="ignore")  # what is not finite gets a fallback at the end
 def derive(
     positions: Floats, normals: Floats, uv: Floats, triangles: NDArray[np.uint32]
 ) -> tuple[NDArray[Any], NDArray[np.uint32], Floats]:
@@ -41,18 +42,17 @@ def _corner_tangents(
     positions: Floats, normals: Floats, uv: Floats, triangles: NDArray[np.uint32]
 ) -> tuple[Vectors, NDArray[np.int64]]:
     """Angle-weighted tangent of every corner [3T, 3] (0 where the texture has no area), and 1 where mirrored [3T]."""
-    with np.errstate(all="ignore"):
-        p, t = positions[triangles].astype(np.float64), uv[triangles].astype(np.float64)
-        t[..., 1] *= -1.0  # glTF's v grows down the picture, a normal map's green up
-        e1, e2 = p[:, 1] - p[:, 0], p[:, 2] - p[:, 0]
-        (u1, v1), (u2, v2) = (t[:, 1] - t[:, 0]).T, (t[:, 2] - t[:, 0]).T
-        area = u1 * v2 - u2 * v1
-        sign = np.where(area < 0.0, -1.0, 1.0)
-        tangent = (e1 * v2[:, None] - e2 * v1[:, None]) * (sign * (area != 0.0))[:, None]
-        n = normals[triangles].astype(np.float64)
-        weights = _corner_angles(p, n)
-        on_plane = _normalise(_project(np.repeat(tangent[:, None], 3, axis=1), n))
-        direction = np.nan_to_num(on_plane * weights[..., None])
+    p, t = positions[triangles].astype(np.float64), uv[triangles].astype(np.float64)
+    t[..., 1] *= -1.0  # glTF's v grows down the picture, a normal map's green up
+    e1, e2 = p[:, 1] - p[:, 0], p[:, 2] - p[:, 0]
+    (u1, v1), (u2, v2) = (t[:, 1] - t[:, 0]).T, (t[:, 2] - t[:, 0]).T
+    area = u1 * v2 - u2 * v1
+    sign = np.where(area < 0.0, -1.0, 1.0)
+    tangent = (e1 * v2[:, None] - e2 * v1[:, None]) * (sign * (area != 0.0))[:, None]
+    n = normals[triangles].astype(np.float64)
+    weights = _corner_angles(p, n)
+    on_plane = _normalise(_project(np.repeat(tangent[:, None], 3, axis=1), n))
+    direction = np.nan_to_num(on_plane * weights[..., None])
     return direction.reshape(-1, 3), np.repeat(area < 0.0, 3).astype(np.int64)
 
 
@@ -86,8 +86,7 @@ def _weld(positions: Floats, normals: Floats, uv: Floats, sides: NDArray[np.int6
 
 def _finish(sums: Vectors, normals: Floats, sides: NDArray[np.int64]) -> Floats:
     """Unit tangents [V, 4] with the bitangent's sign; any perpendicular where the texture gives none."""
-    with np.errstate(all="ignore"):
-        direction = _normalise(_project(sums, normals.astype(np.float64)))
+    direction = _normalise(_project(sums, normals.astype(np.float64)))
     tangents = _fallback(normals)
     good = np.isfinite(direction).all(axis=1) & (np.einsum("ij,ij->i", direction, direction) > 0.5)
     tangents[good, :3] = direction[good]

@@ -68,10 +68,9 @@ def repair(vertices: Vertices, warn: Callable[[str], None]) -> Vertices:
 
 def unit(vectors: NDArray[np.floating]) -> tuple[Floats, int]:
     """Vectors [N, 3] at length 1, and how many had no direction (they become +Z)."""
-    with np.errstate(all="ignore"):
-        length = np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))
-        good = np.isfinite(length) & (length > _TINY)
-        result = (vectors / np.where(good, length, 1.0)[:, None]).astype(np.float32)
+    length = np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))
+    good = np.isfinite(length) & (length > _TINY)
+    result = (vectors / np.where(good, length, 1.0)[:, None]).astype(np.float32)
     bad = len(vectors) - int(np.count_nonzero(good))
     if bad:
         result[~good] = (0.0, 0.0, 1.0)
@@ -80,9 +79,8 @@ def unit(vectors: NDArray[np.floating]) -> tuple[Floats, int]:
 
 def flat_normals(positions: Floats) -> Floats:
     """float32 [3T, 3] for unindexed triangles: each one's own normal, +Z where it has no area."""
-    with np.errstate(all="ignore"):
-        a, b, c = np.moveaxis(positions.reshape(-1, 3, 3).astype(np.float64), 1, 0)
-        normals, _ = unit(np.cross(b - a, c - a))
+    a, b, c = np.moveaxis(positions.reshape(-1, 3, 3).astype(np.float64), 1, 0)
+    normals, _ = unit(np.cross(b - a, c - a))
     return np.repeat(normals, 3, axis=0)
 
 
