@@ -25,7 +25,7 @@ export function backoff(attempt, chance) {
 
 export class Connection {
   #handlers;
-  /** @type {URL|null} */
+  /** @type {(() => URL)|null} */
   #endpoint = null;
   /** @type {Session|null} whose picture is on screen */
   #shown = null;
@@ -51,7 +51,7 @@ export class Connection {
     return this.#coming ?? this.#shown;
   }
 
-  /** @param {URL} endpoint the model's WHEP address */
+  /** @param {() => URL} endpoint the model's WHEP address, asked before each attempt */
   start(endpoint) {
     this.stop();
     this.#endpoint = endpoint;
@@ -89,7 +89,7 @@ export class Connection {
     if (!this.#endpoint) return;
     clearTimeout(this.#timer);
     /** @type {Session} */
-    const session = new Session(this.#endpoint, {
+    const session = new Session(this.#endpoint(), {
       progress: (share) => this.#handlers.progress(share),
       stream: (stream) => this.#handlers.stream(session, stream),
       message: (message) => this.#receive(session, message),

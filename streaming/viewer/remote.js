@@ -32,6 +32,7 @@ export class Remote {
   /** Tells a session that is ready everything. @param {Link} link */
   attach(link) {
     this.#links.add(link);
+    this.#changed.clear();
     for (const message of this.#settings.values()) link.session.control(message());
     link.await(this.#seq + 1);
     if (this.#pose) this.camera(this.#pose, true);

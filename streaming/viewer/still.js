@@ -4,6 +4,7 @@ import { parseAngle, parseNumber, parseOrbit, parseTarget } from "./attributes.j
 
 /**
  * @typedef {import("./attributes.js").Term} Term
+ * @typedef {import("./protocol.js").Pose} Pose
  * @typedef {{base: URL, model: string}} Source
  * @typedef {{width: number, height: number}} Size
  */
@@ -12,9 +13,8 @@ import { parseAngle, parseNumber, parseOrbit, parseTarget } from "./attributes.j
 const MOST = 1920 * 1080;
 const STEP = 8;
 const LEAST = 64;
-
-/** @param {Source} source */
-export const whepUrl = ({ base, model }) => new URL(`whep/${encodeURIComponent(model)}`, base);
+/** Attributes that name something the model or the server has, and what `/render` calls them. */
+const NAMES = [["variant-name", "variant"], ["environment-image", "environment"]];
 
 /**
  * Size in pixels for an element: its CSS size in device pixels (density counts up to 2), multiples of 8, area bounded.
@@ -33,22 +33,47 @@ export function viewportOf(width, height, density) {
 /** How `/render` spells a term; it frames the model where a share of the framing distance is asked for. @param {Term} term */
 const spell = ({ value, unit }) => (unit === "deg" || unit === "m" ? `${value}${unit}` : "auto");
 
+/** @param {Element} element its attributes say what is shown @param {Size} size pixels @param {Pose|null} pose instead of the attributes' */
+function viewQuery(element, { width, height }, pose) {
+  const query = new URLSearchParams({ size: `${width}x${height}` });
+  const read = (/** @type {string} */ name) => element.getAttribute(name);
+  const target = parseTarget(read("camera-target"));
+  const fov = parseAngle(read("field-of-view"));
+  if (pose) {
+    query.set("orbit", `${pose.theta}deg ${pose.phi}deg ${pose.radius}m`);
+    query.set("target", pose.target.map((metres) => `${metres}m`).join(" "));
+    query.set("fov", `${pose.fov}deg`);
+  } else {
+    if (read("camera-orbit")) query.set("orbit", parseOrbit(read("camera-orbit")).map(spell).join(" "));
+    if (target.every(({ unit }) => unit === "m")) query.set("target", target.map(spell).join(" "));
+    if (fov.unit === "deg") query.set("fov", spell(fov));
+  }
+  if (read("exposure")) query.set("exposure", String(parseNumber(read("exposure"), 1)));
+  return query;
+}
+
 /**
  * The still that the stream will continue.
  * @param {Source} source @param {Element} element its attributes say what is shown @param {Size} size pixels
  */
-export function stillUrl({ base, model }, element, { width, height }) {
+export function stillUrl({ base, model }, element, size) {
   const url = new URL(`render/${encodeURIComponent(model)}.webp`, base);
-  const query = url.searchParams;
-  const read = (/** @type {string} */ name) => element.getAttribute(name);
-  query.set("size", `${width}x${height}`);
-  if (read("camera-orbit")) query.set("orbit", parseOrbit(read("camera-orbit")).map(spell).join(" "));
-  const target = parseTarget(read("camera-target"));
-  if (target.every(({ unit }) => unit === "m")) query.set("target", target.map(spell).join(" "));
-  const fov = parseAngle(read("field-of-view"));
-  if (fov.unit === "deg") query.set("fov", spell(fov));
-  if (read("variant-name")) query.set("variant", read("variant-name") ?? "");
-  if (read("environment-image")) query.set("environment", read("environment-image") ?? "");
-  if (read("exposure")) query.set("exposure", String(parseNumber(read("exposure"), 1)));
+  const query = viewQuery(element, size, null);
+  for (const [attribute, name] of NAMES) {
+    const value = element.getAttribute(attribute);
+    if (value) query.set(name, value);
+  }
+  url.search = String(query);
   return url.href;
+}
+
+/**
+ * Where to send the offer; the query is the view that the first frame shows. Names are left out: one that the model does
+ * not have would refuse the whole session, and they are told again over the control channel.
+ * @param {Source} source @param {Element} element @param {Size} size pixels @param {Pose|null} pose where the camera is, if it was moved
+ */
+export function whepUrl({ base, model }, element, size, pose) {
+  const url = new URL(`whep/${encodeURIComponent(model)}`, base);
+  url.search = String(viewQuery(element, size, pose));
+  return url;
 }

@@ -15,7 +15,7 @@ styles.replaceSync(`
   width: 300px;
   height: 300px;
   contain: strict;
-  font: 500 13px/1.4 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif;
+  font: 500 13px/1.4 -apple-system, BlinkMacSystemFont, "Segoe UI", Roboto, "Noto Sans", "Liberation Sans", Arial, system-ui, sans-serif;
   color: var(--vitrine-ink);
   color-scheme: light;
 }

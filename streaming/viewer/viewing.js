@@ -137,11 +137,16 @@ export class Viewing {
     const wanted = this.#presence?.present && this.#viewport.width > 0 && !manual;
     if (wanted && this.#source && !this.#connection.open) {
       this.#progress(0.05);
-      this.#connection.start(whepUrl(this.#source));
+      this.#connection.start(this.#endpoint(this.#source));
     } else if (!wanted && this.#connection.open) {
       this.#end();
     }
     this.refresh();
+  }
+
+  /** @param {Source} source @returns {() => URL} */
+  #endpoint(source) {
+    return () => whepUrl(source, this.#host, this.#viewport, this.ready && this.camera.pose);
   }
 
   /** Lets go of the server; the last frame stays. */
@@ -219,7 +224,7 @@ export class Viewing {
     if (covered) this.#emit("poster-dismissed");
     if (this.loaded) return;
     this.loaded = true;
-    this.#emit("load", { url: this.#source && whepUrl(this.#source).href });
+    this.#emit("load", { url: this.#host.getAttribute("src") });
     this.#emit("model-visibility", { visible: true });
     this.#stage.prompt(this.#host.getAttribute("interaction-prompt") !== "none");
     this.refresh();

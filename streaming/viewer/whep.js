@@ -32,12 +32,15 @@ export class SessionError extends Error {
   }
 }
 
-/** H.264 first (its decoders are in hardware), then VP8, each with its retransmission; the rest is not offered. */
+/**
+ * H.264 first (its decoders are in hardware; constrained baseline before other profiles), then VP8, each with its
+ * retransmission; the rest is not offered.
+ */
 function preferCodecs(/** @type {RTCRtpTransceiver} */ transceiver) {
   const offered = RTCRtpReceiver.getCapabilities("video")?.codecs ?? [];
   const rank = (/** @type {RTCRtpCodec} */ { mimeType, sdpFmtpLine = "" }) => {
     const kind = mimeType.toLowerCase();
-    if (kind === "video/h264") return sdpFmtpLine.includes("packetization-mode=1") && /profile-level-id=42e0/i.test(sdpFmtpLine) ? 0 : 1;
+    if (kind === "video/h264" && sdpFmtpLine.includes("packetization-mode=1")) return /profile-level-id=42e0/i.test(sdpFmtpLine) ? 0 : 1;
     return kind === "video/vp8" ? 2 : kind === "video/rtx" ? 3 : -1;
   };
   const kept = offered.filter((codec) => rank(codec) >= 0).sort((a, b) => rank(a) - rank(b));
