@@ -24,7 +24,9 @@ def build(title: str) -> bytes:
     document = Document(title, [_BOUCLE, _WOOL, _LEATHER])
     covers = {_BOUCLE: _boucle(document), _WOOL: _wool(document), _LEATHER: _leather(document)}
     oak, smoked = _timber(document)
-    frame, upholstery = shapes.shaded(shapes.standing([_spanned(_frame()), _spanned(_cushions())]), reach=0.22, strength=0.85)
+    frame, upholstery = shapes.shaded(
+        shapes.standing([_spanned(_frame()), _spanned(_cushions())]), reach=0.20, strength=0.72
+    )
     timbers = {_BOUCLE: oak, _WOOL: oak, _LEATHER: smoked}
     parts = [Part(upholstery, covers[_BOUCLE], covers), Part(frame, oak, timbers)]
     document.add("Armchair", parts, quantise=True)
@@ -52,9 +54,11 @@ def _fabric(document: Document, name: str, color: Array, height: Array, tile: fl
 
 
 def _boucle(document: Document) -> int:
-    height = textures.boucle(1024, 1000, 101)
+    height = textures.boucle(1024, 2600, 101)
     tint = textures.noise(1024, 40, 102, octaves=3) - 0.5
-    color = textures.ramp(np.clip((height - 0.5) / 1.3 + 0.3 * tint, 0, 1), ["#b3a893", "#cfc5b3", "#e0d8c8", "#ece5d8"])
+    color = textures.ramp(
+        np.clip((height - 0.5) / 1.3 + 0.3 * tint, 0, 1), ["#b3a893", "#cfc5b3", "#e0d8c8", "#ece5d8"]
+    )
     return _fabric(document, _BOUCLE, color, height, 0.15, strength=8.0, roughnessFactor=0.96)
 
 
@@ -138,7 +142,9 @@ def _turned(points: list[list[float]], radii: list[float], samples: int = 40) ->
 
 
 def _front_leg() -> Mesh:
-    return _turned([[0.340, 0.001, 0.300], [0.334, 0.28, 0.285], [0.330, 0.572, 0.272]], [0.0125, 0.018, 0.0215, 0.019, 0.0145])
+    return _turned(
+        [[0.340, 0.001, 0.300], [0.334, 0.28, 0.285], [0.330, 0.572, 0.272]], [0.0125, 0.018, 0.0215, 0.019, 0.0145]
+    )
 
 
 def _rear_leg() -> Mesh:
@@ -150,7 +156,14 @@ def _rear_leg() -> Mesh:
 def _arm() -> Mesh:
     """A paddle, broad under the hand and slender where it meets the upright."""
     path = shapes.spline(
-        [[0.327, 0.566, 0.352], [0.331, 0.580, 0.24], [0.330, 0.572, 0.02], [0.318, 0.552, -0.20], [0.287, 0.538, -0.375]], 72
+        [
+            [0.327, 0.566, 0.352],
+            [0.331, 0.580, 0.24],
+            [0.330, 0.572, 0.02],
+            [0.318, 0.552, -0.20],
+            [0.287, 0.538, -0.375],
+        ],
+        72,
     )
     t = np.linspace(0, 1, 72)
     half = 0.0225 + 0.0185 * np.exp(-(((t - 0.14) / 0.26) ** 2))
@@ -166,7 +179,9 @@ def _side_rail() -> Mesh:
 
 
 def _upright() -> Mesh:
-    return _turned([[0.275, 0.235, -0.255], [0.272, 0.52, -0.361], [0.262, 0.832, -0.474]], [0.015, 0.0175, 0.016, 0.0125])
+    return _turned(
+        [[0.275, 0.235, -0.255], [0.272, 0.52, -0.361], [0.262, 0.832, -0.474]], [0.015, 0.0175, 0.016, 0.0125]
+    )
 
 
 def _across(half: float, y: float, z: float, bow: float, size: tuple[float, float], tilt: float = 0.0) -> Mesh:

@@ -33,6 +33,9 @@ class Product:
 
 PRODUCTS = (
     Product("armchair", "Lounge armchair, oak frame"),
+    Product("watch", "Automatic wristwatch, 40 mm"),
+    Product("headphones", "Over-ear headphones"),
+    Product("speaker", "Portable loudspeaker, bent wood"),
     Product("vase", "Kiln vase, crackle glaze"),
     Product("lamp", "Globe table lamp, brass and fluted glass"),
 )

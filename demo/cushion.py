@@ -16,7 +16,9 @@ _PIPING = 0.0042  # radius, m
 Bend = Callable[[Array], Array]
 
 
-def cushion(width: float, depth: float, height: float, *, corner: float, crown: float, seed: int, bend: Bend) -> list[Mesh]:
+def cushion(
+    width: float, depth: float, height: float, *, corner: float, crown: float, seed: int, bend: Bend
+) -> list[Mesh]:
     """A cushion lying in the x–z plane about the origin, m: two panels that rise by `crown`, a band, two pipings.
 
     `height` is the band's; `bend` shapes everything alike, so that seams stay shut. uv are metres.

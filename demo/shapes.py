@@ -217,6 +217,20 @@ def revolve(profile: Array, segments: int, *, turn: float = 360.0) -> Mesh:
     return surface(points.transpose(1, 0, 2), np.stack([u, v], -1).transpose(1, 0, 2))
 
 
+def loft(profile: Array, outline: Array) -> Mesh:
+    """A counter-clockwise outline [S, 2] in x, y scaled and lifted along z by a profile [P, 2] of (scale, z).
+
+    Walking inwards along the profile with rising z, the front is outside. u runs once around, v along the profile, m.
+    """
+    ring = np.concatenate([outline, outline[:1]])
+    plan = profile[:, :1, None] * ring[None]
+    points = np.concatenate([plan, np.broadcast_to(profile[:, 1:, None], (*plan.shape[:2], 1))], axis=2)
+    size = float(np.abs(outline).max())
+    distance = lengths(profile * [size, 1.0])
+    u, v = np.meshgrid(lengths(ring) / lengths(ring)[-1], distance[-1] - distance)
+    return surface(points.transpose(1, 0, 2), np.stack([u, v], -1).transpose(1, 0, 2))
+
+
 def sweep(
     path: Array,
     section: Array,
@@ -357,6 +371,6 @@ def shaded(meshes: Sequence[Mesh], *, strength: float = 0.8, reach: float = 0.15
         there = (whole.position + whole.normal * step - low) / cell - 0.5
         clear = ndimage.map_coordinates(distance, there.T, order=1)
         hidden += np.clip(1 - (clear + 0.6 * cell) / step, 0, 1) / len(steps)
-    color = np.repeat(np.clip(1 - strength * 1.5 * hidden, 0.05, 1)[:, None], 3, axis=1)
+    color = np.repeat(np.clip(1 - strength * hidden, 0, 1)[:, None], 3, axis=1)
     ends = np.cumsum([len(item.position) for item in meshes])[:-1]
     return [replace(item, color=part) for item, part in zip(meshes, np.split(color, ends), strict=True)]

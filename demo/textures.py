@@ -180,11 +180,11 @@ def boucle(size: int, count: int, seed: int) -> Array:
     axis = np.arange(-reach, reach + 1) / reach
     x, y = np.meshgrid(axis, axis)
     for level in np.sort(rng.random(count)):
-        angle, squash = rng.random() * np.pi, 0.6 + 0.4 * rng.random()
+        angle, squash = rng.random() * 2 * np.pi, 0.35 + 0.6 * rng.random()
         a, b = x * np.cos(angle) + y * np.sin(angle), (y * np.cos(angle) - x * np.sin(angle)) / squash
-        strand = np.abs(np.hypot(a, b) - 0.62) / 0.24
-        tilt = 0.22 * (a * np.cos(angle * 3) + b * np.sin(angle * 3))
-        curl = np.where(strand < 1, 0.85 * level + 0.30 + 0.60 * np.sqrt(np.clip(1 - strand**2, 0, 1)) + tilt, 0)
+        strand = np.abs(np.hypot(a, b) - 0.4 - 0.28 * rng.random() - 0.10 * np.sin(2 * np.arctan2(b, a))) / 0.22
+        lift = 0.55 * np.clip(a + 0.15, -0.8, 0.6)  # one side of a loop rises out of the cloth, the other dives into it
+        curl = np.where(strand < 1, 0.60 * level + 0.40 + 0.55 * np.sqrt(np.clip(1 - strand**2, 0, 1)) + lift, 0)
         row, column = rng.integers(0, size, 2)
         rows = (row + np.arange(-reach, reach + 1)) % size
         columns = (column + np.arange(-reach, reach + 1)) % size

@@ -147,8 +147,10 @@ def _crackle(places: Array) -> Array:
     """Fine cracks that part the glaze into like-sized plates wherever the wall is wide or narrow, 0…1 [H, W]."""
     rng = np.random.default_rng(21)
     area = np.broadcast_to(np.hypot(places[..., 0], places[..., 2])[:, :1], (_HEIGHT, 1)).ravel()
-    rows = rng.choice(_HEIGHT, size=900, p=area / area.sum())
+    rows = rng.choice(_HEIGHT, size=1500, p=area / area.sum())
     seeds = places[rows, rng.integers(0, _WIDTH, len(rows))]
+    crowded = {late for _, late in cKDTree(seeds).query_pairs(0.0055)}
+    seeds = np.delete(seeds, sorted(crowded), axis=0)
     wander = 0.0035 * (np.stack([_wide(textures.noise(1024, 24, 30 + i, octaves=3)) for i in range(3)], -1) - 0.5)
     distance, _ = cKDTree(seeds).query((places + wander).astype(np.float32), k=2, workers=2)
     gap = distance[..., 1] - distance[..., 0]
