@@ -45,19 +45,26 @@ def read_foreign(data: bytes, name: str, suffix: str, resolver: Resolver, budget
         raise LimitError(f"{len(data):,} bytes, at most {budget.limits.text_bytes:,} are allowed in a {suffix} file")
     if suffix == ".3mf":
         threemf.check(data, budget.limits)
-    side_files = _SideFiles(resolver, budget)
+    try:
+        return _read(data, name, suffix, _SideFiles(resolver, budget), budget)
+    except SceneError:
+        raise
+    except ImportError as error:  # trimesh asks for a package that guesses encodings
+        raise FormatError(f"not a readable {suffix} file: neither what its format says nor UTF-8 text") from error
+    except Exception as error:  # on broken files trimesh lets out any kind of error, while parsing or later
+        text = clean(" ".join(str(error).split()))[:120]
+        raise FormatError(f"not a readable {suffix} file: {text or type(error).__name__}") from error
+
+
+def _read(data: bytes, name: str, suffix: str, side_files: _SideFiles, budget: Budget) -> Scene:
     loaded = _load(data, suffix, side_files)
     draft = _Draft(budget, list(side_files.missing))
-    placed = [(frame, *loaded.graph[frame]) for frame in loaded.graph.nodes_geometry]
     meshes = {key: _mesh(draft, key, shape) for key, shape in loaded.geometry.items()}
-    order = {key: position for position, key in enumerate(meshes)}
-    children = tuple(
-        Node(clean(str(frame)), 0, matrix=np.array(matrix, np.float64), mesh=order[key])
-        for frame, matrix, key in placed
-        if np.isfinite(matrix).all()
-    )
     if not any(mesh.primitives for mesh in meshes.values()):
         raise FormatError("holds no points and no triangles")
+    order = {key: position for position, key in enumerate(meshes)}
+    placed = [(frame, *loaded.graph[frame]) for frame in loaded.graph.nodes_geometry]
+    children = (Node(clean(str(frame)), 0, matrix=_place(matrix), mesh=order[key]) for frame, matrix, key in placed)
     return Scene(
         name=name,
         nodes=(_root(suffix, loaded, draft), *children),
@@ -112,11 +119,16 @@ def _load(data: bytes, suffix: str, side_files: Any) -> Any:
     kind = suffix[1:]
     if kind not in trimesh.available_formats():
         raise UnsupportedError(f"{kind} files need the packages lxml and networkx, which are not installed")
-    try:
-        return trimesh.load_scene(io.BytesIO(data), file_type=kind, resolver=side_files, process=False)
-    except Exception as error:  # trimesh's parsers let any kind of error out on broken files
-        text = " ".join(str(error).split())[:120]
-        raise FormatError(f"not a readable {kind} file: {text or type(error).__name__}") from error
+    return trimesh.load_scene(io.BytesIO(data), file_type=kind, resolver=side_files, process=False)
+
+
+def _place(matrix: Any) -> NDArray[np.float64]:
+    """float64 [4, 4], finite and affine."""
+    placed = np.array(matrix, np.float64)
+    if placed.shape != (4, 4) or not np.isfinite(placed).all():
+        raise FormatError("places a part by a transform that is not finite")
+    placed[3] = (0.0, 0.0, 0.0, 1.0)
+    return placed
 
 
 def _root(suffix: str, loaded: Any, draft: _Draft) -> Node:
@@ -160,13 +172,8 @@ def _triangles(draft: _Draft, name: str, shape: Any) -> Primitive:
     if faces.min() < 0 or faces.max() >= len(shape.vertices):
         raise FormatError(f"{name!r} has a face with vertex {faces.max()}, but there are only {len(shape.vertices):,}")
     _charge(draft, 3 * len(faces), 3 * len(faces))
-    try:
-        shape, normals = _shade(shape)
-        uv, colors, material = _look(draft, shape)
-    except (ValueError, IndexError, KeyError, TypeError, AttributeError) as error:  # lists of unequal length, mostly
-        raise FormatError(
-            f"{name!r} has normals, colours or texture coordinates that do not fit its triangles"
-        ) from error
+    shape, normals = _shade(shape)
+    uv, colors, material = _look(draft, shape)
     return Primitive(
         Mode.TRIANGLES,
         np.asarray(shape.vertices, np.float32),

@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 import io
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from typing import IO
 from xml.etree import ElementTree
 
 from renderer.errors import FormatError, LimitError
 from renderer.limits import Limits
+
+#: What zipfile and ElementTree raise on broken or encrypted archives.
+_BROKEN = (
+    zipfile.BadZipFile,
+    zlib.error,
+    ElementTree.ParseError,
+    EOFError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    ValueError,
+    struct.error,
+)
 
 
 def check(data: bytes, limits: Limits) -> None:
@@ -24,7 +39,7 @@ def check(data: bytes, limits: Limits) -> None:
                 raise FormatError("not a 3MF file: it has no 3D/3dmodel.model")
             with archive.open(model) as stream:
                 parts = _count_parts(dict(_components(stream)))
-    except (zipfile.BadZipFile, ElementTree.ParseError, NotImplementedError, OSError, EOFError, ValueError) as error:
+    except _BROKEN as error:
         raise FormatError(f"not a readable 3MF file: {' '.join(str(error).split())[:100]}") from error
     if parts > limits.nodes:
         raise LimitError(f"its components multiply to {parts:,} parts, at most {limits.nodes:,} are allowed")
