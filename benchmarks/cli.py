@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -186,6 +187,7 @@ def _idle(arguments: argparse.Namespace) -> int:
     from benchmarks import idle, report
     from benchmarks.progress import Progress
 
+    _hush()
     width, height = arguments.size
     with Progress() as progress:
         result = idle.measure(_model(arguments), width, height, arguments.viewers, arguments.duration, progress)
@@ -200,12 +202,18 @@ def _churn(arguments: argparse.Namespace) -> int:
 
     if not 0 <= arguments.killed <= arguments.joins:
         raise UsageError(f"--killed {arguments.killed}: must be from 0 to --joins {arguments.joins}")
+    _hush()
     width, height = arguments.size
     with Progress() as progress:
         result = churn.measure(_model(arguments), width, height, arguments.joins, arguments.killed, progress)
     report.save(result, arguments.json or report.default_path("churn", result["model"]["name"]))
     report.show(churn.table(result), result["warnings"])
     return 0 if result["passed"] else 1
+
+
+def _hush() -> None:
+    """Hundreds of connections: aioice's line per candidate pair would bury the progress bar."""
+    logging.getLogger("aioice").setLevel(logging.WARNING)
 
 
 def _compare(arguments: argparse.Namespace) -> int:

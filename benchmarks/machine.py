@@ -93,7 +93,7 @@ def sample_cpu(wall: float, roots: Mapping[str, int]) -> CpuSample:
 
 
 def await_quiet(roots: Mapping[str, int], patience: float) -> None:
-    """Wait until processes outside the named trees use little CPU for a second, but no longer than `patience` seconds."""
+    """Wait until processes outside the named trees use little CPU for a second, at most `patience` seconds."""
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         before = sample_cpu(time.monotonic(), roots)
