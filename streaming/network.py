@@ -136,7 +136,7 @@ class NetworkProcess(Handler):
         if link is not self._render:
             return
         self._render = None
-        logger.warning("the render process is gone; %d sessions end", len(self._sessions))
+        logger.info("the render process is gone; %d sessions end", len(self._sessions))
         for session in list(self._sessions.values()):
             session.close()
         self._dial()

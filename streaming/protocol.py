@@ -339,3 +339,9 @@ def _definition(kind: type[Inbound] | type[Outbound]) -> dict[str, Any]:
 def _member_schema(member: Field[Any]) -> Mapping[str, Any]:
     known: Mapping[str, Any] | None = member.metadata.get("schema")
     return known if known is not None else _OUTBOUND_SCHEMAS[str(member.type)]
+
+
+if __name__ == "__main__":
+    import sys
+
+    sys.stdout.write(json.dumps(schema(), indent=2) + "\n")

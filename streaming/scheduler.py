@@ -75,7 +75,7 @@ class Governor(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """moving, playing: seconds between a viewer's pictures; rest: seconds without input; samples: of the refined one."""
+    """moving, playing: seconds between a viewer's pictures; rest: seconds without input; samples: of a refined one."""
 
     moving: float = 1 / 60
     playing: float = 1 / 30

@@ -27,6 +27,9 @@ class LibavEncoder:
 
     def __init__(self, settings: EncoderSettings) -> None:
         self.settings = settings
+        self._context: VideoCodecContext | None = self._opened(settings)
+
+    def _opened(self, settings: EncoderSettings) -> VideoCodecContext:
         try:
             context = av.CodecContext.create(self.codec, "w")
             if not isinstance(context, VideoCodecContext):
@@ -35,7 +38,7 @@ class LibavEncoder:
             context.open()
         except (av.FFmpegError, ValueError) as error:
             raise EncoderError(f"{self.codec} does not open at {settings.width}x{settings.height}: {error}") from error
-        self._context: VideoCodecContext | None = context
+        return context
 
     def options(self, settings: EncoderSettings) -> Mapping[str, str]:
         """The encoder's private options."""
@@ -62,6 +65,7 @@ class LibavEncoder:
             raise EncoderError(f"{self.codec} is open at {size} and was given planes of shape {pixels.shape}")
         frame = av.VideoFrame.from_numpy_buffer(pixels, format="yuv420p")
         frame.pts, frame.time_base = timestamp, _CLOCK
+        frame.duration = 90_000 // settings.frame_rate
         frame.pict_type = PictureType.I if key else PictureType.NONE
         try:
             packets = context.encode(frame)

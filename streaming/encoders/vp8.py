@@ -3,17 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
+import numpy as np
 from av.video.codeccontext import VideoCodecContext
+from numpy.typing import NDArray
 
-from streaming.encoders.base import EncoderSettings
+from streaming.encoders.base import Encoded, EncoderSettings
 from streaming.encoders.libav import LibavEncoder
+
+REBUILD = 0.25  # relative change of the bitrate that is worth a new encoder
 
 
 class Vp8(LibavEncoder):
     """libvpx, constant bitrate, one token partition, no look-ahead."""
 
     codec = "libvpx"
+
+    def __init__(self, settings: EncoderSettings) -> None:
+        super().__init__(settings)
+        self._wanted = settings.bitrate
+
+    def retarget(self, bitrate: int) -> None:
+        """See `Encoder.retarget`. FFmpeg cannot change an open libvpx: a large change costs a key frame."""
+        self._wanted = bitrate
+
+    def encode(self, pixels: NDArray[np.uint8], timestamp: int, *, key: bool) -> Encoded:
+        """See `Encoder.encode`."""
+        self._open()
+        if abs(self._wanted - self.settings.bitrate) > REBUILD * self.settings.bitrate:
+            self.settings = replace(self.settings, bitrate=self._wanted)
+            self._context = self._opened(self.settings)
+            key = True
+        return super().encode(pixels, timestamp, key=key)
 
     def options(self, settings: EncoderSettings) -> Mapping[str, str]:
         """libvpx's real-time settings; min = max rate selects its constant-bitrate mode."""

@@ -1,0 +1,51 @@
+"""Buckets let through what was promised; the bitrate follows congestion, not silence."""
+
+from __future__ import annotations
+
+from streaming.limits import BitrateKeeper, Bucket
+
+
+def test_bucket_lets_a_burst_through_and_then_its_rate() -> None:
+    bucket = Bucket(rate=10, burst=5)
+    assert [bucket.take(0.0) for _ in range(7)] == [True] * 5 + [False] * 2
+    assert [bucket.take(0.2) for _ in range(3)] == [True, True, False]
+
+
+def test_bucket_never_holds_more_than_its_burst() -> None:
+    bucket = Bucket(rate=10, burst=5)
+    bucket.take(0.0)
+    assert sum(bucket.take(1000.0) for _ in range(100)) == 5
+
+
+def test_ten_thousand_a_second_pass_at_the_rate() -> None:
+    bucket = Bucket(rate=40, burst=80)
+    assert sum(bucket.take(i / 10_000) for i in range(10_000)) <= 121
+
+
+def sending(keeper: BitrateKeeper, bits_per_second: float, until: float) -> None:
+    step = 0.1
+    for i in range(round(until / step)):
+        keeper.sent(int(bits_per_second * step / 8), i * step)
+
+
+def test_low_estimates_of_an_idle_line_are_not_congestion() -> None:
+    keeper = BitrateKeeper(4_000_000, 200_000, 12_000_000)
+    assert keeper.estimate(300_000, 0.1) is None
+    sending(keeper, 200_000, 2.0)
+    assert keeper.estimate(300_000, 2.0) is None
+    assert keeper.target == 4_000_000
+
+
+def test_an_estimate_below_what_is_sent_lowers_the_target() -> None:
+    keeper = BitrateKeeper(4_000_000, 200_000, 12_000_000)
+    sending(keeper, 4_000_000, 2.0)
+    assert keeper.estimate(1_000_000, 2.0) == 1_000_000
+
+
+def test_the_target_rises_again_and_stays_within_its_bounds() -> None:
+    keeper = BitrateKeeper(4_000_000, 200_000, 12_000_000)
+    sending(keeper, 4_000_000, 2.0)
+    assert keeper.estimate(1_000, 2.0) == 200_000
+    assert keeper.estimate(3_000_000, 2.1) == 3_000_000
+    assert keeper.estimate(90_000_000, 2.2) == 12_000_000
+    assert keeper.estimate(90_000_000, 2.3) is None

@@ -1,0 +1,303 @@
+"""Who is drawn when, with a clock and an engine of the test: latest wins, everybody in turn, one refined, silence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from renderer.frame import Frame
+from renderer.view import AnimationState, Orbit, View
+from streaming.scheduler import WINDOW, Pace, Refinement, Scheduler, Shot, Stream
+from streaming.state import State
+from tests.streaming.fakes import FakeEngine, FixedGovernor
+
+SMALL = View(width=64, height=64)
+PACE = Pace(moving=1 / 60, playing=1 / 30, rest=0.12, samples=4)
+
+
+def at(theta: float, seq: int = 0) -> State:
+    return State(replace(SMALL, orbit=Orbit(theta)), seq)
+
+
+@dataclass(eq=False)
+class World:
+    """A render thread, timers and encoders that run only when the test says so."""
+
+    now: float = 100.0
+    cost: float = 0.001  # seconds a picture takes
+    jobs: list[Callable[[Any], None]] = field(default_factory=list)
+    alarms: list[tuple[float, Callable[[], None]]] = field(default_factory=list)
+    shots: list[tuple[Stream, Shot, bool]] = field(default_factory=list)
+    failures: list[Exception] = field(default_factory=list)
+    encoding: bool = True  # whether mailboxes are emptied at once
+    acknowledging: bool = True
+
+    def __post_init__(self) -> None:
+        self.engine = FakeEngine(cost=self._pass)
+        self.scheduler = Scheduler(
+            self.jobs.append, self._timer, lambda: self.now, PACE, lambda _, error: self.failures.append(error)
+        )
+
+    def _pass(self) -> None:
+        self.now += self.cost
+
+    def _timer(self, delay: float, wake: Callable[[], None]) -> None:
+        self.alarms.append((self.now + delay, wake))
+
+    def stream(self, state: State, scale: float = 1.0) -> Stream:
+        stream = Stream("model", FixedGovernor(scale), state, self.deliver)
+        self.scheduler.add(stream)
+        return stream
+
+    def deliver(self, stream: Stream) -> None:
+        if self.encoding:
+            self.encode(stream)
+
+    def encode(self, stream: Stream) -> None:
+        with self.scheduler.lock:
+            taken = stream.take()
+        assert taken is not None
+        self.shots.append((stream, *taken))
+        self.scheduler.wake()
+        if self.acknowledging:
+            self.scheduler.acknowledge(stream)
+
+    def work(self) -> None:
+        """Run turns until the render thread has nothing to do."""
+        for _ in range(1000):
+            if not self.jobs:
+                return
+            self.jobs.pop(0)(self.engine)
+        pytest.fail("the scheduler never comes to rest")
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass, ringing alarms on their way."""
+        end = self.now + seconds
+        self.work()
+        while self.alarms and min(self.alarms)[0] <= end:
+            alarm = min(self.alarms, key=lambda entry: entry[0])
+            self.alarms.remove(alarm)
+            self.now = max(self.now, alarm[0])
+            alarm[1]()
+            self.work()
+        self.now = max(self.now, end)
+
+    def thetas(self, stream: Stream | None = None) -> list[float]:
+        return [shot.frame.view.orbit.theta for s, shot, _ in self.shots if stream in (None, s)]
+
+
+def test_first_picture_comes_at_once_and_is_a_key_frame() -> None:
+    world = World()
+    world.stream(at(1.0))
+    world.work()
+    assert world.thetas() == [1.0]
+    assert world.shots[0][2]
+
+
+def test_only_the_newest_view_is_drawn() -> None:
+    world = World()
+    stream = world.stream(at(0.0))
+    world.work()
+    for theta in range(1, 50):
+        world.scheduler.change(stream, at(float(theta), seq=theta))
+    world.advance(0.1)
+    assert world.thetas() == [0.0, 49.0]
+    assert world.shots[-1][1].seq == 49
+
+
+def test_a_busy_encoder_makes_the_newest_view_wait_and_nothing_queue() -> None:
+    world = World(encoding=False)
+    stream = world.stream(at(0.0))
+    world.work()
+    for theta in range(1, 20):
+        world.scheduler.change(stream, at(float(theta)))
+        world.advance(0.02)
+    assert [entry for entry in world.engine.log if entry[0] == "begin"] == [("begin", 0.0)]
+    world.encoding = True
+    world.encode(stream)
+    world.advance(0.02)
+    assert world.thetas() == [0.0, 19.0]
+
+
+def test_a_slow_network_holds_at_most_its_window() -> None:
+    world = World(acknowledging=False)
+    stream = world.stream(at(0.0))
+    for theta in range(1, 20):
+        world.scheduler.change(stream, at(float(theta)))
+        world.advance(0.02)
+    assert len(world.shots) == WINDOW
+    world.scheduler.acknowledge(stream)
+    world.advance(0.02)
+    assert world.thetas()[-1] == 19.0
+    assert len(world.shots) == WINDOW + 1
+
+
+def test_rate_is_capped() -> None:
+    world = World(cost=0.0)
+    stream = world.stream(at(0.0))
+    for i in range(200):
+        world.scheduler.change(stream, at(float(i % 360)))
+        world.advance(0.005)
+    assert 55 <= len(world.shots) <= 61
+
+
+def test_everybody_in_turn_when_the_device_is_the_bottleneck() -> None:
+    world = World(cost=0.02)
+    streams = [world.stream(at(0.0)) for _ in range(4)]
+    for i in range(60):
+        for stream in streams:
+            world.scheduler.change(stream, at(float(i)))
+        if world.jobs:
+            world.jobs.pop(0)(world.engine)
+    counts = [len(world.thetas(stream)) for stream in streams]
+    assert max(counts) - min(counts) <= 1
+    assert min(counts) > 5
+
+
+def test_the_next_picture_is_begun_before_the_one_before_is_finished() -> None:
+    world = World()
+    world.stream(at(1.0))
+    world.stream(at(2.0))
+    world.work()
+    assert world.engine.log[:4] == [("begin", 1.0), ("begin", 2.0), ("finish", 1.0), ("finish", 2.0)]
+
+
+def test_at_rest_one_refined_picture_and_then_silence() -> None:
+    world = World()
+    stream = world.stream(at(0.0))
+    world.scheduler.change(stream, at(5.0, seq=3))
+    world.advance(10.0)
+    assert [shot.frame.samples for _, shot, _ in world.shots] == [1, 4]
+    assert world.shots[-1][1].seq == 3
+    assert world.engine.accumulations == 0
+    assert not world.jobs
+    assert not world.alarms
+
+
+def test_a_coarse_picture_is_sharpened_before_it_is_refined() -> None:
+    world = World()
+    world.stream(at(0.0), scale=0.5)
+    world.advance(10.0)
+    assert [(shot.frame.scale, shot.frame.samples) for _, shot, _ in world.shots] == [(0.5, 1), (1.0, 1), (1.0, 4)]
+
+
+def test_input_ends_a_refinement_and_it_begins_again() -> None:
+    world = World()
+    stream = world.stream(at(0.0))
+    world.work()
+    world.now += 0.2
+    world.scheduler.wake()
+    while not any(entry[0] == "step" for entry in world.engine.log):
+        world.jobs.pop(0)(world.engine)
+    world.scheduler.change(stream, at(9.0))
+    world.advance(10.0)
+    assert world.thetas() == [0.0, 9.0, 9.0]
+    assert world.engine.accumulations == 0
+
+
+def test_nobody_waits_for_more_than_one_sample_of_another() -> None:
+    world = World()
+    world.stream(at(0.0))
+    mover = world.stream(at(1.0))
+    world.work()
+    world.now += 0.2
+    world.scheduler.wake()
+    while not any(entry[0] == "step" for entry in world.engine.log):
+        world.jobs.pop(0)(world.engine)
+    world.engine.log.clear()
+    world.scheduler.change(mover, at(7.0))
+    world.work()
+    kinds = [entry for entry in world.engine.log if entry[0] in ("step", "begin")]
+    assert ("begin", 7.0) in kinds[:2]
+
+
+def test_one_who_moves_all_the_time_does_not_stop_anothers_refinement() -> None:
+    world = World(cost=0.02)
+    rester, mover = world.stream(at(0.0)), world.stream(at(1.0))
+    for i in range(300):
+        world.scheduler.change(mover, at(float(i % 360)))
+        if world.jobs:
+            world.jobs.pop(0)(world.engine)
+    assert [shot.frame.samples for s, shot, _ in world.shots if s is rester] == [1, 4]
+
+
+def test_a_key_frame_at_rest_encodes_the_last_picture_again() -> None:
+    world = World()
+    stream = world.stream(at(0.0))
+    world.advance(5.0)
+    drawn = len(world.engine.log)
+    world.scheduler.request_key(stream)
+    world.advance(1.0)
+    assert len(world.engine.log) == drawn
+    (_, before, _), (_, again, key) = world.shots[-2:]
+    assert key
+    assert again.frame is before.frame
+    assert again.captured > before.captured
+
+
+def test_animation_draws_by_time_at_its_own_rate_and_stops() -> None:
+    world = World(cost=0.0)
+    playing = State(replace(SMALL, animation=AnimationState(0)), playing=True, since=world.now)
+    stream = world.stream(playing)
+    world.advance(1.0)
+    times = [shot.frame.view.animation.time for _, shot, _ in world.shots if shot.frame.view.animation]
+    assert 28 <= len(times) <= 31
+    assert times == sorted(times)
+    assert times[-1] == pytest.approx(1.0, abs=0.05)
+    world.scheduler.change(stream, replace(playing, playing=False))
+    world.shots.clear()
+    world.advance(5.0)
+    assert [shot.frame.samples for _, shot, _ in world.shots] == [1, 4]
+
+
+def test_a_viewer_that_left_gets_nothing_and_holds_nothing() -> None:
+    world = World()
+    stream = world.stream(at(0.0))
+    world.work()
+    world.scheduler.change(stream, at(1.0))
+    world.scheduler.remove(stream)
+    world.advance(5.0)
+    assert world.thetas() == [0.0]
+    assert (stream.last, stream.mailbox, world.engine.accumulations) == (None, None, 0)
+
+
+def test_a_still_is_made_between_pictures() -> None:
+    world = World()
+    stream = world.stream(at(0.0))
+    done: list[Frame] = []
+    world.scheduler.still(Refinement("model", SMALL, 8, "rgba8", done.append, world.failures.append, lambda: True))
+    world.scheduler.change(stream, at(3.0))
+    world.advance(5.0)
+    assert [(frame.format, frame.samples) for frame in done] == [("rgba8", 8)]
+    assert world.thetas()[1] == 3.0
+
+
+def test_a_still_that_nobody_wants_any_more_is_not_made() -> None:
+    world = World()
+    world.scheduler.still(
+        Refinement("model", SMALL, 8, "rgba8", pytest.fail, world.failures.append, lambda: False)  # type: ignore[arg-type]
+    )
+    world.advance(1.0)
+    assert world.engine.log == []
+
+
+def test_a_failure_is_told_and_the_others_go_on() -> None:
+    world = World()
+    bad, good = world.stream(at(0.0)), world.stream(at(1.0))
+    world.work()
+    begin = world.engine.begin
+
+    def refuse(model: Any, view: View, **options: Any) -> Any:
+        if view.orbit.theta == 13.0:
+            raise RuntimeError("out of luck")
+        return begin(model, view, **options)
+
+    world.engine.begin = refuse  # type: ignore[method-assign]
+    world.scheduler.change(bad, at(13.0))
+    world.scheduler.change(good, at(2.0))
+    world.advance(0.1)
+    assert [str(error) for error in world.failures] == ["out of luck"]
+    assert 2.0 in world.thetas(good)
