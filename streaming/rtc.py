@@ -78,8 +78,8 @@ class SenderHooks:
 class _Estimate:
     """Stands where aiortc keeps its encoder, to receive the bitrate estimates."""
 
-    def __init__(self, report: Callable[[int], None]) -> None:
-        self._report = report
+    def __init__(self, hooks: SenderHooks) -> None:
+        self._hooks = hooks
 
     @property
     def target_bitrate(self) -> int:
@@ -88,7 +88,7 @@ class _Estimate:
 
     @target_bitrate.setter
     def target_bitrate(self, bitrate: int) -> None:
-        self._report(bitrate)
+        self._hooks.bitrate(bitrate)
 
 
 class PacketPump:
@@ -241,7 +241,7 @@ def _replace(sender: RTCRtpSender, pump: PacketPump, hooks: SenderHooks) -> None
     target._run_rtp = pump.run
     target._retransmit = pump.resend
     target._send_keyframe = pump.key_wanted
-    _set_private(sender, "encoder", _Estimate(hooks.bitrate))
+    _set_private(sender, "encoder", _Estimate(hooks))
 
 
 def _private(sender: RTCRtpSender, name: str) -> Any:
