@@ -66,12 +66,12 @@ export class Connection {
     this.#dial();
   }
 
-  /** Ends everything, here and on the server. */
-  stop() {
+  /** Ends everything, here and on the server. @param {boolean} [leaving] the page goes */
+  stop(leaving = false) {
     clearTimeout(this.#timer);
     clearTimeout(this.#farewell);
-    this.#coming?.close();
-    this.#shown?.close();
+    this.#coming?.close(leaving);
+    this.#shown?.close(leaving);
     this.#coming = this.#shown = this.#endpoint = null;
   }
 

@@ -41,6 +41,11 @@ export class Presence {
     return this.#present;
   }
 
+  /** The page is being left. */
+  get left() {
+    return this.#left;
+  }
+
   /** In or near the viewport, on a page that is shown. */
   get visible() {
     return this.#visible && !document.hidden;

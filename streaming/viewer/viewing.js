@@ -151,7 +151,7 @@ export class Viewing {
 
   /** Lets go of the server; the last frame stays. */
   #end() {
-    this.#connection.stop();
+    this.#connection.stop(this.#presence?.left);
     for (const session of [...this.#links.keys()]) this.#drop(session);
     this.#remote.close();
     this.#picker.clear();

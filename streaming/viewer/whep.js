@@ -18,6 +18,8 @@ const GATHERING = 100;
 const OPENING = 12_000;
 /** How long "disconnected" may last before it counts as lost, ms. */
 const GRACE = 1_500;
+/** How long the answer to DELETE is waited for before the connection is closed, ms. */
+const FAREWELL = 1_000;
 /** Statuses that asking again cannot change. */
 const FINAL = new Set([400, 401, 403, 404, 405, 406, 410, 413, 415, 422]);
 
@@ -107,7 +109,7 @@ export class Session {
   #listen() {
     this.#control.onopen = () => this.control(hello());
     this.#control.onmessage = ({ data }) => this.#receive(data);
-    this.#control.onclose = () => this.#lose(new SessionError("the server ended the session"));
+    this.#control.onclose = () => this.#ended();
     this.#connection.ontrack = ({ track }) => this.#closed || this.#handlers.stream(new MediaStream([track]));
     this.#connection.onconnectionstatechange = () => this.#watch();
   }
@@ -123,7 +125,8 @@ export class Session {
   #watch() {
     const state = this.#connection.connectionState;
     if (state === "connected") this.#handlers.progress(0.7);
-    if (state === "failed" || state === "closed") this.#lose(new SessionError("the connection was lost"));
+    if (state === "closed") this.#ended();
+    if (state === "failed") this.#lose(new SessionError("the connection was lost"));
     if (state === "disconnected") {
       this.#after(GRACE, () => {
         if (this.#connection.connectionState === "disconnected") this.#lose(new SessionError("the connection was lost"));
@@ -210,6 +213,12 @@ export class Session {
     this.#timers.clear();
   }
 
+  /** The server ended the session: it needs not be told. */
+  #ended() {
+    this.#resource = null;
+    this.#lose(new SessionError("the server ended the session"));
+  }
+
   /** @param {SessionError} error */
   #lose(error) {
     if (this.#closed) return;
@@ -217,21 +226,28 @@ export class Session {
     this.#handlers.lost(error);
   }
 
-  /** Ends the session here and on the server; safe to call twice and while the page unloads. */
-  close() {
+  /**
+   * Ends the session here and on the server; safe to call twice.
+   * @param {boolean} [leaving] the page goes: nothing may wait, an open connection would keep the page out of the browser's cache
+   */
+  close(leaving = false) {
     if (this.#closed) return;
     this.#closed = true;
     this.#quiet();
     this.#control.onclose = this.#control.onopen = this.#control.onmessage = null;
     this.#connection.ontrack = this.#connection.onicecandidate = this.#connection.onconnectionstatechange = null;
-    this.#connection.close();
-    this.#delete();
+    for (const receiver of this.#connection.getReceivers()) receiver.track.stop();
+    // The server hears it from us before it hears it from the connection: what DELETE names still exists then.
+    const told = this.#delete();
+    if (leaving) this.#connection.close();
+    else told.finally(() => this.#connection.close());
   }
 
-  #delete() {
-    if (!this.#resource) return;
-    // The server also notices by itself that a viewer is gone; this only lets it free the place at once.
-    fetch(this.#resource, { method: "DELETE", keepalive: true }).catch(() => undefined);
+  async #delete() {
+    const resource = this.#resource;
     this.#resource = null;
+    if (resource === null) return;
+    // The server also notices by itself that a viewer is gone; this only lets it free the place at once.
+    await fetch(resource, { method: "DELETE", keepalive: true, signal: AbortSignal.timeout(FAREWELL) }).catch(() => undefined);
   }
 }

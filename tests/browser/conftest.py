@@ -1,4 +1,4 @@
-"""A real server with a backend that draws bars, a real Chromium, and a page that watches what the viewer sends and opens."""
+"""A real server whose backend draws bars, a real Chromium, and a page that watches what the viewer sends and opens."""
 
 from __future__ import annotations
 
@@ -15,10 +15,15 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
-FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 # Keeps every peer connection and everything sent on a data channel, so that tests can count them.
 WATCH = """
@@ -26,6 +31,12 @@ const Original = RTCPeerConnection;
 window.connections = [];
 window.RTCPeerConnection = class extends Original {
   constructor(...args) { super(...args); window.connections.push(this); }
+};
+// The newest channel of each label, so that a test can play the server.
+window.channels = {};
+const create = Original.prototype.createDataChannel;
+Original.prototype.createDataChannel = function (label, ...rest) {
+  return (window.channels[label] = create.call(this, label, ...rest));
 };
 window.sent = [];
 const send = RTCDataChannel.prototype.send;
@@ -35,12 +46,12 @@ RTCDataChannel.prototype.send = function (data) {
 };
 window.events = [];
 for (const type of ["load", "error", "progress", "poster-dismissed", "play", "pause", "camera-change"]) {
-  addEventListener(type, (event) => {
-    if (event.target.localName !== "vitrine-viewer") return;
-    window.events.push({ type, id: event.target.id, ...event.detail, sourceError: String(event.detail?.sourceError ?? "") });
+  document.addEventListener(type, ({ target, detail }) => {
+    if (target.localName !== "vitrine-viewer") return;
+    window.events.push({ type, id: target.id, detail: { ...detail, sourceError: String(detail?.sourceError ?? "") } });
   }, true);
 }
-// The fake backend draws a bright bar whose left edge is at theta / 360 of the width: read the angle back from the pixels.
+// The fake backend draws a bright bar whose left edge is at theta / 360 of the width: read the angle back from it.
 window.shownTheta = (viewer) => {
   const video = viewer.shadowRoot.querySelector("video");
   if (!video?.videoWidth) return null;
