@@ -142,8 +142,10 @@ def _compact(reading: Reading, item: Item, vertices: Vertices, indices: Indices)
     if len(vertices.positions) <= len(indices):
         return vertices, indices
     reading.budget.take("array_bytes", vertices.nbytes(len(indices)) + indices.nbytes, item.place)
-    used, compact = np.unique(indices, return_inverse=True)
-    return vertices.take(used), compact.astype(np.uint32)
+    used = np.zeros(len(vertices.positions), bool)
+    used[indices] = True
+    place = np.cumsum(used, dtype=np.uint32) - np.uint32(1)
+    return vertices.take(np.flatnonzero(used)), place[indices]
 
 
 def _flatten(reading: Reading, item: Item, vertices: Vertices, indices: Indices) -> tuple[Vertices, Indices]:
