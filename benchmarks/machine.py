@@ -35,6 +35,7 @@ def describe(gl_renderer: str | None, browser: str | None) -> dict[str, Any]:
         "browser": browser,
         "versions": _versions(),
         "commit": _commit(),
+        "nice": os.nice(0),
         "load_before": [round(value, 2) for value in os.getloadavg()],
     }
 
