@@ -58,14 +58,20 @@ class Pending:
 class Engine:
     """Everything that draws, around one OpenGL context."""
 
-    def __init__(self, *, require_gpu: bool = False) -> None:
-        """Opens the context on the calling thread. Raises DeviceError when there is none."""
+    def __init__(self, *, require_gpu: bool = False, msaa: int | None = None) -> None:
+        """Opens the context on the calling thread. Raises DeviceError when there is none.
+
+        msaa: samples a pixel while drawing. None: 4 on a GPU, which smooths edges for little, and 1 on a software
+        rasteriser, which pays two to four times the frame for them.
+        """
         self._stack = ExitStack()
         with ExitStack() as guard:
             guard.callback(self._stack.close)
             enter = self._stack.enter_context
             self._context = enter(Context(require_gpu=require_gpu))
             draw.context_state()
+            wanted = msaa or (1 if self.info.software else 4)
+            self._msaa = max(1, min(wanted, self.info.max_samples))
             empty = enter(VertexArray(self._context, "no inputs", (), (), None))
             self._view_block = enter(Buffer(self._context, cameras.VIEW_DTYPE.itemsize, "view"))
             self._filter = EnvironmentFilter(self._context, empty)
@@ -112,6 +118,10 @@ class Engine:
         if name in self._environments:
             self._environments.pop(name).close()
         self._sources[name] = lambda: pixels
+
+    def warm(self, environment: str = "neutral") -> None:
+        """Filters an environment before a first frame has to wait for it. Raises ViewError for an unknown one."""
+        self._environment(environment)
 
     def render(
         self, model: Model, view: View, *, format: PixelFormat = "rgba8", scale: float = 1.0, samples: int = 1
@@ -253,9 +263,7 @@ class Engine:
         if (w, h) not in self._targets and len(self._targets) >= MAX_TARGETS:
             self._targets.popitem(last=False)[1].close()
         if (w, h) not in self._targets:
-            # A GPU smooths edges for little; a software rasteriser pays two to four times the frame.
-            msaa = 1 if self.info.software else min(4, self.info.max_samples)
-            self._targets[w, h] = Targets(self._context, w, h, msaa=msaa)
+            self._targets[w, h] = Targets(self._context, w, h, msaa=self._msaa)
         self._targets.move_to_end((w, h))
         return self._targets[w, h]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -225,6 +226,26 @@ def test_samples_smooth_edges(engine: Engine) -> None:
         assert set(np.unique(hard)) <= {0, 255}
     assert len(np.unique(soft)) > 8
     assert abs(int(hard.astype(int).sum()) - int(soft.astype(int).sum())) / 255 < 40
+
+
+def test_multisampled_drawing_gives_the_same_picture_with_soft_edges(engine: Engine) -> None:
+    """The path a GPU takes: drawn multisampled, resolved before glass, transparency and tone mapping read it."""
+    clear = {"metallicFactor": (0.0,), "roughnessFactor": (0.0,), "transmissionFactor": (1.0,)}
+    glass = Material(factors=clear, features=frozenset({"TRANSMISSION"}))
+    made = scene(sphere(1), quad(0, z=1.5), materials=(glass, unlit(0.5, 0.2, 0.1)))
+    view = replace(FRONT, orbit=Orbit(10, 80, 6.0))
+
+    def smooth() -> np.ndarray:
+        with Engine(msaa=4) as other:
+            return other.render(other.load(made), view).pixels
+
+    with ThreadPoolExecutor(1) as pool:  # a context of its own on a thread of its own
+        soft = pool.submit(smooth).result().astype(int)
+    hard = shown(engine, made, view).astype(int)
+    solid = (soft[..., 3] == 255) & (hard[..., 3] == 255)
+    assert solid.sum() > 250
+    assert np.abs(soft - hard)[solid].mean() < 1.5
+    assert ((soft[..., 3] > 0) & (soft[..., 3] < 255)).sum() > 10
 
 
 def test_i420_is_bt709_limited(engine: Engine) -> None:
