@@ -170,7 +170,8 @@ class RenderProcess(Handler):
         except ViewError as error:
             self._models.release(model)
             raise SignallingError(400, "bad-view", str(error)) from error
-        viewer = Viewer(number, network, params["model"], model, State(view))
+        state = State(view, playing=params["playing"] and view.animation is not None, since=time.monotonic())
+        viewer = Viewer(number, network, params["model"], model, state)
         viewer.encoder = StreamEncoder(
             self._encoders, codec, round(self.config.frame_rate), self.config.bitrate, self._sink(viewer)
         )

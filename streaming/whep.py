@@ -18,6 +18,7 @@ from streaming.config import Config
 from streaming.errors import ProcessLost, SignallingError
 from streaming.ipc import Answer
 from streaming.sdp import MAX_OFFER, check_offer, ice_ufrag, parse_fragment
+from streaming.state import State
 from streaming.supervisor import Child, Supervisor
 from streaming.viewspec import VIEW_KEYS, parse_view, view_to_json
 
@@ -76,13 +77,14 @@ class Whep:
         check_offer(offer)
         query = {key: value for key, value in request.query.items() if key in VIEW_KEYS}
         view = parse_view(query, base=DEFAULT_VIEW, max_pixels=self._config.max_pixels)
+        playing = request.query.get("play") == "1"  # for players that cannot say so over a data channel
         if self.draining:
             raise SignallingError(503, "draining", "the server is ending")
         if self.sessions + self._opening >= self._config.max_sessions:
             raise SignallingError(503, "full", f"all {self._config.max_sessions} places are taken; try again soon")
         self._opening += 1
         try:
-            entry, answer = await self._open(asset, path, offer, view)
+            entry, answer = await self._open(asset, path, offer, State(view, playing=playing))
         finally:
             self._opening -= 1
         location = f"/whep/{entry.model}/{entry.name}"
@@ -113,7 +115,7 @@ class Whep:
 
     # -- inside -------------------------------------------------------------------------------------------------------
 
-    async def _open(self, asset: Asset, path: str, offer: str, view: View) -> tuple[Entry, str]:
+    async def _open(self, asset: Asset, path: str, offer: str, state: State) -> tuple[Entry, str]:
         """Load the model and answer the offer at once; when both are done, start the pictures."""
         number, network = next(self._numbers), self._place()
         model = {"model": asset.id, "version": asset.version, "path": path}
@@ -128,7 +130,8 @@ class Whep:
                 session=number,
                 network=self._supervisor.networks.index(network),
                 codec=answer["codec"],
-                view=view_to_json(view),
+                view=view_to_json(state.view),
+                playing=state.playing,
                 **model,
             )
         except BaseException:

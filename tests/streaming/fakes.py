@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from renderer.errors import FormatError
+from renderer.errors import DeviceError, FormatError
 from renderer.frame import Frame
 from renderer.view import View
 from streaming.state import Facts
@@ -170,3 +170,14 @@ class FakeBackend:
 
 def backend() -> FakeBackend:
     return FakeBackend()
+
+
+class NoDevice(FakeBackend):
+    """A machine without graphics."""
+
+    def open_thread(self, *, require_gpu: bool) -> FakeThread:
+        raise DeviceError("no EGL device initialises; install libegl1 and libgl1-mesa-dri")
+
+
+def no_device() -> NoDevice:
+    return NoDevice()
