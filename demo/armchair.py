@@ -54,12 +54,12 @@ def _fabric(document: Document, name: str, color: Array, height: Array, tile: fl
 
 
 def _boucle(document: Document) -> int:
-    height = textures.boucle(1024, 2600, 101)
+    height = textures.boucle(1024, 2000, 101)
     tint = textures.noise(1024, 40, 102, octaves=3) - 0.5
     color = textures.ramp(
-        np.clip((height - 0.5) / 1.3 + 0.3 * tint, 0, 1), ["#b3a893", "#cfc5b3", "#e0d8c8", "#ece5d8"]
+        np.clip((height - 0.4) / 1.4 + 0.2 * tint, 0, 1), ["#c3b8a4", "#d3c9b8", "#ddd4c4", "#e6dfd2"]
     )
-    return _fabric(document, _BOUCLE, color, height, 0.15, strength=8.0, roughnessFactor=0.96)
+    return _fabric(document, _BOUCLE, color, height, 0.20, strength=11.0, roughnessFactor=0.96)
 
 
 def _wool(document: Document) -> int:

@@ -25,7 +25,7 @@ class _Finish:
 
 
 _FINISHES = (
-    _Finish("Ivory", "#e4dfd3", "#d9c3a0", ("#8c6a4c", "#b58f6b")),
+    _Finish("Ivory", "#d6d0c3", "#d9c3a0", ("#8c6a4c", "#b58f6b")),
     _Finish("Graphite", "#2b2d31", "#8d9096", ("#1a1a1b", "#343436")),
     _Finish("Sage", "#8d9c86", "#c9cbc7", ("#6a5a48", "#93806a")),
 )
@@ -197,11 +197,8 @@ def _inside(side: int) -> list[Mesh]:
 
 def _crown() -> list[Mesh]:
     """A fluted volume wheel on the right cup's rear."""
-    angle = np.linspace(0, 2 * np.pi, 36 * 6, endpoint=False)
-    radius = 0.0056 + 0.00022 * np.cos(36 * angle).clip(-0.4, 1)
-    outline = np.stack([radius * np.cos(angle), radius * np.sin(angle)], 1)
-    wheel = shapes.extrude(outline, 0.0055, 0.0006, steps=3)
-    return [wheel.turned("y", 90).turned("z", 45).moved(x=0.0285, y=0.0345, z=0.0105).with_uv(40, 40)]
+    wheel = shapes.knob(0.0058, 0.0055, 0.0006, 36, 0.00025)
+    return [wheel.turned("y", 90).turned("z", 45).moved(x=0.0285, y=0.0345, z=0.0105).with_uv(1, 40)]
 
 
 # ---- stem and band (right side, then mirrored) ----

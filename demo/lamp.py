@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -72,7 +73,7 @@ def _glow(document: Document) -> int:
 
 
 def _glass(document: Document) -> int:
-    base = {"baseColorFactor": [0.93, 0.82, 0.66, 1.0], "metallicFactor": 0.0, "roughnessFactor": 0.03}
+    base = {"baseColorFactor": [0.95, 0.86, 0.72, 1.0], "metallicFactor": 0.0, "roughnessFactor": 0.03}
     return document.material(
         "Fluted glass", {"pbrMetallicRoughness": base}, {"KHR_materials_transmission": {"transmissionFactor": 1.0}}
     )
@@ -120,11 +121,7 @@ def _metal() -> list[Mesh]:
 
 def _knurl() -> Mesh:
     """The dimmer: a ring with 64 rounded teeth half-way up the stem."""
-    angle = np.linspace(0, 2 * np.pi, 64 * 6, endpoint=False)
-    radius = 0.0118 + 0.00045 * np.sqrt(np.abs(np.sin(32 * angle)))
-    outline = np.stack([radius * np.cos(angle), radius * np.sin(angle)], 1)
-    ring = shapes.extrude(outline, 0.016, 0.0008, steps=3)
-    return ring.turned("x", -90).moved(y=0.120).with_uv(8.0, 8.0)
+    return shapes.knob(0.0122, 0.016, 0.0008, 64, 0.0005).turned("x", -90).moved(y=0.120).with_uv(1.0, 8.0)
 
 
 def _foot() -> Mesh:
@@ -151,19 +148,21 @@ def _bulb() -> Mesh:
         48,
     )
     profile[-1, 0] = 0.0
-    return shapes.revolve(profile, 64)
+    return shapes.revolve(profile, 64).with_uv(1.0, 1 / shapes.lengths(profile)[-1])
 
 
 def _globe() -> Mesh:
-    """A sphere 170 mm wide, open below, with 48 flutes that fade towards both poles."""
+    """A sphere 170 mm wide, open below, with 48 flutes that fade towards both poles; thin glass is paler (COLOR_0)."""
     polar = np.radians(np.linspace(153, 0, 58))
     azimuth = np.linspace(0, 2 * np.pi, 48 * 6 + 1)
     azimuth[-1] = 0.0
-    depth = 0.0016 * np.sin(polar)[:, None] ** 2 * np.abs(np.sin(24 * azimuth))[None]
-    radius = 0.085 + depth
-    points = _sphere(radius, polar, azimuth)
+    ridge = np.sin(polar)[:, None] ** 2 * np.abs(np.sin(24 * azimuth))[None]
+    points = _sphere(0.085 + 0.0019 * ridge, polar, azimuth)
     u, v = np.meshgrid(np.linspace(0, 1, len(azimuth)), np.linspace(1, 0, len(polar)))
-    return shapes.surface(points.transpose(1, 0, 2), np.stack([u, v], -1).transpose(1, 0, 2)).moved(y=_CENTRE - 0.0065)
+    globe = shapes.surface(points.transpose(1, 0, 2), np.stack([u, v], -1).transpose(1, 0, 2))
+    thick = np.clip((np.linalg.norm(globe.position, axis=1) - 0.085) / 0.0019, 0, 1)
+    color = 1 - (1 - thick[:, None]) * np.array([0.22, 0.30, 0.42])
+    return replace(globe.moved(y=_CENTRE - 0.0065), color=color)
 
 
 def _sphere(radius: Array, polar: Array, azimuth: Array) -> Array:

@@ -37,7 +37,7 @@ _OVERSAMPLE = 3
 
 
 def strokes(text: str) -> tuple[list[Array], float]:
-    """The text's polylines [P, 2] on a baseline from x = 0, 6 units high, and its width. KeyError for a missing glyph."""
+    """The text's polylines [P, 2] on a baseline from x = 0, 6 units high, and its width. KeyError: no such glyph."""
     lines, x = [], 0.0
     for letter in text:
         glyph = [_stroke(stroke) for stroke in _GLYPHS[letter]]
@@ -47,7 +47,7 @@ def strokes(text: str) -> tuple[list[Array], float]:
 
 
 def mask(size: tuple[int, int], words: list[tuple[str, float, float, float, float]]) -> Array:
-    """Coverage 0…1 [height, width] of words given as (text, centre x, centre y, letter height, stroke width), in pixels."""
+    """Coverage 0…1 [height, width] of words (text, centre x, centre y, letter height, pen), in pixels."""
     width, height = size
     image = Image.new("L", (width * _OVERSAMPLE, height * _OVERSAMPLE))
     draw = ImageDraw.Draw(image)

@@ -16,6 +16,9 @@ from scipy import ndimage
 
 Array = NDArray[np.float64]
 _WELD = 1e-6  # metres: positions closer than this share a normal
+_SPREAD = np.array(
+    [0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9], np.uint64
+)  # odd: hashes a lattice point
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +187,7 @@ def mesh(position: Array, uv: Array, index: NDArray[np.int64]) -> Mesh:
 def smooth_normals(position: Array, index: NDArray[np.int64]) -> Array:
     """Unit normals [V, 3]: area-weighted over all triangles that touch a vertex's position."""
     keys = np.round(position / _WELD).astype(np.int64)
-    hashed = (keys * np.array([73856093, 19349663, 83492791])).sum(axis=1)
+    hashed = (keys.view(np.uint64) * _SPREAD).sum(axis=1)
     _, group = np.unique(hashed, return_inverse=True)
     cross = _cross(position, index)
     corners = group[index].reshape(-1)
@@ -229,6 +232,17 @@ def loft(profile: Array, outline: Array) -> Mesh:
     distance = lengths(profile * [size, 1.0])
     u, v = np.meshgrid(lengths(ring) / lengths(ring)[-1], distance[-1] - distance)
     return surface(points.transpose(1, 0, 2), np.stack([u, v], -1).transpose(1, 0, 2))
+
+
+def knob(radius: float, height: float, bevel: float, flutes: int, depth: float) -> Mesh:
+    """A fluted cylinder along z from 0 to `height`, its rims rounded by `bevel`; `flutes` grooves are `depth` deep."""
+    angle = np.linspace(0, 2 * np.pi, flutes * 8, endpoint=False)
+    wave = radius - depth * (1 - np.abs(np.cos(angle * flutes / 2))) ** 0.8
+    outline = np.stack([wave * np.cos(angle), wave * np.sin(angle)], axis=1)
+    inner = radius - 2 * bevel
+    profile = [[0.0, 0.0], [inner, 0.0], [radius, 0.0], [radius, height], [inner, height], [0.0, height]]
+    line = fillet(profile, [0, 0, bevel, bevel, 0, 0], steps=4) / [radius, 1.0]
+    return loft(line, outline)
 
 
 def sweep(

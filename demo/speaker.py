@@ -13,7 +13,7 @@ from demo.shapes import Array, Mesh
 
 _WIDTH, _HEIGHT, _DEPTH, _CORNER = 0.250, 0.150, 0.092, 0.030  # cabinet, m
 _FEET = 0.006
-_GRILLE = (_WIDTH - 0.022, _HEIGHT - 0.022)
+_GRILLE = (_WIDTH - 0.0145, _HEIGHT - 0.0145)
 _HOLES = 0.0030  # pitch of the perforation, m
 _FINISHES = {
     "Walnut and brass": ("walnut", "#dcb67c"),
@@ -138,14 +138,16 @@ def _leather(document: Document) -> int:
 
 def _smoked(document: Document) -> int:
     """Tinted acrylic over a lit clock: half transparent where it is dark."""
-    width, height = 512, 160
-    digits = lettering.mask((width, height), [("10 23", width / 2, height / 2, height * 0.52, 13.0)])
-    for y in (0.40, 0.60):
+    width, height = 512, 256
+    digits = lettering.mask(
+        (width, height), [(two, width * x, height / 2, height * 0.33, 13.0) for two, x in (("10", 0.32), ("23", 0.68))]
+    )
+    for y in (0.44, 0.56):
         rows, columns = np.indices((height, width))
         dot = np.hypot(columns - width / 2, rows - height * y) < 7
         digits = np.maximum(digits, dot)
     glow = textures.blend(np.zeros((height, width, 3)), textures.hexcolor("#ffd9a0"), digits)
-    tint = np.full((height, width), 0.62)
+    tint = np.full((height, width), 0.74)
     picture = document.texture(textures.png(np.dstack([0.03 + 0 * glow, np.maximum(tint, digits)])))
     lit = document.texture(textures.png(glow))
     base = {"baseColorTexture": {"index": picture}, "metallicFactor": 0.0, "roughnessFactor": 0.06}
@@ -170,17 +172,17 @@ def _cabinet() -> Mesh:
     shell = shapes.mesh(outer.position, outer.uv, outer.index[keep])
     rim = shapes.offset(outline, -0.0045)
     inner = shapes.offset(outline, -0.0065)
-    levels = [(rim, _DEPTH), (inner, _DEPTH - 0.0012), (inner, _DEPTH - 0.010)]
+    levels = [(rim, _DEPTH), (inner, _DEPTH - 0.0012), (inner, _DEPTH - 0.0165)]
     rings = np.stack([np.column_stack([ring, np.full(len(ring), level)]) for ring, level in levels])
     rings = np.concatenate([rings, rings[:, :1]], axis=1)
-    u, v = np.meshgrid(shapes.lengths(np.concatenate([outline, outline[:1]])), [_DEPTH, _DEPTH + 0.002, _DEPTH + 0.011])
+    u, v = np.meshgrid(shapes.lengths(np.concatenate([outline, outline[:1]])), [_DEPTH, _DEPTH + 0.002, _DEPTH + 0.017])
     lip = shapes.surface(rings.transpose(1, 0, 2), np.stack([u, v], -1).transpose(1, 0, 2))
     return shapes.join([shell, lip]).moved(z=-_DEPTH / 2).with_uv(3.0, 6.0)
 
 
 def _grille() -> Mesh:
     """The perforated sheet, gently crowned, its edge turned in."""
-    outline = shapes.rounded_rectangle(*_GRILLE, _CORNER - 0.009, steps=12)
+    outline = shapes.rounded_rectangle(*_GRILLE, _CORNER - 0.0073, steps=12)
     profile = np.column_stack([np.linspace(1, 0, 14), 0.0035 * (1 - np.linspace(1, 0, 14) ** 2.5)])
     sheet = shapes.loft(profile, outline).moved(z=_DEPTH / 2 - 0.0048)
     uv = sheet.position[:, :2] / np.array(_GRILLE) * [1, -1] + 0.5
@@ -189,7 +191,11 @@ def _grille() -> Mesh:
 
 def _darkness() -> list[Mesh]:
     """What is black: the baffle behind the grille, the drivers' surrounds, the feet."""
-    baffle = shapes.cap(shapes.rounded_rectangle(*_GRILLE, _CORNER - 0.009, steps=8), _DEPTH / 2 - 0.0135, True)
+    baffle = shapes.cap(
+        shapes.rounded_rectangle(_WIDTH - 0.0115, _HEIGHT - 0.0115, _CORNER - 0.006, steps=12),
+        _DEPTH / 2 - 0.0135,
+        True,
+    )
     rolls = [
         shapes.sweep(
             np.column_stack([shapes.circle(radius, 72), np.zeros(72)]),
@@ -217,7 +223,7 @@ def _cones() -> list[Mesh]:
 
 def _metalwork() -> list[Mesh]:
     """Knobs on top, the grille's trim, the maker's name, the display's bezel and the handle's studs."""
-    trim_line = shapes.rounded_rectangle(_GRILLE[0] + 0.0016, _GRILLE[1] + 0.0016, _CORNER - 0.008, steps=12)
+    trim_line = shapes.rounded_rectangle(_GRILLE[0], _GRILLE[1], _CORNER - 0.0073, steps=12)
     trim = shapes.sweep(
         np.column_stack([trim_line, np.full(len(trim_line), _DEPTH / 2 - 0.0046)]),
         shapes.circle(0.0016, 12),
@@ -246,10 +252,7 @@ def _metalwork() -> list[Mesh]:
 def _knobs() -> list[Mesh]:
     made = []
     for x, radius in ((-0.078, 0.0130), (-0.045, 0.0085), (0.045, 0.0085), (0.078, 0.0130)):
-        angle = np.linspace(0, 2 * np.pi, 48 * 6, endpoint=False)
-        wave = radius + 0.00022 * np.cos(48 * angle).clip(-0.5, 1)
-        outline = np.stack([wave * np.cos(angle), wave * np.sin(angle)], 1)
-        knob = shapes.extrude(outline, 0.011, 0.0011, steps=4).turned("x", -90)
+        knob = shapes.knob(radius, 0.011, 0.0011, 48, 0.00030).turned("x", -90)
         made.append(knob.moved(x=x, y=_HEIGHT / 2 + 0.0012, z=-0.004))
         base = shapes.revolve(
             shapes.fillet([[radius + 0.002, -0.001], [radius + 0.002, 0.0012], [0.0, 0.0012]], [0, 0.0006, 0]), 56
@@ -277,7 +280,7 @@ def _straights(path: Array) -> list[Array]:
     step = np.diff(path, axis=0)
     step = step / np.linalg.norm(step, axis=1, keepdims=True)
     sharp = np.flatnonzero(np.einsum("ij,ij->i", step[:-1], step[1:]) < 0.7) + 1
-    return [piece for piece in (path[a : b + 1] for a, b in zip([0, *sharp], [*sharp, len(path) - 1], strict=True))]
+    return [path[a : b + 1] for a, b in zip([0, *sharp], [*sharp, len(path) - 1], strict=True)]
 
 
 def _handle() -> list[Mesh]:
@@ -299,5 +302,5 @@ def _window() -> Mesh:
     pane = shapes.cap(shapes.rounded_rectangle(0.0500, 0.0165, 0.0038, steps=6), _DEPTH / 2 + 0.0006, True).moved(
         y=0.044
     )
-    uv = (pane.position[:, :2] - [0, 0.044]) / [0.0528, 0.0165] * [1, -1] + 0.5
+    uv = (pane.position[:, :2] - [0, 0.044]) / [0.0528, 0.0264] * [1, -1] + 0.5
     return replace(pane, uv=uv)

@@ -176,7 +176,7 @@ def boucle(size: int, count: int, seed: int) -> Array:
     """Looped yarn: a height where `count` small curls lie over each other."""
     rng = np.random.default_rng(seed)
     height = np.zeros((size, size))
-    reach = max(6, round(1.55 * size / count**0.5))
+    reach = max(6, round(2.05 * size / count**0.5))
     axis = np.arange(-reach, reach + 1) / reach
     x, y = np.meshgrid(axis, axis)
     for level in np.sort(rng.random(count)):

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from demo import lettering, shapes, textures
+from demo import shapes, textures
 from demo.glb import Document, Part
 from demo.shapes import Array, Mesh
+from demo.watch_dial import DATE_SIZE, DATE_X, Dial
 from demo.watch_strap import buckle, strap
 
 _DIAL = 0.0161  # radius, m
@@ -29,7 +30,7 @@ class _Edition:
 _EDITIONS = (
     _Edition("Midnight blue", ("#0d1f3d", "#2f5288"), "#e9ecf0", ("#4a2815", "#7d4a28", "#a06a40"), "#d9c7a6"),
     _Edition("Silver", ("#b9bab8", "#e3e2de"), "#23262b", ("#111112", "#1f1f21", "#333335"), "#77746e"),
-    _Edition("Salmon", ("#b98367", "#e6bda4"), "#2b1d18", ("#2c2622", "#463d36", "#61564d"), "#b9ab98"),
+    _Edition("Salmon", ("#b98367", "#efcdb8"), "#2b1d18", ("#2c2622", "#463d36", "#61564d"), "#b9ab98"),
 )
 
 
@@ -72,7 +73,7 @@ def _steel(document: Document) -> tuple[int, int]:
     lines = textures.brushed(512, 201)
     packed = document.texture(textures.jpeg(textures.surface(0.26 + 0.22 * lines, metallic=1.0)))
     relief = document.texture(textures.jpeg(textures.normals(lines, 0.5)))
-    color = [*textures.linear("#cfd0d2"), 1.0]
+    color = [*textures.linear("#b9babd"), 1.0]
     brushed = document.material(
         "Brushed steel",
         {
@@ -80,7 +81,7 @@ def _steel(document: Document) -> tuple[int, int]:
             "normalTexture": {"index": relief},
         },
     )
-    base = {"baseColorFactor": [*textures.linear("#d9d9da"), 1.0], "metallicFactor": 1.0, "roughnessFactor": 0.09}
+    base = {"baseColorFactor": [*textures.linear("#c6c6c9"), 1.0], "metallicFactor": 1.0, "roughnessFactor": 0.09}
     return brushed, document.material("Polished steel", {"pbrMetallicRoughness": base})
 
 
@@ -120,67 +121,16 @@ def _threads(document: Document) -> dict[str, int]:
 
 # ---- dial ----
 def _dials(document: Document) -> dict[str, int]:
-    size = 1024
-    u, v = textures.grid(size)
-    x, y = u * 2 - 1, 1 - v * 2
-    ink, date = _printing(size, x, y)
-    rays = _sunray(x, y)
-    relief = document.texture(
-        textures.jpeg(textures.normals(rays * textures.smooth(0.03, 0.2, np.hypot(x, y)), 0.9), 88)
-    )
-    metal = np.maximum(ink, date)
-    packed = document.texture(textures.jpeg(textures.surface(0.36 + 0.10 * rays + 0.1 * metal, metallic=1 - metal), 90))
+    dial = Dial()
+    relief = document.texture(textures.jpeg(dial.relief(), 88))
+    packed = document.texture(textures.jpeg(dial.surface(), 90))
     made = {}
     for edition in _EDITIONS:
-        pixels = _painted(edition, x, y, rays, ink, date)
-        base = {
-            "baseColorTexture": {"index": document.texture(textures.jpeg(pixels, 92))},
-            "metallicRoughnessTexture": {"index": packed},
-        }
+        picture = document.texture(textures.jpeg(dial.color(edition.dial, edition.print), 92))
+        base = {"baseColorTexture": {"index": picture}, "metallicRoughnessTexture": {"index": packed}}
         properties = {"pbrMetallicRoughness": base, "normalTexture": {"index": relief}}
         made[edition.name] = document.material(f"{edition.name} dial", properties)
     return made
-
-
-def _sunray(x: Array, y: Array) -> Array:
-    """Fine brushing lines from the centre outwards, 0…1."""
-    angle = (np.arctan2(y, x) / (2 * np.pi)) % 1.0
-    lines = textures.noise(2048, 340, 221, octaves=2)[0]
-    at = angle * len(lines)
-    low = np.floor(at).astype(int)
-    return lines[low % len(lines)] * (1 - at + low) + lines[(low + 1) % len(lines)] * (at - low)
-
-
-def _painted(edition: _Edition, x: Array, y: Array, rays: Array, ink: Array, date: Array) -> Array:
-    """The sunray colour, darker to the rim, with its lobes of light, the printing and the date [H, W, 3]."""
-    radius, angle = np.hypot(x, y), np.arctan2(y, x)
-    lobes = 0.5 + 0.5 * np.cos(2 * (angle - 2.1)) ** 3
-    tone = np.clip(0.62 + 0.30 * (lobes - 0.5) + 0.22 * (rays - 0.5) - 0.75 * np.clip(radius - 0.35, 0, 1) ** 1.3, 0, 1)
-    base = textures.ramp(tone, edition.dial)
-    paper = textures.blend(base, textures.hexcolor("#f0eee8"), date)
-    return textures.blend(paper, textures.hexcolor(edition.print), ink)
-
-
-def _printing(size: int, x: Array, y: Array) -> tuple[Array, Array]:
-    """Coverage of the ink (minute track, name, date) and of the date's window, 0…1."""
-    radius, angle = np.hypot(x, y), (np.arctan2(x, y) / (2 * np.pi)) % 1.0
-    soft = 1.6 / size
-    track = np.zeros_like(x)
-    for count, half, inner in ((60, 0.0042, 0.905), (240, 0.0022, 0.93), (12, 0.0085, 0.895)):
-        away = np.abs((angle * count + 0.5) % 1 - 0.5) / count * 2 * np.pi * radius
-        ring = textures.smooth(inner - soft, inner + soft, radius) * (
-            1 - textures.smooth(0.955 - soft, 0.955 + soft, radius)
-        )
-        track = np.maximum(track, (1 - textures.smooth(half - soft, half + soft, away)) * ring)
-    scale = size / 2
-    words = [
-        ("VITRINE", scale, scale * 0.60, scale * 0.075, scale * 0.0135),
-        ("AUTOMATIC", scale, scale * 1.40, scale * 0.042, scale * 0.0075),
-        ("23", scale * 1.665, scale, scale * 0.075, scale * 0.0135),
-    ]
-    box = np.maximum(np.abs(x - 0.665) / 0.088, np.abs(y) / 0.072)
-    window = 1 - textures.smooth(0.98, 1.02, box)
-    return np.maximum(track, lettering.mask((size, size), words)), window
 
 
 def _dial() -> Mesh:
@@ -261,18 +211,14 @@ def _indices() -> list[Mesh]:
 
 
 def _date_frame() -> Mesh:
-    x, y = 0.665 * _DIAL, 0.0
-    loop = shapes.rounded_rectangle(0.182 * _DIAL, 0.150 * _DIAL, 0.0001, steps=3) + [x, y]
-    path = np.column_stack([loop, np.full(len(loop), 0.0001)])
+    loop = shapes.rounded_rectangle(DATE_SIZE[0] * _DIAL, DATE_SIZE[1] * _DIAL, 0.0001, steps=3)
+    path = np.column_stack([loop + [DATE_X * _DIAL, 0.0], np.full(len(loop), 0.0001)])
     return shapes.sweep(path, shapes.circle(0.00013, 8), up=(0, 0, 1), closed=True)
 
 
 def _crown() -> list[Mesh]:
     """A fluted crown at three o'clock on its tube."""
-    angle = np.linspace(0, 2 * np.pi, 28 * 8, endpoint=False)
-    radius = 0.0031 + 0.00016 * np.cos(28 * angle).clip(-0.4, 1)
-    outline = np.stack([radius * np.cos(angle), radius * np.sin(angle)], 1)
-    head = shapes.extrude(outline, 0.0034, 0.0004, steps=3).turned("y", 90).moved(x=0.0207, z=-0.0016)
+    head = shapes.knob(0.0032, 0.0034, 0.0004, 30, 0.00022).turned("y", 90).moved(x=0.0207, z=-0.0016)
     tube = (
         shapes.revolve(shapes.fillet([[0.0019, 0.0], [0.0019, 0.0016]], 0), 32)
         .turned("z", -90)

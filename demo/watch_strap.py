@@ -20,7 +20,7 @@ _WRIST = [
 ]  # (y, z) from the upper lugs to the middle of the back, m
 _SECTION = shapes.superellipse(1.0, 1.0, 3.4, 28)
 _SAMPLES = 90
-_UV = 1 / 0.055  # texture repeats per metre
+_UV = 1 / 0.042  # texture repeats per metre
 
 
 def strap() -> tuple[Mesh, Mesh]:
