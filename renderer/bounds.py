@@ -12,6 +12,7 @@ from renderer.scene import Matrices, Mesh, Scene
 _EXACT_VERTICES = 4_000_000
 
 
+@np.errstate(under="ignore")
 def bounds(scene: Scene, world: Matrices) -> tuple[Vector, Vector]:
     """Smallest and largest corner, float64 [3] each, in metres; two zeros for a scene that shows nothing.
 

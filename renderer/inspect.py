@@ -82,12 +82,13 @@ def inspect(path: Path, limits: Limits = DEFAULT_LIMITS) -> Report:
 
     Raises a SceneError only when there is no file to say anything about.
     """
-    size = len(read_file(path, limits.file_bytes, path.name))
+    data = read_file(path, limits.file_bytes, path.name)
+    extensions = _extensions(data, limits) if path.suffix.lower() in GLTF_SUFFIXES else ()
     try:
         scene = load_scene(path, limits)
     except SceneError as error:
-        return Report(path.name, size, str(error), extensions=_extensions(path, limits))
-    return _report(path, size, scene, _extensions(path, limits))
+        return Report(path.name, len(data), str(error), extensions=extensions)
+    return _report(path, len(data), scene, extensions)
 
 
 def lines(report: Report) -> list[str]:
@@ -146,14 +147,12 @@ def _report(path: Path, size: int, scene: Scene, extensions: tuple[ExtensionUse,
     )
 
 
-def _extensions(path: Path, limits: Limits) -> tuple[ExtensionUse, ...]:
-    """Named by a glTF file, whether or not the rest of it can be read."""
-    if path.suffix.lower() not in GLTF_SUFFIXES:
-        return ()
+def _extensions(data: bytes, limits: Limits) -> tuple[ExtensionUse, ...]:
+    """Those that a glTF file names, whether or not the rest of it can be read."""
     try:
-        root = open_container(read_file(path, limits.file_bytes, path.name), limits).root
+        root = open_container(data, limits).root
         required, used = set(root.strings("extensionsRequired")), set(root.strings("extensionsUsed"))
-    except SceneError:  # `load_scene` has said it already
+    except SceneError:  # `load_scene` says what is wrong
         return ()
     known = supported_extensions()
     return tuple(ExtensionUse(name, name in known, name in required) for name in sorted(required | used))

@@ -1,7 +1,7 @@
 """How large a model may be, and the budget that is charged before every allocation. Knows no file format.
 
 Memory bound of one load, whatever the bytes claim: `file_bytes` (files and data URIs held) + twice `array_bytes`
-(arrays, and temporaries of one at a time) + `image_bytes` (decoded pictures) + 8 × `image_pixels` for each of four
+(arrays, and temporaries of one at a time) + `image_bytes` (decoded pictures) + 12 × `image_pixels` for each of four
 decoder threads + some 30 × `json_bytes` or `text_bytes` (Python objects made of text).
 """
 

@@ -40,6 +40,7 @@ class _Candidate:
     weights: Vector
 
 
+@np.errstate(all="ignore")  # parallel rays and slivers divide by zero and then meet nothing
 def pick(
     scene: Scene, world: Matrices, origin: ArrayLike, direction: ArrayLike, variant: str | None = None
 ) -> Hit | None:
@@ -104,8 +105,7 @@ def _meets_box(positions: Floats, matrix: Matrix, start: Vector, along: Vector, 
     centre = matrix[:3, :3] @ ((low + high) / 2) + matrix[:3, 3]
     half = np.abs(matrix[:3, :3]) @ ((high - low) / 2)
     half += 1e-6 * (half.max() + np.abs(centre).max()) + 1e-12
-    with np.errstate(divide="ignore", invalid="ignore"):
-        a, b = (centre - half - start) / along, (centre + half - start) / along
+    a, b = (centre - half - start) / along, (centre + half - start) / along
     near, far = np.fmax.reduce(np.fmin(a, b)), np.fmin.reduce(np.fmax(a, b))
     return bool(near <= far and far >= 0.0 and near <= limit)
 
@@ -131,7 +131,7 @@ def _intersect(seen: NDArray[np.float64], faces: NDArray[np.uint32], limit: floa
 def _normal(primitive: Primitive, found: _Candidate, matrix: Matrix, along: Vector) -> Vector:
     """The interpolated normal, the triangle's own where there is none, turned to face the ray's origin."""
     a, b, c = primitive.positions[found.corners] @ matrix[:3, :3].T
-    normal = np.cross(b - a, c - a)
+    normal: Vector = np.cross(b - a, c - a)
     if primitive.normals is not None:
         smooth = _cofactors(matrix) @ (found.weights @ primitive.normals[found.corners].astype(np.float64))
         normal = smooth if np.linalg.norm(smooth) > 0.0 else normal

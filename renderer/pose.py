@@ -25,6 +25,7 @@ def world_matrices(scene: Scene, animation: AnimationState | None) -> Matrices:
 class Poser:
     """A scene's rest pose as arrays and its nodes by level, so that one moment costs a few numpy calls per level."""
 
+    @np.errstate(all="ignore")  # as in `world`
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
         nodes = scene.nodes
@@ -37,6 +38,7 @@ class Poser:
         self._levels = _levels(self._parents)
         self._rest = self._multiply(self._translation, self._rotation, self._scale)
 
+    @np.errstate(all="ignore")  # absurd transforms overflow to infinity; the reader refuses a file that rests so
     def world(self, animation: AnimationState | None = None) -> Matrices:
         """float64 [N, 4, 4], node → world, the caller's own. ViewError when there is no such animation or time."""
         if animation is None:
@@ -63,11 +65,10 @@ class Poser:
         return playing.channels, animation.time % playing.duration if playing.duration > 0.0 else 0.0
 
     def _multiply(self, translation: _Values, rotation: _Values, scale: _Values) -> Matrices:
-        with np.errstate(all="ignore"):  # absurd transforms overflow to infinity; the reader refuses such a file
-            world = translation_rotation_scale(translation, rotation, scale)
-            world[self._fixed] = self._matrices
-            for level in self._levels:
-                world[level] = world[self._parents[level]] @ world[level]
+        world = translation_rotation_scale(translation, rotation, scale)
+        world[self._fixed] = self._matrices
+        for level in self._levels:
+            world[level] = world[self._parents[level]] @ world[level]
         return world
 
 

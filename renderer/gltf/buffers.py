@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, unquote_to_bytes
 
-from renderer.errors import FormatError, SceneError
+from renderer.errors import FormatError, LimitError, SceneError
 from renderer.gltf.item import Item, show
 from renderer.limits import Budget
 
@@ -55,7 +55,7 @@ class FolderResolver:
 
 
 def read_file(path: Path, limit: int, what: str) -> bytes:
-    """All bytes of a regular file of at most `limit` bytes; FormatError otherwise."""
+    """All bytes of a regular file; LimitError when there are more than `limit`, FormatError when there is none."""
     try:
         if not path.is_file():
             raise FormatError(f"{what} does not exist")
@@ -64,7 +64,7 @@ def read_file(path: Path, limit: int, what: str) -> bytes:
     except (OSError, ValueError) as error:
         raise FormatError(f"{what} cannot be read: {getattr(error, 'strerror', None) or 'not a file name'}") from error
     if len(data) > limit:
-        raise FormatError(f"{what} has more than the {limit:,} bytes that are allowed here")
+        raise LimitError(f"{what} has more than the {limit:,} bytes that are allowed here")
     return data
 
 

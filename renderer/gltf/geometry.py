@@ -30,6 +30,8 @@ _ATTRIBUTES: dict[str, tuple[tuple[str, ...], frozenset[int]]] = {
     "TEXCOORD_1": (("VEC2",), _NORMALISED),
     "COLOR_0": (("VEC3", "VEC4"), _NORMALISED),
 }
+#: What deriving tangents holds at its peak, for each corner of a triangle.
+_TANGENT_BYTES = 80
 _NORMAL_MAPS = ("normalTexture", "clearcoatNormalTexture")
 
 
@@ -169,7 +171,7 @@ def _with_tangents(reading: Reading, item: Item, primitive: Primitive, materials
         return primitive
     corners = len(primitive.indices)
     vertices = Vertices(primitive.positions, primitive.normals, None, primitive.texcoords, primitive.colors)
-    reading.budget.take("array_bytes", vertices.nbytes(corners) + corners * 20, item.place)
+    reading.budget.take("array_bytes", vertices.nbytes(corners) + corners * _TANGENT_BYTES, item.place)
     triangles = primitive.indices.reshape(-1, 3)
     uv = _transformed(primitive.texcoords[info.texCoord], info)
     source, triangles, derived = tangents.derive(primitive.positions, primitive.normals, uv, triangles)

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import cast
 
-from renderer.errors import FormatError
 from renderer.extensions import CORE, FILE_EXTENSIONS, MATERIAL_EXTENSIONS
 from renderer.extensions.declaration import Factor, MaterialExtension, TextureSlot
 from renderer.gltf.item import Item
@@ -109,20 +108,20 @@ def _read_texture_info(reading: Reading, item: Item) -> TextureInfo:
     return info
 
 
-def read_textures(reading: Reading) -> list[Texture]:
-    """Every texture of the file, `image` still being the file's own index."""
+def read_textures(reading: Reading) -> list[Texture | None]:
+    """Every texture of the file, `image` still being the file's own index; None for one without a readable picture."""
     samplers = [_read_sampler(reading, item) for item in reading.root.items("samplers")]
     return [_read_texture(item, samplers) for item in reading.root.items("textures")]
 
 
-def _read_texture(item: Item, samplers: list[Sampler]) -> Texture:
+def _read_texture(item: Item, samplers: list[Sampler]) -> Texture | None:
     sampler = item.index("sampler", "samplers")
     image = item.index("source", "images")
     for extension in FILE_EXTENSIONS.values():
         if extension.texture_source and (given := item.extension(extension.name)) is not None:
             image = given.index("source", "images", required=True)
     if image is None:
-        raise FormatError(f"{item.place} has no source that this build can read")
+        return None
     return Texture(image, Sampler() if sampler is None else samplers[sampler])
 
 

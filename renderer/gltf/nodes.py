@@ -102,7 +102,9 @@ def _read_node(reading: Reading, item: Item, parent: int, meshes: Mapping[int, i
 
 def _read_rotation(reading: Reading, item: Item) -> tuple[float, float, float, float]:
     """A unit quaternion; files round theirs, so it is normalised, and zero becomes no rotation."""
-    values = np.array(item.numbers("rotation", 4, (0.0, 0.0, 0.0, 1.0)))
+    if not item.has("rotation"):
+        return (0.0, 0.0, 0.0, 1.0)
+    values = np.array(item.numbers("rotation", 4))
     length = float(np.linalg.norm(values))
     if not 1e-12 < length < 1e12:
         reading.warn(f"{item.at('rotation')} has length {length:g} and is taken as no rotation")

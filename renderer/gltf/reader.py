@@ -86,10 +86,14 @@ def _read_pictures(reading: Reading, materials: Sequence[Material]) -> tuple[tup
     """All textures and the images that materials use; textures that no material uses share the first image."""
     textures = read_textures(reading)
     used = {info.texture for material in materials for info in material.textures.values()}
-    wanted = sorted({textures[index].image for index in used})
+    for index in sorted(used):
+        if textures[index] is None:
+            raise FormatError(f"textures[{index}] has no picture that this build can read")
+    wanted = sorted({texture.image for i, texture in enumerate(textures) if texture is not None and i in used})
     position = {image: place for place, image in enumerate(wanted)}
     images = tuple(read_images(reading, wanted))
-    return tuple(replace(t, image=position.get(t.image, 0)) for t in textures) if images else (), images
+    placed = (replace(t, image=position.get(t.image, 0)) if t is not None else Texture(0) for t in textures)
+    return tuple(placed) if images else (), images
 
 
 def _read_meshes(

@@ -173,6 +173,16 @@ def test_webp_replaces_the_fallback_picture() -> None:
     np.testing.assert_array_equal(textured(glb).images[0].pixels[0, 0], (0, 0, 255, 255))
 
 
+def test_a_texture_without_a_readable_picture_matters_only_where_it_is_used() -> None:
+    glb = triangle()
+    glb.texture((1, 2, 3))
+    glb.add("textures", {"extensions": {"KHR_texture_basisu": {"source": 0}}})
+    assert len(textured(glb).textures) == 2
+    glb.add("materials", {"normalTexture": {"index": 1}})
+    with pytest.raises(FormatError, match=r"textures\[1\] has no picture that this build can read"):
+        read(glb.data())
+
+
 def with_image(data: bytes) -> Glb:
     glb = triangle()
     glb.add("images", {"name": "label", "bufferView": glb.view(data)})

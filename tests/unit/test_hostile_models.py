@@ -241,7 +241,7 @@ def test_a_side_file_over_the_limit_is_not_read_whole(tmp_path: Path) -> None:
     (tmp_path / "m.gltf").write_text(json.dumps(glb.json))
     with (tmp_path / "big.bin").open("wb") as stream:
         stream.truncate(1 << 33)
-    with pytest.raises(SceneError, match=r"m\.gltf: buffers\[0\]: .*more than the 1,0.* bytes that are allowed"):
+    with pytest.raises(LimitError, match=r"m\.gltf: buffers\[0\]: .*more than the 1,0.* bytes that are allowed"):
         load_scene(tmp_path / "m.gltf", SMALL)
 
 

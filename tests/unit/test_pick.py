@@ -85,6 +85,33 @@ def test_chunks_do_not_change_the_answer(monkeypatch: pytest.MonkeyPatch) -> Non
             np.testing.assert_array_equal(a.position, b.position)
 
 
+def test_answers_equal_those_of_the_textbook() -> None:
+    """Möller and Trumbore's formula, one triangle at a time."""
+    rng = np.random.default_rng(6)
+    positions = rng.normal(size=(300, 3)).astype(np.float32)
+    mesh = Mesh("soup", (Primitive(Mode.TRIANGLES, positions, np.arange(300, dtype=np.uint32), 0),))
+    scene = Scene("s", (Node("", -1, (0.5, 0, 0), scale=(1, -2, 1), mesh=0),), (mesh,), ())
+    corners = (positions.astype(float) * (1, -2, 1) + (0.5, 0, 0)).reshape(-1, 3, 3)
+    hits = 0
+    for _ in range(50):
+        origin, direction = rng.normal(size=3) * 4, rng.normal(size=3)
+        direction = (direction - origin) / np.linalg.norm(direction - origin)
+        nearest = np.inf
+        for a, b, c in corners:
+            p = np.cross(direction, c - a)
+            u = (origin - a) @ p / ((b - a) @ p)
+            q = np.cross(origin - a, b - a)
+            v, t = direction @ q / ((b - a) @ p), (c - a) @ q / ((b - a) @ p)
+            if u >= 0 and v >= 0 and u + v <= 1 and 0 < t < nearest:
+                nearest = t
+        hit = shoot(scene, origin, direction)
+        assert (hit is None) == (nearest == np.inf)
+        if hit is not None:
+            hits += 1
+            assert np.linalg.norm(hit.position - origin) == pytest.approx(nearest, rel=1e-9)
+    assert hits > 20
+
+
 @pytest.mark.parametrize(
     ("origin", "direction", "variant", "message"),
     [
