@@ -8,13 +8,13 @@ which leaves 76 codes unused on each side and lets 359 → 0 differ in one bit t
 
 from __future__ import annotations
 
-import json
 import math
-import struct
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from benchmarks.plain import glb
 
 SECTORS = 360
 BITS = 9
@@ -125,10 +125,7 @@ def _glb(parts: list[tuple[tuple[NDArray[np.float32], NDArray[np.uint32]], int]]
         "bufferViews": views,
         "buffers": [{"byteLength": len(body)}],
     }
-    text = json.dumps(document, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 4)
-    chunks = struct.pack("<I4s", len(text), b"JSON") + text + struct.pack("<I4s", len(body), b"BIN\0") + body
-    return struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks
+    return glb(document, body)
 
 
 def _accessor(view: int, component: int, count: int, kind: str) -> dict[str, object]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from benchmarks import flat, machine, poses
 from benchmarks.browser import Chromium
+from benchmarks.plain import plain_copy
 from benchmarks.probes import summarise
 from benchmarks.progress import Progress
 from benchmarks.rounds import DRAG_HZ, Plan, Round, phases, run_round
@@ -24,16 +25,18 @@ OURS, BASELINE = "vitrine", "baseline"
 
 @contextmanager
 def subject(model: Path | None, width: int, height: int) -> Iterator[tuple[Path, poses.Subject]]:
-    """The file and what the camera looks at; without a model the flat scene, written for the while."""
-    if model is not None:
-        yield model, poses.subject_of(model, width / height)
-        return
-    with tempfile.TemporaryDirectory(prefix="vitrine-flat-") as folder:
-        yield flat.write(Path(folder) / "flat.glb"), poses.flat_subject()
+    """The file for both sides and what the camera looks at; without a model the flat scene. Copies last as long."""
+    with tempfile.TemporaryDirectory(prefix="vitrine-model-") as folder:
+        if model is None:
+            yield flat.write(Path(folder) / "flat.glb"), poses.flat_subject()
+        else:
+            yield plain_copy(model, Path(folder)), poses.subject_of(model, width / height)
 
 
 def measure(model: Path, plan: Plan, runs: int, sides: Sequence[str], progress: Progress) -> dict[str, Any]:
     """Run `runs` rounds of each side, alternating which goes first, and conclude."""
+    if BASELINE in sides:
+        poses.check_baseline(model, plan.subject)
     rounds: list[Round] = []
     with ExitStack() as stack:
         progress.begin(f"{model.stem}: servers", runs * len(sides) * phases(plan))
@@ -72,6 +75,7 @@ def pool(rounds: Sequence[Round]) -> dict[str, Any]:
     return {
         "step": _latency(steps),
         "compositor": _latency(film),
+        "lag": asdict(summarise([lag for item in rounds for lag in item.lags])),
         "paths": {hz: _latency(values) for hz, values in paths.items()},
         "drag": {
             "fps": _mean([item.fps for item in rounds]),

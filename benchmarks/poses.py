@@ -12,7 +12,10 @@ import numpy as np
 
 from benchmarks import flat
 from benchmarks.errors import UsageError
+from renderer.bounds import bounds
 from renderer.linalg import framing_radius
+from renderer.load import load_scene
+from renderer.pose import world_matrices
 
 Pose = list[float]  # theta°, phi°, radius m, target x, y, z m, vertical fov°: what measure.js sends
 
@@ -23,6 +26,7 @@ _DRAG_SPEED = 90.0  # degrees a second
 _DRAG_TILT, _DRAG_PERIOD = 10.0, 4.0  # degrees, seconds
 _FLAT_STEP = 137  # whole degrees
 _SEED = 20
+_SAME = 0.02  # of the extent: what two readers of one model may disagree by
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +40,14 @@ class Drag:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What the camera looks at. target, radius in metres; flat: the encoder cylinder, where theta is a whole degree."""
+    """What the camera looks at.
+
+    target, radius, extent (the diagonal of the bounds): metres. flat: the encoder cylinder; theta is a whole degree.
+    """
 
     target: tuple[float, float, float]
     radius: float
+    extent: float
     flat: bool = False
 
     def pose(self, theta: float, phi: float) -> Pose:
@@ -84,25 +92,36 @@ def probe(width: int, height: int, flat_scene: bool) -> dict[str, int]:
 
 
 def subject_of(model: Path, aspect: float) -> Subject:
-    """Frame a model as its bounding sphere asks. UsageError when trimesh, the baseline's reader, cannot read it."""
+    """Frame a model by its bounding sphere. SceneError when it cannot be read, UsageError when it is empty."""
+    scene = load_scene(model)
+    low, high = bounds(scene, world_matrices(scene, None))
+    x, y, z = (float(value) for value in (low + high) / 2)
+    extent = float(np.linalg.norm(high - low))
+    if extent == 0:
+        raise UsageError(f"{model.name}: nothing to look at")
+    return Subject((x, y, z), framing_radius(extent / 2, FOV, aspect), extent)
+
+
+def check_baseline(model: Path, subject: Subject) -> None:
+    """UsageError when trimesh, the baseline's reader, fails on the file or sees something of another size in it."""
     import trimesh
 
     try:
         scene: Any = trimesh.load_scene(model)
-        bounds = scene.bounds
+        low, high = np.asarray(scene.bounds, np.float64)
     except Exception as error:  # trimesh lets its readers raise whatever they like
         raise UsageError(f"{model.name}: the baseline cannot read it: {error}") from error
-    if bounds is None or not np.isfinite(bounds).all():
-        raise UsageError(f"{model.name}: nothing to look at")
-    low, high = np.asarray(bounds, np.float64)
-    centre = tuple(float(value) for value in (low + high) / 2)
-    radius = framing_radius(float(np.linalg.norm(high - low)) / 2, FOV, aspect)
-    return Subject((centre[0], centre[1], centre[2]), radius)
+    off = float(np.abs((low + high) / 2 - subject.target).max())
+    grown = abs(float(np.linalg.norm(high - low)) - subject.extent)
+    if max(off, grown) > _SAME * subject.extent:
+        raise UsageError(
+            f"{model.name}: the baseline would show something of another size or place; take another model"
+        )
 
 
 def flat_subject() -> Subject:
     """The encoder cylinder, level and centred."""
-    return Subject((0.0, 0.0, 0.0), flat.CAMERA_RADIUS, flat=True)
+    return Subject((0.0, 0.0, 0.0), flat.CAMERA_RADIUS, math.hypot(flat.HEIGHT, *[2 * flat.RADIUS] * 2), flat=True)
 
 
 def _times(hz: float, seconds: float) -> list[float]:

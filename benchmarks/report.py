@@ -18,7 +18,7 @@ from benchmarks.stages import ordered
 RESULTS = Path(__file__).parent / "results"
 _PIPE_WIDTH = 110  # characters when the output is no terminal
 _REQUIRED = ("schema", "created", "machine", "model", "plan", "sides", "ratios", "warnings")
-_SIDE = ("step", "compositor", "paths", "drag", "cpu", "stages", "setup", "rounds", "samples")
+_SIDE = ("step", "compositor", "lag", "paths", "drag", "cpu", "stages", "setup", "rounds", "samples")
 
 
 def default_path(kind: str, name: str) -> Path:
@@ -86,6 +86,7 @@ def _rows(sides: Mapping[str, Any]) -> list[tuple[str, str, list[str]]]:
         cells = [_ms(side["step"][percentile]) for side in each]
         rows.append((f"step to photon {percentile}, ms", f"step_{percentile}", cells))
     rows.append(("… at the compositor p50, ms", "", [_ms(side["compositor"]["p50"]) for side in each]))
+    rows.append(("… compositor after page, same steps p50, ms", "", [_ms(side["lag"]["p50"]) for side in each]))
     for hz in sorted({hz for side in each for hz in side["paths"]}, key=float):
         cells = [" / ".join(_ms(side["paths"][hz][p]) for p in ("p50", "p95", "p99")) for side in each]
         rows.append((f"drag {hz} Hz to photon p50/p95/p99, ms", "", cells))

@@ -44,6 +44,7 @@ class Plan:
 class Round:
     """What one round found. Latencies in ms, None where a message was never seen; rates per second.
 
+    compositor: filmed steps by the compositor's swaps. lags: how much later that is than the page's word on the same.
     paths: messages a second → latency of every message (flat scene). cpu: phase → process tree → % of a core.
     """
 
@@ -51,6 +52,7 @@ class Round:
     setup: dict[str, float]
     steps: list[float | None] = field(default_factory=list)
     compositor: list[float | None] = field(default_factory=list)
+    lags: list[float] = field(default_factory=list)
     paths: dict[str, list[float | None]] = field(default_factory=dict)
     fps: float = 0.0
     decoded_fps: float = 0.0
@@ -169,6 +171,10 @@ class _Runner:
         sends = [sent + offset for sent in taken.sends]
         frames = probes.step_frames(recording, sends, taken.phase.end + offset)
         self.found.compositor = probes.since(recording, sends, frames)
+        page_frames = probes.step_frames(taken.phase.recording, taken.sends, taken.phase.end)
+        page = probes.since(taken.phase.recording, taken.sends, page_frames)
+        pairs = zip(self.found.compositor, page, strict=True)
+        self.found.lags = [film - seen for film, seen in pairs if film is not None and seen is not None]
 
 
 def _film(shots: list[tuple[float, bytes]], plan: Plan) -> Recording:
