@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from renderer import linalg
+from renderer.lights import LIGHT_DTYPE, MAX_LIGHTS
 from renderer.linalg import Matrix, Vector
-from renderer.scene import Light
 from renderer.view import View
 
 #: x, y, width, height in pixels, origin lower left.
 Rectangle: TypeAlias = tuple[int, int, int, int]
-MAX_LIGHTS = 16
-
-_LIGHT = np.dtype([(n, np.float32, (4,)) for n in ("position", "direction", "color", "cone")])
 VIEW_DTYPE = np.dtype(
     [
         ("viewProjection", np.float32, (4, 4)),
@@ -27,10 +22,9 @@ VIEW_DTYPE = np.dtype(
         ("cameraForward", np.float32, (4,)),
         ("backgroundRadiance", np.float32, (4,)),
         ("target", np.float32, (4,)),
-        ("lights", _LIGHT, (MAX_LIGHTS,)),
+        ("lights", LIGHT_DTYPE, (MAX_LIGHTS,)),
     ]
 )
-_KINDS = {"directional": 0.0, "point": 1.0, "spot": 2.0}
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,17 +107,3 @@ def jittered(projection: Matrix, jitter: tuple[float, float], width: int, height
     moved[0, 2] -= 2 * jitter[0] / width
     moved[1, 2] -= 2 * jitter[1] / height
     return moved
-
-
-def lights_block(lights: Sequence[tuple[Light, Matrix]]) -> NDArray[np.void]:
-    """The first `MAX_LIGHTS` lights as records of the block. lights: (light, world matrix of its node [4, 4])."""
-    block = np.zeros(MAX_LIGHTS, _LIGHT)
-    for record, (light, world) in zip(block, lights, strict=False):
-        axis = -world[:3, 2]
-        record["position"] = (*world[:3, 3], _KINDS[light.type])
-        record["direction"] = (*(axis / max(float(np.linalg.norm(axis)), 1e-12)), light.range or 0.0)
-        record["color"][:3] = np.asarray(light.color) * light.intensity
-        if light.type == "spot":  # KHR_lights_punctual's own parametrisation
-            scale = 1.0 / max(0.001, math.cos(light.innerConeAngle) - math.cos(light.outerConeAngle))
-            record["cone"][:2] = scale, -math.cos(light.outerConeAngle) * scale
-    return block

@@ -63,6 +63,7 @@ def _add_view_options(parser: argparse.ArgumentParser) -> None:
     add("--tone-mapping", choices=("neutral", "aces", "agx", "none"), default="neutral", help="default neutral")
     add("--variant", help="name of a material variant")
     add("--animation", help="name or index of an animation (default: the rest pose)")
+    add("--shadows", action="store_true", help="the model's own lights cast shadows")
     add("--samples", type=_bounded_int(1, MAX_SAMPLES), default=16, help="jittered samples averaged (default 16)")
 
 
@@ -98,6 +99,7 @@ def _view(arguments: argparse.Namespace, scene: Scene) -> View:
         exposure=arguments.exposure,
         tone_mapping=arguments.tone_mapping,
         background=background,
+        shadows=arguments.shadows,
     )
 
 

@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from renderer import camera as cameras
-from renderer import drawlist
 from renderer.camera import Camera, Rectangle
 from renderer.errors import ViewError
 from renderer.frame import Frame, PixelFormat
@@ -25,12 +24,11 @@ from renderer.gl import draw
 from renderer.gl.context import Context, ContextInfo
 from renderer.gl.ledger import Ledger
 from renderer.gl.readback import Readback, Transfer
-from renderer.gl.resources import Buffer, VertexArray
+from renderer.gl.resources import VertexArray
 from renderer.model import Model
-from renderer.passes.background import BackgroundPass
 from renderer.passes.environment import Environment, EnvironmentFilter
-from renderer.passes.post import PostPass, background_radiance
-from renderer.passes.surface import SurfacePass
+from renderer.passes.post import PostPass
+from renderer.passes.radiance import RadiancePass
 from renderer.passes.targets import Sum, Targets
 from renderer.scene import Scene
 from renderer.studio import studio
@@ -39,7 +37,6 @@ from renderer.view import MIN_SCALE, TONE_MAPPINGS, View
 MAX_TARGETS = 6
 MAX_ENVIRONMENTS = 4
 MAX_PIXELS = 8192 * 8192
-_VIEW_BINDING = 0
 
 
 @dataclass(eq=False)
@@ -73,10 +70,8 @@ class Engine:
             wanted = msaa or (1 if self.info.software else 4)
             self._msaa = max(1, min(wanted, self.info.max_samples))
             empty = enter(VertexArray(self._context, "no inputs", (), (), None))
-            self._view_block = enter(Buffer(self._context, cameras.VIEW_DTYPE.itemsize, "view"))
             self._filter = EnvironmentFilter(self._context, empty)
-            self._surfaces = SurfacePass(self._context)
-            self._background = BackgroundPass(self._context, empty)
+            self._radiance = RadiancePass(self._context, empty, self._filter.dfg)
             self._post = PostPass(self._context, empty)
             self._readback = Readback(self._context)
             self._models: set[Model] = set()
@@ -144,7 +139,7 @@ class Engine:
         targets = self._target(view, format)
         scale = min(1.0, max(MIN_SCALE, scale))
         width, height = math.ceil(view.width * scale), math.ceil(view.height * scale)
-        part = self._draw_scene(model, view, targets, width, height, (0.0, 0.0))
+        part = self._draw_scene(model, view, targets, (width, height))
         self._post.tone_map(targets, view, width, height, part)
         return self._deliver(targets, view, format, width, height, 1, begun)
 
@@ -182,60 +177,15 @@ class Engine:
         self.close()
 
     def _draw_scene(
-        self, model: Model, view: View, targets: Targets, width: int, height: int, jitter: tuple[float, float]
-    ) -> Rectangle:
-        """Linear radiance of the view in the lower left width × height pixels of `targets.radiance`.
-
-        Returns the part that may hold anything; outside it the picture is empty, whatever `targets.radiance` has there.
-        """
-        pose = model.pose(view.animation)
-        drawing, commands = model.draw_list(view.variant, pose)
-        environment = self._environment(view.environment)
-        seen = cameras.camera(view, model.bounds, pose.box)
-        projection = cameras.jittered(seen.projection, jitter, width, height)
-        lights = len(pose.lights) > 0
-        self._write_view_block(model, view, targets, (width, height), seen, projection)
-        part = cameras.screen_rectangle(projection, seen, pose.box, width, height)
-        if view.background == "environment" or drawing.transmissive:  # blurred glass reads beyond the model
-            part = 0, 0, width, height
-        draw.target(targets.draw_buffer, width, height)
-        with draw.only(part):
-            draw.clear(targets.draw_buffer, (0.0, 0.0, 0.0, 0.0), depth=True)
-        self._surfaces.frame_textures(environment, self._filter.dfg, None)
-        self._surfaces.draw(model.gpu, commands, drawing.opaque, lights=lights)
-        if view.background == "environment":
-            self._background.draw(environment, seen, projection)
-        if drawing.transmissive:
-            draw.resolve(targets.draw_buffer, targets.behind_buffer, width, height)
-            targets.behind.generate_mipmaps()
-            draw.target(targets.draw_buffer, width, height)
-        self._surfaces.frame_textures(environment, self._filter.dfg, targets.behind if drawing.transmissive else None)
-        self._surfaces.draw(model.gpu, commands, drawing.transmissive, lights=lights)
-        ordered = drawlist.back_to_front(drawing.transparent, pose.world, seen.forward)
-        self._surfaces.draw(model.gpu, commands, ordered, lights=lights, transparent=True)
-        if targets.msaa > 1:
-            draw.resolve(targets.draw_buffer, targets.radiance_buffer, width, height)
-        return part
-
-    def _write_view_block(
         self,
         model: Model,
         view: View,
         targets: Targets,
         size: tuple[int, int],
-        seen: Camera,
-        projection: NDArray[np.float64],
-    ) -> None:
-        lights = model.pose(view.animation).lights[: cameras.MAX_LIGHTS]
-        block = np.zeros((), cameras.VIEW_DTYPE)
-        block["viewProjection"] = (projection @ seen.world_to_camera).T  # GLSL reads columns
-        block["cameraPosition"] = (*seen.eye, len(lights))
-        block["cameraForward"] = (*seen.forward, 1.0)
-        block["backgroundRadiance"] = background_radiance(view)
-        block["target"] = (1 / targets.width, 1 / targets.height, size[0] / targets.width, size[1] / targets.height)
-        block["lights"] = cameras.lights_block(lights)
-        self._view_block.write(block)
-        draw.bind_uniforms(_VIEW_BINDING, self._view_block)
+        jitter: tuple[float, float] = (0.0, 0.0),
+    ) -> Rectangle:
+        """Linear radiance in the first `size` pixels of `targets.radiance`; returns the part it may cover."""
+        return self._radiance.draw(model, view, self._environment(view.environment), targets, size, jitter)
 
     def _deliver(
         self, targets: Targets, view: View, format: PixelFormat, width: int, height: int, samples: int, begun: float
@@ -285,7 +235,7 @@ class Engine:
             targets.close()
         for environment in self._environments.values():
             environment.close()
-        for part in (self._readback, self._post, self._background, self._surfaces, self._filter):
+        for part in (self._readback, self._post, self._radiance, self._filter):
             part.close()
 
 
@@ -309,7 +259,7 @@ class Accumulation:
         engine, view = self._engine, self.view
         targets = engine._target(view, self._format)
         jitter = _jitter(self._sum.samples)
-        self._part = engine._draw_scene(self._model, view, targets, view.width, view.height, jitter)
+        self._part = engine._draw_scene(self._model, view, targets, (view.width, view.height), jitter)
         engine._post.accumulate(targets, self._sum, self._part)
         draw.finish()
 

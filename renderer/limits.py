@@ -1,6 +1,6 @@
 """How large a model may be, and the budget that is charged before every allocation. Knows no file format.
 
-Memory bound of one load, whatever the bytes claim: `file_bytes` (files and data URIs held) + twice `array_bytes`
+Memory bound of one load, whatever the bytes claim: 3 × `file_bytes` (files, and texts once more) + twice `array_bytes`
 (arrays, and temporaries of one at a time) + `image_bytes` (decoded pictures) + 12 × `image_pixels` for each of four
 decoder threads + some 30 × `json_bytes` or `text_bytes` (Python objects made of text).
 """
@@ -19,7 +19,8 @@ Kind: TypeAlias = Literal["file_bytes", "array_bytes", "image_bytes", "vertices"
 class Limits:
     """Bounds on one model; going over one is a `LimitError`.
 
-    file_bytes: model, side files and data URIs together. json_bytes: the JSON text. json_depth: its nesting.
+    file_bytes: model, side files and data URIs together. json_bytes: the JSON text but for the insides
+    of its strings. json_depth: its nesting. items: materials, textures, primitives, channels and the like together.
     array_bytes: decoded accessors and derived arrays together. image_bytes: all decoded pictures, as RGBA8.
     image_pixels: of one picture, by its header. vertices, indices: sums over all primitives.
     nodes: nodes of the file. text_bytes: a file of a text or zipped format (OBJ, OFF, 3MF …), unpacked.
@@ -34,6 +35,7 @@ class Limits:
     vertices: int = 30_000_000
     indices: int = 90_000_000
     nodes: int = 200_000
+    items: int = 300_000
     text_bytes: int = 128 << 20
 
 

@@ -43,6 +43,7 @@ class View:
     file's default.
     environment: a name known to the engine ("neutral" is built in). exposure: linear factor, 1 = as it is.
     background: "transparent", "environment", or an sRGB colour as (r, g, b) in 0..1.
+    shadows: whether the model's own lights (KHR_lights_punctual) cast shadows.
     """
 
     orbit: Orbit = Orbit()
@@ -56,3 +57,4 @@ class View:
     exposure: float = 1.0
     tone_mapping: ToneMapping = "neutral"
     background: Literal["transparent", "environment"] | tuple[float, float, float] = (1.0, 1.0, 1.0)
+    shadows: bool = False

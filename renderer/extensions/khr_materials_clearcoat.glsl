@@ -30,7 +30,7 @@ vec3 clearcoat_reflection(Surface s) {
     float alpha = clearcoat_roughness * clearcoat_roughness;
     for (int i = 0; i < int(u_cameraPosition.w); ++i) {
         vec3 l;
-        vec3 irradiance = punctual(i, s.position, l);
+        vec3 irradiance = punctual(i, s, l);
         vec3 h = normalize(l + s.view);
         float NdotL = clamp(dot(clearcoat_normal, l), 0.0, 1.0);
         vec3 fresnel = F_Schlick(vec3(0.04), 1.0, clamp(dot(s.view, h), 0.0, 1.0));

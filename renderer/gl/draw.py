@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from enum import Enum
 
 from renderer.gl.binding import GL
-from renderer.gl.resources import Buffer, Framebuffer, Sampler, Texture, VertexArray
+from renderer.gl.resources import Buffer, DepthArray, Framebuffer, Sampler, Texture, VertexArray
 
 #: struct DrawElementsIndirectCommand: five 32-bit words.
 COMMAND_BYTES = 20
@@ -41,10 +41,26 @@ def only(rectangle: tuple[int, int, int, int]) -> Iterator[None]:
 
 def clear(framebuffer: Framebuffer, color: tuple[float, float, float, float], *, depth: bool) -> None:
     """Clears the framebuffer; depth to 1."""
-    GL.glDepthMask(True)
     GL.glClearNamedFramebufferfv(framebuffer.name, GL.GL_COLOR, 0, color)
     if depth:
-        GL.glClearNamedFramebufferfv(framebuffer.name, GL.GL_DEPTH, 0, (1.0,))
+        clear_depth(framebuffer)
+
+
+def clear_depth(framebuffer: Framebuffer) -> None:
+    """Clears depth to 1."""
+    GL.glDepthMask(True)
+    GL.glClearNamedFramebufferfv(framebuffer.name, GL.GL_DEPTH, 0, (1.0,))
+
+
+@contextmanager
+def depth_offset(slope: float, units: float) -> Iterator[None]:
+    """Triangles are drawn farther away: `slope` times their steepness plus `units` of the depth buffer's resolution."""
+    GL.glEnable(GL.GL_POLYGON_OFFSET_FILL)
+    GL.glPolygonOffset(slope, units)
+    try:
+        yield
+    finally:
+        GL.glDisable(GL.GL_POLYGON_OFFSET_FILL)
 
 
 def state(
@@ -75,7 +91,7 @@ def _toggle(capability: int, on: bool) -> None:
     (GL.glEnable if on else GL.glDisable)(capability)
 
 
-def bind_textures(units: Mapping[int, Texture], samplers: Mapping[int, Sampler] | None = None) -> None:
+def bind_textures(units: Mapping[int, Texture | DepthArray], samplers: Mapping[int, Sampler] | None = None) -> None:
     """Binds textures (and samplers that override their own) to texture units."""
     for unit, texture in units.items():
         GL.glBindTextureUnit(unit, texture.name)

@@ -11,6 +11,9 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from renderer.errors import DeviceError
 from renderer.gl.binding import GL
 from renderer.gl.context import Context
@@ -113,6 +116,10 @@ class Program(Resource):
     def set_ivec2(self, name: str, x: int, y: int) -> None:
         """Sets an ivec2."""
         GL.glProgramUniform2i(self.name, self._location(name), x, y)
+
+    def set_matrix(self, name: str, matrix: NDArray[np.float64]) -> None:
+        """Sets a mat4 from [4, 4], column-vector convention."""
+        GL.glProgramUniformMatrix4fv(self.name, self._location(name), 1, True, np.ascontiguousarray(matrix, np.float32))
 
     def _location(self, name: str) -> int:
         if name not in self._locations:

@@ -131,10 +131,6 @@ class Texture(Resource):
         for parameter, value in _filters(magnify, minify, wrap_s, wrap_t):
             GL.glTextureParameteri(self.name, parameter, value)
 
-    def anisotropy(self, samples: float) -> None:
-        """Sets the degree of anisotropic filtering (1 = none)."""
-        GL.glTextureParameterf(self.name, 0x84FE, samples)  # GL_TEXTURE_MAX_ANISOTROPY
-
     def write(self, pixels: NDArray[Any]) -> None:
         """Fills level 0 from an array [height, width, channels], first row at v = 0, and makes the other levels of
         it."""
@@ -147,6 +143,27 @@ class Texture(Resource):
     def generate_mipmaps(self) -> None:
         """Fills levels 1… from level 0 with the driver's box filter."""
         GL.glGenerateTextureMipmap(self.name)
+
+    def _delete(self) -> None:
+        GL.glDeleteTextures(1, ctypes.byref(ctypes.c_uint(self.name)))
+
+
+class DepthArray(Resource):
+    """Square depth pictures, one a layer, read through a comparison (sampler2DArrayShadow)."""
+
+    kind = "texture"
+
+    def __init__(self, context: Context, size: int, layers: int, label: str) -> None:
+        self.size, self.layers = size, layers
+        bytes_used = size * size * layers * TEXEL_BYTES[GL.GL_DEPTH_COMPONENT24]
+        super().__init__(context, _create(GL.glCreateTextures, GL.GL_TEXTURE_2D_ARRAY), bytes_used, label)
+        GL.glTextureStorage3D(self.name, 1, GL.GL_DEPTH_COMPONENT24, size, size, layers)
+        for parameter, value in (
+            *_filters(GL.GL_LINEAR, GL.GL_LINEAR, GL.GL_CLAMP_TO_EDGE, GL.GL_CLAMP_TO_EDGE),
+            (GL.GL_TEXTURE_COMPARE_MODE, GL.GL_COMPARE_REF_TO_TEXTURE),
+            (GL.GL_TEXTURE_COMPARE_FUNC, GL.GL_LEQUAL),
+        ):
+            GL.glTextureParameteri(self.name, parameter, value)
 
     def _delete(self) -> None:
         GL.glDeleteTextures(1, ctypes.byref(ctypes.c_uint(self.name)))
@@ -219,6 +236,11 @@ class Framebuffer(Resource):
     def attach_face(self, cube: Texture, face: int, level: int) -> None:
         """Draws to one face (+X −X +Y −Y +Z −Z) of one level of a cube map."""
         GL.glNamedFramebufferTextureLayer(self.name, GL.GL_COLOR_ATTACHMENT0, cube.name, level, face)
+
+    def attach_depth(self, depth: DepthArray, layer: int) -> None:
+        """Draws depth only, to one layer."""
+        GL.glNamedFramebufferTextureLayer(self.name, GL.GL_DEPTH_ATTACHMENT, depth.name, 0, layer)
+        GL.glNamedFramebufferDrawBuffer(self.name, GL.GL_NONE)
 
     def _delete(self) -> None:
         GL.glDeleteFramebuffers(1, ctypes.byref(ctypes.c_uint(self.name)))

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from renderer.errors import FormatError, UnsupportedError
+from renderer.errors import FormatError, LimitError, UnsupportedError
 from renderer.extensions import FILE_EXTENSIONS, MATERIAL_EXTENSIONS
 from renderer.gltf.accessors import Accessors
 from renderer.gltf.animations import read_animations
@@ -41,10 +41,13 @@ def read_gltf(data: bytes, name: str, resolver: Resolver, budget: Budget) -> Sce
     """
     container = open_container(data, budget.limits)
     reading = _begin(container, resolver, budget)
+    _check_count(reading)
     materials = read_materials(reading)
     textures, images = _read_pictures(reading, materials)
     hierarchy = read_hierarchy(reading)
     used, meshes = _read_meshes(reading, hierarchy, materials)
+    if not any(mesh.primitives for mesh in meshes):
+        reading.warn("the scene shows nothing: it has no points, lines or triangles")
     if any(p.material == len(materials) for mesh in meshes for p in mesh.primitives):
         materials.append(Material(name="default"))
     nodes = read_nodes(reading, hierarchy, {mesh: position for position, mesh in enumerate(used)})
@@ -80,6 +83,16 @@ def _begin(container: Container, resolver: Resolver, budget: Budget) -> Reading:
     for extension in sorted(set(root.strings("extensionsUsed")) - known):
         reading.warn(f"the optional extension {extension} is not supported and has no effect")
     return reading
+
+
+def _check_count(reading: Reading) -> None:
+    """Everything that costs time one by one is counted before the first of it is read."""
+    root, most = reading.root, reading.budget.limits.items
+    count = sum(map(root.count, ("materials", "textures", "samplers", "images", "cameras", "meshes", "animations")))
+    count += sum(mesh.count("primitives") for mesh in root.items("meshes"))
+    count += sum(moves.count("channels") + moves.count("samplers") for moves in root.items("animations"))
+    if count > most:
+        raise LimitError(f"has {count:,} materials, textures, primitives, channels …; at most {most:,} are allowed")
 
 
 def _read_pictures(reading: Reading, materials: Sequence[Material]) -> tuple[tuple[Texture, ...], tuple[Image, ...]]:

@@ -12,7 +12,7 @@ from renderer.gl import draw
 from renderer.gl.context import Context
 from renderer.gl.draw import Blend
 from renderer.gl.program import Program
-from renderer.gl.resources import Buffer, Texture
+from renderer.gl.resources import Buffer, DepthArray, Texture
 from renderer.layout import Layout
 from renderer.material import MaterialKey
 from renderer.passes.environment import SPECULAR_LEVELS, Environment
@@ -29,13 +29,19 @@ class SurfacePass:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._programs: OrderedDict[tuple[MaterialKey, Layout, bool, bool], Program] = OrderedDict()
+        self._shadows = False
+        self._programs: OrderedDict[tuple[MaterialKey, Layout, bool, bool, bool], Program] = OrderedDict()
 
-    def frame_textures(self, environment: Environment, dfg: Texture, behind: Texture | None) -> None:
-        """Binds what every surface of a frame reads."""
-        units = {0: environment.specular, 1: environment.irradiance, 2: dfg}
+    def frame_textures(
+        self, environment: Environment, dfg: Texture, behind: Texture | None = None, shadows: DepthArray | None = None
+    ) -> None:
+        """Binds what every surface of a frame reads. behind: the opaque picture; shadows: depth from the lights."""
+        self._shadows = shadows is not None
+        units: dict[int, Texture | DepthArray] = {0: environment.specular, 1: environment.irradiance, 2: dfg}
         if behind is not None:
             units[3] = behind
+        if shadows is not None:
+            units[4] = shadows
         draw.bind_textures(units)
 
     def draw(
@@ -78,7 +84,7 @@ class SurfacePass:
         draw.bind_textures(units, samplers)
 
     def _program(self, material: Material, layout: Layout, lights: bool, triangles: bool) -> Program:
-        key = (material_block.key(material), layout, lights, triangles)
+        key = (material_block.key(material), layout, lights, triangles, lights and self._shadows)
         if key in self._programs:
             self._programs.move_to_end(key)
             return self._programs[key]
@@ -87,7 +93,7 @@ class SurfacePass:
         self._programs[key] = program = self._compile(*key)
         return program
 
-    def _compile(self, key: MaterialKey, layout: Layout, lights: bool, triangles: bool) -> Program:
+    def _compile(self, key: MaterialKey, layout: Layout, lights: bool, triangles: bool, shadows: bool) -> Program:
         defines = {
             "HAS_NORMAL": int(layout.normal),
             "HAS_TANGENT": int(layout.tangent),
@@ -100,6 +106,7 @@ class SurfacePass:
             "ALPHA_BLEND": int(key.alphaMode == "BLEND"),
             "UNLIT": int("UNLIT" in key.features),
             "LIGHTS": int(lights),
+            "SHADOWS": int(shadows),
             "SPECULAR_LEVELS": SPECULAR_LEVELS,
         }
         generated = {

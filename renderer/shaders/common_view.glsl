@@ -4,7 +4,7 @@ const int MAX_LIGHTS = 16;
 struct Light {
     vec4 position;   // xyz: metres, w: 0 directional, 1 point, 2 spot
     vec4 direction;  // xyz: unit, the way the light shines, w: range in metres, 0 = unlimited
-    vec4 color;      // rgb: linear colour times intensity (cd or lux), w: unused
+    vec4 color;      // rgb: linear colour times intensity (cd or lux), w: first shadow layer, -1: none
     vec4 cone;       // x: scale, y: offset of the spot's angular falloff
 };
 

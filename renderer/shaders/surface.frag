@@ -19,7 +19,7 @@ void main() {
 #if LIGHTS
     for (int i = 0; i < int(u_cameraPosition.w); ++i) {
         vec3 l;
-        vec3 irradiance = punctual(i, s.position, l);
+        vec3 irradiance = punctual(i, s, l);
         Lighting one = punctual_light(s, l);
         sum.diffuse += one.diffuse * irradiance;
         sum.specular += one.specular * irradiance;

@@ -29,8 +29,12 @@ Lighting environment_light(Surface s) {
     return result;
 }
 
+#if SHADOWS
+#include "surface_shadow.glsl"
+#endif
+
 // Irradiance of light i at the surface; l: unit, towards the light. KHR_lights_punctual, "Range" and "Inner and outer cone angles".
-vec3 punctual(int i, vec3 position, out vec3 l) {
+vec3 unshadowed(int i, vec3 position, out vec3 l) {
     Light light = u_lights[i];
     if (light.position.w < 0.5) {
         l = -light.direction.xyz;
@@ -49,6 +53,14 @@ vec3 punctual(int i, vec3 position, out vec3 l) {
         window *= cone * cone;
     }
     return light.color.rgb * window / d2;
+}
+
+vec3 punctual(int i, Surface s, out vec3 l) {
+    vec3 irradiance = unshadowed(i, s.position, l);
+#if SHADOWS
+    irradiance *= shadow(i, s.position, s.frame[2], l);
+#endif
+    return irradiance;
 }
 
 Lighting punctual_light(Surface s, vec3 l) {

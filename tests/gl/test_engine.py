@@ -177,6 +177,23 @@ def test_a_point_light_falls_off_with_the_square_of_distance(engine: Engine) -> 
     assert values[0] / values[1] == pytest.approx(4.0, rel=0.06)
 
 
+@pytest.mark.parametrize("kind", ["directional", "spot", "point"])
+def test_lights_cast_shadows_when_asked(engine: Engine, kind: str) -> None:
+    """A small square between the light and a large one darkens the middle, not the rim."""
+    paper = Material(factors={"metallicFactor": (0.0,), "roughnessFactor": (1.0,)}, doubleSided=True)
+    at = np.eye(4)
+    at[2, 3] = 2.0
+    light = Light("lamp", kind, intensity=1.0 if kind == "directional" else 4.0, outerConeAngle=0.5)  # type: ignore[arg-type]
+    made = with_light(scene(quad(), quad(z=0.5, half=0.1), materials=(paper,)), light, at)
+    engine.add_environment("black", np.zeros((16, 32, 3), np.float32))
+    below = replace(FRONT, orbit=Orbit(0, 90, 0.45), fov=90.0, environment="black", tone_mapping="none")
+    lit = shown(engine, made, below).astype(int)
+    dark = shown(engine, made, replace(below, shadows=True)).astype(int)
+    assert dark[32, 32, 0] < 10 < lit[32, 32, 0]
+    rim = (slice(8, 14), slice(8, 56))
+    assert np.abs(dark[rim] - lit[rim]).max() <= 1
+
+
 @pytest.mark.parametrize("metallic", [0.0, 1.0])
 @pytest.mark.parametrize("roughness", [0.0, 0.3, 0.6, 1.0])
 def test_white_furnace(engine: Engine, white_world: str, metallic: float, roughness: float) -> None:

@@ -1,0 +1,2 @@
+// Depth is all there is to draw.
+void main() {}
