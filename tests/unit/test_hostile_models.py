@@ -20,7 +20,7 @@ from renderer.load import load_scene
 from tests.unit.glb import TRIANGLE, Glb, pack, png, read, triangle
 
 #: Small enough that a mutation which claims much is refused, large enough for every seed model.
-SMALL = Limits(1 << 20, 1 << 20, 30, 1 << 20, 1 << 20, 1 << 18, 10_000, 30_000, 1000, 1 << 20)
+SMALL = Limits(1 << 20, 1 << 20, 30, 1 << 20, 1 << 20, 1 << 18, 10_000, 30_000, 1000, 5000, 1 << 20)
 
 
 def header(version: int = 2, length: int | None = None) -> Callable[[bytes], bytes]:
@@ -80,6 +80,29 @@ def test_bytes_after_the_end_are_ignored_with_a_warning() -> None:
 def test_json_that_lies(text: str, error: type[SceneError], message: str) -> None:
     with pytest.raises(error, match=message):
         read(pack(text.encode()))
+
+
+@pytest.mark.parametrize("text", ['"' + '\\"' * 2_000_000, "[" + '"\\\\",' * 500_000, '{"a' * 700_000])
+def test_broken_strings_take_no_longer_than_whole_ones(text: str) -> None:
+    """A scan that starts again at every quote would run here for hours."""
+    with pytest.raises((FormatError, LimitError)):
+        read(text.encode())
+
+
+def test_long_strings_are_no_structure() -> None:
+    glb = triangle()
+    glb.json["extras"] = "x" * (SMALL.json_bytes + 1)
+    assert len(read(glb.gltf(), SMALL).meshes) == 1
+    glb.json["extras"] = [""] * (SMALL.json_bytes // 3)
+    with pytest.raises(LimitError, match="bytes outside its strings, at most 1,048,576 are allowed"):
+        read(glb.gltf(), SMALL)
+
+
+def test_hundreds_of_thousands_of_materials_are_refused_before_they_are_read() -> None:
+    glb = triangle()
+    glb.json["materials"] = [{}] * 300_001
+    with pytest.raises(LimitError, match="has 300,003 materials, textures, primitives, channels"):
+        read(glb.data())
 
 
 def test_brackets_in_strings_are_not_nesting() -> None:
