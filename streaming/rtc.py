@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import aioice.ice
-from aiortc import RTCPeerConnection, RTCRtpSender, clock
+from aiortc import RTCCertificate, RTCPeerConnection, RTCRtpSender, clock
 from aiortc.codecs import HEADER_EXTENSIONS, get_encoder
 from aiortc.mediastreams import MediaStreamError
 from aiortc.rtcrtpparameters import (
@@ -28,6 +28,7 @@ from aiortc.rtcrtpparameters import (
     RTCRtpSendParameters,
 )
 from aiortc.rtp import AnyRtcpPacket, RtcpRrPacket, RtcpSrPacket
+from OpenSSL import SSL
 
 from streaming.ipc import Packet
 from streaming.limits import Bucket
@@ -40,6 +41,10 @@ MID = "urn:ietf:params:rtp-hdrext:sdes:mid"
 HISTORY = 1024  # RTP packets kept for retransmission, per viewer: a key frame of 1.2 MB
 CONSENT_FAILURES = 3  # of checks 4 to 6 s apart, each waiting half a second, until a client counts as gone
 QUIET_SECONDS = 2.0  # without a picture, after which a key frame request may be mere impatience
+CIPHERS = (
+    b"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES128-SHA:ECDHE-ECDSA-AES256-SHA:"
+    b"ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-CHACHA20-POLY1305"
+)
 _ONE_BYTE_PROFILE = 0xBEDE
 _LARGEST_ONE_BYTE_ID = 14
 _HEADER = struct.Struct("!BBHIIHH")
@@ -53,16 +58,25 @@ def install() -> None:
     if not any(extension.uri == PLAYOUT_DELAY for extension in HEADER_EXTENSIONS["video"]):
         HEADER_EXTENSIONS["video"].append(RTCRtpHeaderExtensionParameters(id=6, uri=PLAYOUT_DELAY))
     aioice.ice.CONSENT_FAILURES = CONSENT_FAILURES
-    if aioice.ice.get_host_addresses is not host_addresses:
-        aioice.ice.get_host_addresses = host_addresses
+    aioice.ice.get_host_addresses = host_addresses
+    certificates: Any = RTCCertificate
+    certificates._create_ssl_context = dtls_context
 
 
 _aioice_addresses = aioice.ice.get_host_addresses
+_aiortc_context: Any = RTCCertificate._create_ssl_context
 
 
 def host_addresses(use_ipv4: bool, use_ipv6: bool) -> list[str]:
     """The machine's own addresses, or loopback when it has no other; aioice itself never offers loopback."""
     return _aioice_addresses(use_ipv4, use_ipv6) or ["127.0.0.1"]
+
+
+def dtls_context(certificate: RTCCertificate, srtp_profiles: list[Any]) -> SSL.Context:
+    """aiortc's context, which knows only players with ECDSA certificates, also for those with RSA (GStreamer's)."""
+    context: SSL.Context = _aiortc_context(certificate, srtp_profiles)
+    context.set_cipher_list(CIPHERS)
+    return context
 
 
 @dataclass(eq=False, slots=True)

@@ -13,9 +13,11 @@ from typing import Any
 import aioice.ice
 import aiortc
 import pytest
-from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpSender
+from aiortc import RTCCertificate, RTCConfiguration, RTCPeerConnection, RTCRtpSender
 from aiortc.codecs import HEADER_EXTENSIONS
+from aiortc.rtcdtlstransport import SRTP_PROFILES
 from aiortc.rtp import RtcpPsfbPacket, RtcpReceiverInfo, RtcpRrPacket, pack_remb_fci
+from OpenSSL import SSL
 
 from streaming import encoders, rtc
 from streaming.encoders import EncoderSettings
@@ -53,6 +55,15 @@ def test_host_addresses_are_never_none(monkeypatch: pytest.MonkeyPatch) -> None:
     assert aioice.ice.CONSENT_FAILURES == rtc.CONSENT_FAILURES
     monkeypatch.setattr(rtc, "_aioice_addresses", lambda *_: [])
     assert rtc.host_addresses(True, True) == ["127.0.0.1"]
+
+
+async def test_players_with_an_rsa_certificate_find_a_cipher() -> None:
+    rtc.install()
+    certificate = RTCCertificate.generateCertificate()
+    context = certificate._create_ssl_context(SRTP_PROFILES)
+    names = SSL.Connection(context).get_cipher_list()
+    assert any(name.startswith("ECDHE-ECDSA") for name in names)
+    assert any(name.startswith("ECDHE-RSA") for name in names)
 
 
 def test_installing_twice_offers_the_extension_once() -> None:
