@@ -207,7 +207,8 @@ def test_what_is_no_picture_is_named() -> None:
 
 def test_a_picture_bomb_is_refused_by_its_header() -> None:
     claim = b"IHDR" + struct.pack(">IIBBBBB", 30000, 30000, 8, 6, 0, 0, 0)
-    bomb = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + claim + struct.pack(">I", zlib.crc32(claim)) + bytes(64)
+    bomb = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + claim + struct.pack(">I", zlib.crc32(claim))
+    bomb += struct.pack(">I", 8) + b"IDAT" + bytes(12)
     with pytest.raises(LimitError, match=r"images\[0\] 'label' claims far more pixels than are allowed"):
         textured(with_image(bomb))
     smaller = with_image(png(size=64))
