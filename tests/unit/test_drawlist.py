@@ -1,0 +1,98 @@
+"""What is drawn, in how many calls, in which order."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from renderer import drawlist
+from renderer.errors import ViewError
+from renderer.layout import Layout, Slice
+from renderer.scene import Material, Mesh, Mode, Node, Primitive, Scene
+
+LAYOUT = Layout(normal=False, tangent=False, texcoords=0, color=False)
+
+
+def primitive(material: int, x: float = 0.0) -> Primitive:
+    corners = np.array([[x, 0, 0], [x + 1, 0, 0], [x, 1, 0]], np.float32)
+    return Primitive(Mode.TRIANGLES, corners, np.arange(3, dtype=np.uint32), material)
+
+
+def scene(*meshes: tuple[Primitive, ...], nodes: tuple[Node, ...], materials: tuple[Material, ...]) -> Scene:
+    return Scene("test", nodes, tuple(Mesh("", m) for m in meshes), materials)
+
+
+def slices(made: Scene) -> dict[int, Slice]:
+    every = [p for m in made.meshes for p in m.primitives]
+    return {id(p): Slice(LAYOUT, 10 * i, 100 * i, 3) for i, p in enumerate(every)}
+
+
+def test_a_thousand_nodes_of_one_material_are_one_draw() -> None:
+    nodes = tuple(Node(f"{i}", -1, mesh=0) for i in range(1000))
+    made = scene((primitive(0),), nodes=nodes, materials=(Material(),))
+    built = drawlist.build(made, slices(made), None, [False] * 1000)
+    assert len(built.opaque) == 1
+    assert built.opaque[0].count == 1000
+    assert built.commands[:, 4].tolist() == list(range(1000))  # each with its own transform
+
+
+def test_draws_are_grouped_by_material_and_mirrored_ones_apart() -> None:
+    nodes = tuple(Node(f"{i}", -1, mesh=0) for i in range(4))
+    made = scene((primitive(0), primitive(1)), nodes=nodes, materials=(Material(), Material()))
+    built = drawlist.build(made, slices(made), None, [False, True, False, True])
+    assert [(g.material, g.flipped, g.count) for g in built.opaque] == [
+        (0, False, 2),
+        (0, True, 2),
+        (1, False, 2),
+        (1, True, 2),
+    ]
+
+
+def test_materials_decide_the_pass() -> None:
+    glass = Material(factors={"transmissionFactor": (1.0,)}, features=frozenset({"TRANSMISSION"}))
+    materials = (Material(), Material(alphaMode="MASK"), Material(alphaMode="BLEND"), glass)
+    made = scene(tuple(primitive(i) for i in range(4)), nodes=(Node("", -1, mesh=0),), materials=materials)
+    built = drawlist.build(made, slices(made), None, [False])
+    assert [g.material for g in built.opaque] == [0, 1]
+    assert [g.material for g in built.transparent] == [2]
+    assert [g.material for g in built.transmissive] == [3]
+
+
+def test_variants_map_to_their_materials() -> None:
+    body = replace(primitive(0), variants={1: 1})
+    made = replace(
+        scene((body,), nodes=(Node("", -1, mesh=0),), materials=(Material(), Material())), variants=("a", "b")
+    )
+    assert [drawlist.build(made, slices(made), v, [False]).opaque[0].material for v in (None, "a", "b")] == [0, 0, 1]
+    with pytest.raises(ViewError, match="'c'.*'a', 'b'"):
+        drawlist.build(made, slices(made), "c", [False])
+
+
+def test_transparent_draws_go_back_to_front() -> None:
+    blend = Material(alphaMode="BLEND")
+    nodes = tuple(Node(f"{z}", -1, mesh=0) for z in (1, 3, 2))
+    made = scene((primitive(0),), nodes=nodes, materials=(blend,))
+    world = np.tile(np.eye(4), (3, 1, 1))
+    world[:, 2, 3] = (1, 3, 2)
+    built = drawlist.build(made, slices(made), None, [False] * 3)
+    ordered = drawlist.back_to_front(built.transparent, world, np.array([0.0, 0.0, -1.0]))  # the camera on +Z
+    assert [g.node for g in ordered] == [0, 2, 1]
+
+
+def test_the_box_holds_every_placed_part() -> None:
+    made = scene((primitive(0), primitive(0, x=4.0)), nodes=(Node("", -1, mesh=0),), materials=(Material(),))
+    corners = drawlist.mesh_corners(made, drawlist.mesh_nodes(made))
+    world = np.eye(4)[None].copy()
+    world[0, :3, 3] = (0, 0, 7)
+    low, high = drawlist.enclosing_box(world, corners)
+    assert low.tolist() == [0, 0, 7]
+    assert high.tolist() == [5, 1, 7]
+    empty = drawlist.enclosing_box(np.zeros((0, 4, 4)), np.zeros((0, 8, 3)))
+    assert empty[0].tolist() == [0, 0, 0]
+
+
+def test_mirrored_matrices_are_found() -> None:
+    world = np.stack([np.eye(4), np.diag([-1.0, 1, 1, 1]), np.diag([-1.0, -1, 1, 1])])
+    assert drawlist.mirrored(world) == (False, True, False)
