@@ -82,6 +82,7 @@ def pool(rounds: Sequence[Round]) -> dict[str, Any]:
             "decoded_fps": _mean([item.decoded_fps for item in rounds]),
             "gap": asdict(summarise([gap for item in rounds for gap in item.gaps])),
             "kbps": _mean([item.kbps for item in rounds]),
+            "qp": _mean([item.qp for item in rounds]),
         },
         "cpu": {phase: _means([item.cpu[phase] for item in rounds]) for phase in rounds[0].cpu},
         "stages": _means([item.stages for item in rounds]),

@@ -93,7 +93,8 @@ def _rows(sides: Mapping[str, Any]) -> list[tuple[str, str, list[str]]]:
     rows.append(("pictures a second, dragging", "fps", [f"{side['drag']['fps']:.1f}" for side in each]))
     gaps = [" / ".join(_ms(side["drag"]["gap"][p]) for p in ("p50", "p95", "p99")) for side in each]
     rows.append(("gap between pictures p50/p95/p99, ms", "", gaps))
-    rows.append(("bitrate dragging, kb/s", "", [f"{side['drag']['kbps']:.0f}" for side in each]))
+    rates = [f"{side['drag']['kbps']:.0f} / {side['drag']['qp']:.0f}" for side in each]
+    rows.append(("bitrate dragging, kb/s / mean quantiser", "", rates))
     for phase in dict.fromkeys(phase for side in each for phase in side["cpu"]):
         cells = [
             " / ".join(f"{side['cpu'].get(phase, {}).get(k, 0):.0f}" for k in ("server", "browser", "other"))

@@ -45,7 +45,8 @@ class Round:
     """What one round found. Latencies in ms, None where a message was never seen; rates per second.
 
     compositor: filmed steps by the compositor's swaps. lags: how much later that is than the page's word on the same.
-    paths: messages a second → latency of every message (flat scene). cpu: phase → process tree → % of a core.
+    paths: messages a second → latency of every message (flat scene). qp: mean quantiser.
+    cpu: phase → process tree → % of a core.
     """
 
     server: str
@@ -58,6 +59,7 @@ class Round:
     decoded_fps: float = 0.0
     gaps: list[float] = field(default_factory=list)
     kbps: float = 0.0
+    qp: float = 0.0
     cpu: dict[str, dict[str, float]] = field(default_factory=dict)
     stages: dict[str, float] = field(default_factory=dict)
     unread: int = 0
@@ -161,7 +163,9 @@ class _Runner:
     def _rates(self, first: dict[str, Any], last: dict[str, Any]) -> None:
         seconds = max((last["timestamp"] - first["timestamp"]) / 1000, 1e-9)
         self.found.kbps = (last["bytesReceived"] - first["bytesReceived"]) * 8 / 1000 / seconds
-        self.found.decoded_fps = (last["framesDecoded"] - first["framesDecoded"]) / seconds
+        decoded = last["framesDecoded"] - first["framesDecoded"]
+        self.found.decoded_fps = decoded / seconds
+        self.found.qp = (last["qpSum"] - first["qpSum"]) / max(decoded, 1)
 
     def composite(self, offset: float) -> None:
         """The steps again, timed by the compositor's own swaps instead of the page's callbacks."""
