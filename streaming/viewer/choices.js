@@ -12,14 +12,21 @@ export class Choices {
   player = new Player();
   #host;
   #remote;
+  #chosen;
   #emit;
   /** @type {Ready|null} */
   #ready = null;
 
-  /** @param {HTMLElement} host its attributes are the choices @param {Remote} remote @param {(type: string) => void} emit */
-  constructor(host, remote, emit) {
+  /**
+   * @param {HTMLElement} host its attributes are the choices
+   * @param {Remote} remote
+   * @param {() => void} chosen called after each choice
+   * @param {(type: string) => void} emit
+   */
+  constructor(host, remote, chosen, emit) {
     this.#host = host;
     this.#remote = remote;
+    this.#chosen = chosen;
     this.#emit = emit;
   }
 
@@ -38,11 +45,17 @@ export class Choices {
     this.animate(first ? { playing: this.#host.hasAttribute("autoplay") } : {});
   }
 
+  /** @param {string} name @param {(() => string)|null} message */
+  #tell(name, message) {
+    this.#remote.set(name, message);
+    this.#chosen();
+  }
+
   variant() {
     if (!this.#ready) return;
     const name = this.#host.getAttribute("variant-name");
     const known = name !== null && this.#ready.variants.includes(name) ? name : null;
-    this.#remote.set("variant", () => protocol.variant(known));
+    this.#tell("variant", () => protocol.variant(known));
   }
 
   environment() {
@@ -50,13 +63,13 @@ export class Choices {
     const { environments } = this.#ready;
     const name = this.#host.getAttribute("environment-image");
     const known = name !== null && environments.includes(name) ? name : environments[0];
-    this.#remote.set("environment", known === undefined ? null : () => protocol.environment(known));
+    this.#tell("environment", known === undefined ? null : () => protocol.environment(known));
   }
 
   /** @param {number} factor linear, 1 = as it is */
   exposure(factor) {
     const stops = Math.max(-16, Math.min(16, Math.log2(factor)));
-    this.#remote.set("exposure", () => protocol.exposure(stops));
+    this.#tell("exposure", () => protocol.exposure(stops));
   }
 
   /** @param {{name?: string|null, playing?: boolean, time?: number}} change */
@@ -68,7 +81,7 @@ export class Choices {
     if (playing !== undefined) player.run(playing);
     // A model that rests in its first pose is what a session starts with: then there is nothing to say.
     const moving = player.current !== null && (player.playing || player.time > 0 || before);
-    this.#remote.set("animation", moving ? () => player.message() ?? "" : null);
+    this.#tell("animation", moving ? () => player.message() ?? "" : null);
     if (player.playing !== before) this.#emit(player.playing ? "play" : "pause");
   }
 }

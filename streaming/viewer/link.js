@@ -9,6 +9,8 @@ import { Timeline } from "./timing.js";
 
 /** If the server never says which input a frame shows, the picture counts as right this long after the first frame, ms. */
 const TRUST = 1_200;
+/** The server refines a picture at rest; it is as good as it gets when no frame came for `quiet`, or after `most`, ms. */
+const SHARP = { quiet: 1_200, most: 4_000 };
 
 export class Link {
   /** @type {Ready|null} what the server said about the model */
@@ -22,6 +24,9 @@ export class Link {
   #awaited = Infinity;
   /** @type {ReturnType<typeof setTimeout>|undefined} */
   #timer;
+  /** @type {(() => void)|null} */
+  #sharp = null;
+  #since = 0;
 
   /**
    * @param {Session} session
@@ -73,6 +78,23 @@ export class Link {
     this.frames += 1;
     if (rtp !== undefined) this.timeline.presented(rtp, now);
     if (!this.shown) this.#timer ??= setTimeout(() => this.#show(), TRUST);
+    else if (this.#sharp) this.#wait();
+  }
+
+  /** @param {() => void} action once, when the picture at rest has been refined */
+  whenSharp(action) {
+    this.#sharp = action;
+    this.#since = performance.now();
+    this.#wait();
+  }
+
+  #wait() {
+    clearTimeout(this.#timer);
+    const left = SHARP.most - (performance.now() - this.#since);
+    this.#timer = setTimeout(() => {
+      this.#sharp?.();
+      this.#sharp = null;
+    }, Math.max(0, Math.min(SHARP.quiet, left)));
   }
 
   #show() {

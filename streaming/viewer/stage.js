@@ -74,6 +74,11 @@ export class Stage {
     return !this.#poster.classList.contains("gone");
   }
 
+  /** Whether the poster is there to be looked at. */
+  get pictured() {
+    return this.covered && this.#image.complete && this.#image.naturalWidth > 0;
+  }
+
   /** @param {HTMLVideoElement} video goes below everything that is shown now */
   add(video) {
     this.#root.prepend(video);

@@ -8,8 +8,9 @@ import { Picker } from "./picker.js";
 import { Presence } from "./presence.js";
 import * as protocol from "./protocol.js";
 import { Remote } from "./remote.js";
+import { Size } from "./size.js";
 import { Stage } from "./stage.js";
-import { stillUrl, viewportOf, whepUrl } from "./still.js";
+import { stillUrl, whepUrl } from "./still.js";
 import { StatsOverlay } from "./stats.js";
 
 /**
@@ -21,8 +22,6 @@ import { StatsOverlay } from "./stats.js";
  * @typedef {import("./orbit.js").CameraSpec} CameraSpec
  */
 
-/** A size that changes is told to the server when it has stood still this long, ms. */
-const SETTLE = 120;
 /** Failed attempts after which the viewer says so. */
 const PATIENT = 2;
 /** What people read; the event carries what the server said. @type {Record<number, string>} */
@@ -43,20 +42,17 @@ export class Viewing {
   /** @type {Source|null} */
   #source = null;
   #dismissed = false;
-  #viewport = { width: 0, height: 0 };
+  #size;
   /** @type {Presence|undefined} */
   #presence;
-  /** @type {ResizeObserver|undefined} */
-  #observer;
-  /** @type {ReturnType<typeof setTimeout>|undefined} */
-  #timer;
 
   /** @param {HTMLElement} host @param {ShadowRoot} root */
   constructor(host, root) {
     this.#host = host;
     this.#stage = new Stage(root, () => this.#retry());
     this.#stats = new StatsOverlay(this.#stage.stats, () => this.#shown);
-    this.choices = new Choices(host, this.#remote, (type) => this.#emit(type));
+    this.#size = new Size(this.#stage, (first) => this.#resized(first));
+    this.choices = new Choices(host, this.#remote, () => this.#uncover(), (type) => this.#emit(type));
     this.looking = new Looking(host, this.#stage, {
       moved: (source) => this.#moved(source),
       touched: () => this.#shown?.video.paused && this.#shown.play(),
@@ -89,21 +85,18 @@ export class Viewing {
     this.looking.connect();
     const lazy = this.#host.getAttribute("loading") === "lazy";
     this.#presence = new Presence(this.#host, lazy, () => this.#attend(), () => this.refresh());
-    this.#observer = new ResizeObserver(() => this.#resize());
-    this.#observer.observe(this.#host);
+    this.#size.observe(this.#host);
     this.showStats(this.#host.hasAttribute("stats"));
   }
 
   /** Frees everything: connection, observers, listeners, timers. */
   disconnect() {
-    clearTimeout(this.#timer);
     this.#presence?.close();
-    this.#observer?.disconnect();
-    this.#presence = this.#observer = undefined;
+    this.#presence = undefined;
+    this.#size.close();
     this.#end();
     this.looking.disconnect();
     this.#stats.toggle(false);
-    this.#viewport = { width: 0, height: 0 };
   }
 
   /** @param {Source|null} source the model to show; what is shown of another goes behind the poster */
@@ -126,15 +119,15 @@ export class Viewing {
 
   #poster() {
     const written = this.#host.getAttribute("poster");
-    if (this.loaded || (this.#source && this.#viewport.width === 0)) return;
-    const still = this.#source && stillUrl(this.#source, this.#host, this.#viewport);
+    if (this.loaded || (this.#source && this.#size.viewport.width === 0)) return;
+    const still = this.#source && stillUrl(this.#source, this.#host, this.#size.viewport);
     this.#stage.poster(written === "none" ? null : written || still);
   }
 
   /** Connects or lets go, whichever the present circumstances ask for. */
   #attend() {
     const manual = this.#host.getAttribute("reveal") === "manual" && !this.#dismissed;
-    const wanted = this.#presence?.present && this.#viewport.width > 0 && !manual;
+    const wanted = this.#presence?.present && this.#size.viewport.width > 0 && !manual;
     if (wanted && this.#source && !this.#connection.open) {
       this.#progress(0.05);
       this.#connection.start(this.#endpoint(this.#source));
@@ -146,7 +139,7 @@ export class Viewing {
 
   /** @param {Source} source @returns {() => URL} */
   #endpoint(source) {
-    return () => whepUrl(source, this.#host, this.#viewport, this.ready && this.camera.pose);
+    return () => whepUrl(source, this.#host, this.#size.viewport, this.ready && this.camera.pose);
   }
 
   /** Lets go of the server; the last frame stays. */
@@ -167,7 +160,7 @@ export class Viewing {
   dismiss() {
     this.#dismissed = true;
     this.#attend();
-    if (this.#shown) this.#stage.reveal();
+    this.#uncover();
   }
 
   cover() {
@@ -217,17 +210,25 @@ export class Viewing {
   #reveal(link) {
     for (const session of [...this.#links.keys()]) if (session !== link.session) this.#drop(session);
     this.#connection.settle(link.session);
-    const covered = this.#stage.covered;
-    this.#stage.reveal();
     this.#stage.notice("");
     this.#progress(1);
-    if (covered) this.#emit("poster-dismissed");
+    // The poster is as good as the picture will be once refined: it stays until then, or until something moves.
+    if (this.#stage.pictured && !this.choices.player.playing) link.whenSharp(() => this.#uncover());
+    else this.#uncover();
     if (this.loaded) return;
     this.loaded = true;
     this.#emit("load", { url: this.#host.getAttribute("src") });
     this.#emit("model-visibility", { visible: true });
     this.#stage.prompt(this.#host.getAttribute("interaction-prompt") !== "none");
     this.refresh();
+  }
+
+  /** What covers the stream goes, if there is a stream to be seen. */
+  #uncover() {
+    if (!this.#shown) return;
+    const { covered } = this.#stage;
+    this.#stage.reveal();
+    if (covered) this.#emit("poster-dismissed");
   }
 
   /** @param {Session} session @param {ServerMessage} message */
@@ -255,28 +256,20 @@ export class Viewing {
     this.#progress(0.9);
   }
 
-  #resize() {
-    clearTimeout(this.#timer);
-    if (this.#viewport.width === 0) this.#measure();
-    else this.#timer = setTimeout(() => this.#measure(), SETTLE);
-  }
-
-  #measure() {
-    const { width, height } = this.#stage.size;
-    const viewport = viewportOf(width, height, devicePixelRatio);
-    const { width: before, height: above } = this.#viewport;
-    if (viewport.width === 0 || (viewport.width === before && viewport.height === above)) return;
-    this.#viewport = viewport;
-    this.#remote.set("viewport", () => protocol.viewport(viewport.width, viewport.height));
-    this.camera.reshape(viewport.width / viewport.height);
+  /** @param {boolean} first the element has an area now */
+  #resized(first) {
+    const { width, height } = this.#size.viewport;
+    this.#remote.set("viewport", () => protocol.viewport(width, height));
+    this.camera.reshape(width / height);
     if (this.ready) this.looking.moved();
-    if (before === 0) this.#poster();
+    if (first) this.#poster();
     this.#attend();
   }
 
   /** @param {import("./looking.js").Cause} source */
   #moved(source) {
     if (this.ready) this.#remote.camera(this.camera.pose);
+    if (this.loaded) this.#uncover();
     this.#emit("camera-change", { source });
   }
 
