@@ -73,7 +73,7 @@ def _glow(document: Document) -> int:
 
 
 def _glass(document: Document) -> int:
-    base = {"baseColorFactor": [0.95, 0.86, 0.72, 1.0], "metallicFactor": 0.0, "roughnessFactor": 0.03}
+    base = {"baseColorFactor": [0.86, 0.73, 0.54, 1.0], "metallicFactor": 0.0, "roughnessFactor": 0.03}
     return document.material(
         "Fluted glass", {"pbrMetallicRoughness": base}, {"KHR_materials_transmission": {"transmissionFactor": 1.0}}
     )

@@ -372,8 +372,8 @@ def shaded(meshes: Sequence[Mesh], *, strength: float = 0.8, reach: float = 0.15
     a crease is not. Distances come from a grid of 120 cells along the longest side. `strength` 1 is the full effect.
     """
     whole = join(meshes)
-    samples = np.concatenate([whole.position, whole.position[whole.index].mean(axis=1)])
-    cell = float(np.ptp(samples, axis=0).max()) / 120
+    cell = float(np.ptp(whole.position, axis=0).max()) / 120
+    samples = _covering(whole, cell)
     low = samples.min(axis=0) - reach - 2 * cell
     size = np.ceil((np.ptp(samples, axis=0) + 2 * reach) / cell).astype(int) + 5
     empty = np.ones(size, bool)
@@ -388,3 +388,17 @@ def shaded(meshes: Sequence[Mesh], *, strength: float = 0.8, reach: float = 0.15
     color = np.repeat(np.clip(1 - strength * hidden, 0, 1)[:, None], 3, axis=1)
     ends = np.cumsum([len(item.position) for item in meshes])[:-1]
     return [replace(item, color=part) for item, part in zip(meshes, np.split(color, ends), strict=True)]
+
+
+def _covering(shape: Mesh, spacing: float) -> Array:
+    """Points [N, 3] on the mesh, `spacing` apart or closer: edges longer than that are halved."""
+    points = [shape.position]
+    triangles = shape.position[shape.index]
+    while len(triangles):
+        edges = np.roll(triangles, -1, axis=1) - triangles
+        triangles = triangles[np.einsum("tij,tij->ti", edges, edges).max(axis=1) > spacing**2]
+        middle = (triangles + np.roll(triangles, -1, axis=1)) / 2
+        points.append(middle.reshape(-1, 3))
+        corners = np.stack([triangles, middle, np.roll(middle, 1, axis=1)], axis=2)
+        triangles = np.concatenate([corners.reshape(-1, 3, 3), middle])
+    return np.concatenate(points)

@@ -30,8 +30,9 @@ def noise(
     fx = np.fft.rfftfreq(size, 1 / size)[None] * stretch[0]
     fy = np.fft.fftfreq(size, 1 / size)[:, None] * stretch[1]
     frequency = np.hypot(fx, fy) / cycles
-    band = np.where(frequency < 1, np.exp(-0.5 * ((frequency - 1) / 0.45) ** 2), 1 / np.maximum(frequency, 1))
-    band = np.where(frequency < 1, band, band * np.exp(-(((frequency - 1) / octaves) ** 2)))
+    above = np.minimum(np.maximum(frequency - 1, 0) / octaves, 20)  # beyond it the band is silent
+    below = np.minimum(frequency - 1, 0) / 0.45
+    band = np.exp(-0.5 * below**2) / np.maximum(frequency, 1) * np.exp(-(above**2))
     field: Array = np.fft.irfft2(spectrum * band, s=(size, size))
     return _unit_range(field)
 
