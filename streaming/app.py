@@ -217,7 +217,7 @@ def _listed(asset: Asset) -> dict[str, object]:
         "title": asset.title,
         "bytes": asset.bytes,
         "variants": list(asset.variants),
-        "poster": f"/render/{asset.id}.webp?size=640x480&v={asset.version}",
+        "poster": f"/render/{asset.id}.webp?size=640x480&samples=8&v={asset.version}",
     }
 
 

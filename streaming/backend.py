@@ -55,6 +55,10 @@ class Backend(Protocol):
         """What a viewer may choose; on the render thread."""
         ...
 
+    def ledger(self, engine: Any) -> tuple[int, int]:
+        """Objects that live on the device, and their bytes; on the render thread."""
+        ...
+
     def pick(self, model: Any, view: View, x: float, y: float) -> tuple[str, list[float], list[float]] | None:
         """Node, position (m) and normal under a point of the picture (0 to 1 from the top left); on any thread."""
         ...

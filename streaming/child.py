@@ -62,7 +62,10 @@ async def _render(config: Config, sockets: Path, to_gateway: _ToGateway, gateway
     Path(path).unlink(missing_ok=True)
     server = await listen(path, role)
     gateway.notice("ready")
-    await to_gateway.ended.wait()
+    ends = [asyncio.ensure_future(event.wait()) for event in (to_gateway.ended, role.broken)]
+    await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+    for end in ends:
+        end.cancel()
     server.close()
     role.close()
 

@@ -21,7 +21,9 @@ class RenderMetrics:
         self.registry = registry = CollectorRegistry()
         self.sessions = Gauge("vitrine_sessions", "Viewers connected now.", registry=registry)
         self.models = Gauge("vitrine_models_loaded", "Models on the device.", registry=registry)
-        self.device_bytes = Gauge("vitrine_model_bytes", "Bytes of models on the device.", registry=registry)
+        self.model_bytes = Gauge("vitrine_model_bytes", "Bytes of models on the device.", registry=registry)
+        self.objects = Gauge("vitrine_device_objects", "Objects that live on the device.", registry=registry)
+        self.device = Gauge("vitrine_device_bytes", "Bytes of all of them.", registry=registry)
         self.frames = Counter("vitrine_frames_rendered", "Pictures drawn.", ["kind"], registry=registry)
         self.render = Histogram(
             "vitrine_render_milliseconds", "From begin to pixels.", registry=registry, buckets=_MILLISECONDS

@@ -54,6 +54,10 @@ class Native:
             environments=tuple(engine.environments),
         )
 
+    def ledger(self, engine: Any) -> tuple[int, int]:
+        """See `Backend.ledger`."""
+        return len(engine.ledger.entries()), int(engine.ledger.total)
+
     def pick(self, model: Any, view: View, x: float, y: float) -> tuple[str, list[float], list[float]] | None:
         """See `Backend.pick`."""
         from renderer.pick import pick

@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from renderer.errors import RendererError, ViewError
+from renderer.errors import DeviceError, RendererError, ViewError
 from renderer.frame import Frame
 from streaming import encoders, metrics
 from streaming.backend import Backend, RenderThread
@@ -41,6 +41,8 @@ from streaming.protocol import (
 from streaming.scheduler import Pace, Refinement, Scheduler, Stream
 from streaming.state import Facts, State, apply
 from streaming.viewspec import check_names, view_from_json
+
+DEVICE_FAILURES = 3  # sessions in a row that the device would not draw, until the process asks to be restarted
 
 logger = logging.getLogger(__name__)
 
@@ -73,6 +75,8 @@ class RenderProcess(Handler):
         self._workers = ThreadPoolExecutor(config.load_threads, thread_name_prefix="load")
         self._pickers = ThreadPoolExecutor(1, thread_name_prefix="pick")
         self._models = ModelCache(backend, thread, config.gpu_bytes, config.frame_budget, self._workers)
+        self.broken = asyncio.Event()  # the device fails again and again: only a new process helps
+        self._device_failures = 0  # in a row
         self._viewers: dict[int, Viewer] = {}
         self._networks: dict[int, Link] = {}
         pace = Pace(1 / config.frame_rate, 1 / config.animation_rate, config.rest_seconds, config.refine_samples)
@@ -110,15 +114,18 @@ class RenderProcess(Handler):
             case "still":
                 return await self._still(params)
             case "stats":
-                return Answer(self._stats())
+                return Answer(await self._stats())
             case _:
                 return await super().on_request(method, params)
 
     def on_notice(self, link: Link, method: str, params: Params) -> None:
-        """What the network processes tell."""
+        """What the network processes tell, and the gateway's wish to end a session."""
         if method == "network":
             link.name = f"network process {params['index']}"
             self._networks[params["index"]] = link
+            return
+        if method == "close":
+            self._end(params["session"])
             return
         viewer = self._viewers.get(params["session"])
         if viewer is None or viewer.network is not link:
@@ -258,6 +265,7 @@ class RenderProcess(Handler):
         if isinstance(done, Exception):
             self._fail(viewer, done)
             return
+        self._device_failures = 0
         frame, data = done.shot.frame, done.encoded
         timestamp = round(done.shot.captured * 90_000) & 0xFFFFFFFF
         viewer.network.packet(Packet(viewer.number, timestamp, done.shot.seq, data.key, data.data))
@@ -284,6 +292,10 @@ class RenderProcess(Handler):
         """A session that cannot be drawn or encoded ends; the viewer is told and the others go on."""
         logger.error("session %d ends: %s", viewer.number, error, exc_info=error)
         self.metrics.failures.inc()
+        if isinstance(error, DeviceError):
+            self._device_failures += 1
+            if self._device_failures >= DEVICE_FAILURES:
+                self.broken.set()
         viewer.send(ErrorReply("session-failed", "this session cannot be drawn any more; connect again"))
         viewer.network.notice("end", session=viewer.number)
         self._end(viewer.number)
@@ -322,9 +334,12 @@ class RenderProcess(Handler):
         )
         return await future
 
-    def _stats(self) -> metrics.Snapshot:
+    async def _stats(self) -> metrics.Snapshot:
+        objects, size = await asyncio.wrap_future(self.thread.submit(self.backend.ledger))
+        self.metrics.objects.set(objects)
+        self.metrics.device.set(size)
         self.metrics.models.set(len(self._models))
-        self.metrics.device_bytes.set(self._models.bytes)
+        self.metrics.model_bytes.set(self._models.bytes)
         return metrics.snapshot(self.metrics.registry)
 
 

@@ -9,6 +9,7 @@ encoder, WINDOW on the way.
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
@@ -151,8 +152,9 @@ class Scheduler:
         self._submit, self._timer, self._clock, self._pace, self._failed = submit, timer, clock, pace, failed
         self.lock = threading.Lock()
         self._streams: list[Stream] = []
-        self._stills: list[Refinement] = []
-        self._refining: Refinement | None = None
+        self._stills: deque[Refinement] = deque()  # bounded by the gateway
+        self._resting: Refinement | None = None  # of a viewer
+        self._making: Refinement | None = None  # a still; waits while a viewer's is made
         self._in_flight: tuple[Stream, Any, State, float] | None = None
         self._queued = False
         self._alarm = float("inf")
@@ -304,17 +306,22 @@ class Scheduler:
     # -- refinement ---------------------------------------------------------------------------------------------------
 
     def _refine(self, engine: Engine) -> None:
-        """One sample for the picture that is being refined; begin another when there is none."""
+        """One sample for the picture that is being refined; viewers at rest come before stills."""
         self._since_refinement = 0
-        job = self._refining
-        if job is not None and not job.current():
-            self._end(job)
-            job = None
-        if job is None:
-            with self.lock:
-                job = self._refining = self._next_refinement(self._clock())
-        if job is None:
-            return
+        with self.lock:
+            now = self._clock()
+            resting, making = self._resting, self._making
+        for job in (resting, making):
+            if job is not None and not job.current():
+                self._end(job)
+        with self.lock:
+            self._resting = self._resting or self._next_resting(now)
+            self._making = self._making or self._next_still()
+            chosen = self._resting or self._making
+        if chosen is not None:
+            self._step(engine, chosen)
+
+    def _step(self, engine: Engine, job: Refinement) -> None:
         try:
             if job.running is None:
                 job.running = engine.accumulate(job.model, job.view, samples=job.samples, format=job.format)
@@ -330,16 +337,19 @@ class Scheduler:
         job.finished(frame)
 
     def _end(self, job: Refinement) -> None:
-        self._refining = None
+        with self.lock:
+            self._resting = None if self._resting is job else self._resting
+            self._making = None if self._making is job else self._making
         if job.running is not None:
             job.running.close()
 
-    def _next_refinement(self, now: float) -> Refinement | None:
+    def _next_resting(self, now: float) -> Refinement | None:
         resting = [s for s in self._streams if self._rests_at(s) <= now and self._free(s)]
-        if resting:
-            return self._refinement(min(resting, key=lambda stream: stream.last_input))
+        return self._refinement(min(resting, key=lambda stream: stream.last_input)) if resting else None
+
+    def _next_still(self) -> Refinement | None:
         while self._stills:
-            job = self._stills.pop(0)
+            job = self._stills.popleft()
             if job.current():
                 return job
         return None
@@ -389,7 +399,7 @@ class Scheduler:
             self._timer(at - now, self._ring)
 
     def _when(self) -> float:
-        if self._in_flight is not None or self._refining is not None or self._stills:
+        if self._in_flight is not None or self._resting is not None or self._making is not None or self._stills:
             return 0.0
         times = [self._due(stream) for stream in self._streams if self._free(stream)]
         times += [self._rests_at(stream) for stream in self._streams if self._free(stream)]

@@ -38,7 +38,7 @@ from streaming.track import PacketTrack
 
 KEY_INTERVAL = 0.2  # seconds between two key frame requests that are passed on; players repeat theirs
 ERRORS_PER_SECOND = 5.0
-DATAGRAMS_PER_SECOND, BYTES_PER_SECOND = 800.0, 128_000.0  # taken from one client
+DATAGRAMS_PER_SECOND, BYTES_PER_SECOND = 800.0, 256_000.0  # taken from one client
 CHANNEL_BACKLOG = 256 << 10  # bytes that may wait in a data channel, then nothing is added
 
 logger = logging.getLogger(__name__)

@@ -48,7 +48,6 @@ class Whep:
         self._numbers = itertools.count(1)
         self._by_name: dict[str, Entry] = {}
         self._by_number: dict[int, Entry] = {}
-        self._opening = 0
         self.draining = False  # the server is ending: no new viewers
 
     @property
@@ -80,13 +79,9 @@ class Whep:
         playing = request.query.get("play") == "1"  # for players that cannot say so over a data channel
         if self.draining:
             raise SignallingError(503, "draining", "the server is ending")
-        if self.sessions + self._opening >= self._config.max_sessions:
+        if self.sessions >= self._config.max_sessions:
             raise SignallingError(503, "full", f"all {self._config.max_sessions} places are taken; try again soon")
-        self._opening += 1
-        try:
-            entry, answer = await self._open(asset, path, offer, State(view, playing=playing))
-        finally:
-            self._opening -= 1
+        entry, answer = await self._open(asset, path, offer, State(view, playing=playing))
         location = f"/whep/{entry.model}/{entry.name}"
         headers = {"Location": location, "ETag": entry.etag, "Accept-Patch": "application/trickle-ice-sdpfrag"}
         return web.Response(status=201, text=answer, content_type="application/sdp", headers=headers)
@@ -116,35 +111,40 @@ class Whep:
     # -- inside -------------------------------------------------------------------------------------------------------
 
     async def _open(self, asset: Asset, path: str, offer: str, state: State) -> tuple[Entry, str]:
-        """Load the model and answer the offer at once; when both are done, start the pictures."""
-        number, network = next(self._numbers), self._place()
+        """Take a place, load the model, answer the offer, start the pictures; whatever fails gives everything back."""
+        name, etag = secrets.token_urlsafe(24), f'"{secrets.token_hex(8)}"'
+        entry = Entry(next(self._numbers), name, asset.id, self._place(), etag, ice_ufrag(offer))
+        self._by_name[name] = self._by_number[entry.number] = entry
         model = {"model": asset.id, "version": asset.version, "path": path}
-        loading = asyncio.ensure_future(self._ask(self._supervisor.render, "load", **model))
-        answering = asyncio.ensure_future(self._ask(network, "offer", session=number, sdp=offer))
         try:
-            await loading
-            answer = (await answering).result
-            await self._ask(
-                self._supervisor.render,
-                "open",
-                session=number,
-                network=self._supervisor.networks.index(network),
-                codec=answer["codec"],
-                view=view_to_json(state.view),
-                playing=state.playing,
-                **model,
-            )
+            await self._ask(self._supervisor.render, "load", **model)
+            answer = (await self._ask(entry.network, "offer", session=entry.number, sdp=offer)).result
+            await self._start(entry, answer["codec"], state, model)
+            if name not in self._by_name:
+                raise SignallingError(503, "restarting", "the session ended while it began; try again")
         except BaseException:
-            answering.cancel()
-            loading.cancel()
-            if network.link is not None and not network.link.closed:
-                network.link.notice("close", session=number)
+            self._forget(entry)
+            self._release(entry)
             raise
-        entry = Entry(
-            number, secrets.token_urlsafe(24), asset.id, network, f'"{secrets.token_hex(8)}"', ice_ufrag(offer)
-        )
-        self._by_name[entry.name] = self._by_number[number] = entry
         return entry, answer["sdp"]
+
+    async def _start(self, entry: Entry, codec: str, state: State, model: dict[str, str]) -> None:
+        await self._ask(
+            self._supervisor.render,
+            "open",
+            session=entry.number,
+            network=self._supervisor.networks.index(entry.network),
+            codec=codec,
+            view=view_to_json(state.view),
+            playing=state.playing,
+            **model,
+        )
+
+    def _release(self, entry: Entry) -> None:
+        """End what may exist of a session in both processes; neither need know it."""
+        for child in (entry.network, self._supervisor.render):
+            if child.link is not None and not child.link.closed:
+                child.link.notice("close", session=entry.number)
 
     def _place(self) -> Child:
         """The network process with the fewest sessions among those that run."""

@@ -161,6 +161,9 @@ class FakeBackend:
             environments=("neutral", "studio"),
         )
 
+    def ledger(self, engine: Any) -> tuple[int, int]:
+        return engine.models, engine.models * 1000
+
     def pick(self, model: Any, view: View, x: float, y: float) -> tuple[str, list[float], list[float]] | None:
         return None if x < 0.5 else ("seat", [x, y, 0.0], [0.0, 0.0, 1.0])
 

@@ -275,6 +275,23 @@ def test_a_still_is_made_between_pictures() -> None:
     assert world.thetas()[1] == 3.0
 
 
+def test_a_viewer_at_rest_does_not_wait_for_a_still() -> None:
+    world = World()
+    done: list[Frame] = []
+    world.scheduler.still(Refinement("model", SMALL, 500, "rgba8", done.append, world.failures.append, lambda: True))
+    world.jobs.pop(0)(world.engine)
+    stream = world.stream(at(0.0))
+    for _ in range(100):
+        world.now += 0.01
+        world.jobs.pop(0)(world.engine)
+    assert [shot.frame.samples for _, shot, _ in world.shots] == [1, 4]
+    assert done == []
+    world.scheduler.remove(stream)
+    world.work()
+    assert [frame.samples for frame in done] == [500]
+    assert world.engine.accumulations == 0
+
+
 def test_a_still_that_nobody_wants_any_more_is_not_made() -> None:
     world = World()
     world.scheduler.still(
