@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -56,10 +55,11 @@ def open_charged(data: bytes, place: str, budget: Budget) -> PIL.Image.Image:
 def _open_picture(data: bytes, place: str) -> PIL.Image.Image:
     """Read a picture's header; FormatError when the format is unknown, LimitError when Pillow calls it a bomb."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", PIL.Image.DecompressionBombWarning)
-            return PIL.Image.open(io.BytesIO(data), formats=FORMATS)
-    except (PIL.Image.DecompressionBombError, PIL.Image.DecompressionBombWarning) as error:
+        return PIL.Image.open(io.BytesIO(data), formats=FORMATS)
+    except (
+        PIL.Image.DecompressionBombError,
+        PIL.Image.DecompressionBombWarning,
+    ) as error:  # -W error raises the latter
         raise LimitError(f"{place} claims far more pixels than are allowed") from error
     except PIL.UnidentifiedImageError as error:
         kinds = "PNG, JPEG, WebP and AVIF"

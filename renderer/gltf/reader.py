@@ -58,7 +58,7 @@ def read_gltf(data: bytes, name: str, resolver: Resolver, budget: Budget) -> Sce
         materials=tuple(materials),
         textures=textures,
         images=images,
-        cameras=tuple(_read_camera(item) for item in reading.root.items("cameras")),
+        cameras=tuple(_read_camera(reading, item) for item in reading.root.items("cameras")),
         animations=read_animations(reading, nodes, hierarchy.positions),
         extensions=reading.root.strings("extensionsUsed"),
         asset=_read_asset(reading.root.child("asset")),
@@ -118,19 +118,19 @@ def _read_meshes(
     return used, tuple(read_mesh(reading, reading.root.item("meshes", index), materials) for index in used)
 
 
-def _read_camera(item: Item) -> Camera:
+def _read_camera(reading: Reading, item: Item) -> Camera:
     kind = item.choice("type", ("perspective", "orthographic"))
     lens = item.child(kind)
     znear, zfar = lens.number("znear"), lens.number("zfar") if lens.has("zfar") else None
-    if znear < 0.0 or (zfar is not None and zfar <= znear):
-        raise FormatError(f"{lens.place} has znear {znear:g} and zfar {zfar}, 0 ≤ znear < zfar is needed")
+    if zfar is not None and zfar <= znear:
+        reading.warn(f"{lens.place} has zfar {zfar:g} ≤ znear {znear:g}: taken as infinitely far")
+        zfar = None
     if kind == "orthographic":
         return Camera(item.name(), None, znear, zfar, lens.number("xmag"), lens.number("ymag"))
-    yfov = lens.number("yfov")
-    aspect = lens.number("aspectRatio") if lens.has("aspectRatio") else None
-    if not 0.0 < yfov < np.pi or (aspect is not None and aspect <= 0.0):
-        raise FormatError(f"{lens.place} has yfov {yfov:g} and aspectRatio {aspect}, 0 < yfov < π and > 0 are needed")
-    return Camera(item.name(), yfov, znear, zfar, aspectRatio=aspect)
+    yfov, aspect = lens.number("yfov"), lens.number("aspectRatio", 0.0)
+    if not 0.0 < yfov < np.pi:
+        raise FormatError(f"{lens.at('yfov')} is {yfov:g}, radians between 0 and π are needed")
+    return Camera(item.name(), yfov, znear, zfar, aspectRatio=aspect if aspect > 0.0 else None)
 
 
 def _read_asset(item: Item) -> dict[str, str]:

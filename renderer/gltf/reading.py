@@ -13,11 +13,11 @@ _MOST_WARNINGS = 50
 
 
 class Warnings:
-    """Lines for `Scene.warnings`: each once, at most 50, then a count of the rest."""
+    """Lines for `Scene.warnings`: each once, at most 50, then one that says there were more."""
 
     def __init__(self) -> None:
         self._lines: dict[str, None] = {}
-        self._dropped = 0
+        self._more = False
 
     def add(self, line: str) -> None:
         """Keep one line, unless it is known already or there are too many."""
@@ -26,12 +26,11 @@ class Warnings:
         if len(self._lines) < _MOST_WARNINGS:
             self._lines[line] = None
         else:
-            self._dropped += 1
+            self._more = True
 
     def lines(self) -> tuple[str, ...]:
         """Everything kept, in order."""
-        more = (f"and {self._dropped} more warnings",) if self._dropped else ()
-        return (*self._lines, *more)
+        return (*self._lines, "and more warnings") if self._more else tuple(self._lines)
 
 
 @dataclass(frozen=True, slots=True)

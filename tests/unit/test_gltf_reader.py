@@ -119,6 +119,31 @@ def test_lights_hang_on_nodes() -> None:
     assert scene.lights[1] == Light("", "spot", (1, 0.5, 0), 5, 2, 0.0, 0.5)
 
 
+def test_lights_of_sloppy_files_are_clamped() -> None:
+    """Blender's widest spot is π/2 in float32, which is more than π/2."""
+    glb = triangle()
+    wide = {
+        "type": "spot",
+        "range": 0,
+        "spot": {"innerConeAngle": 1.5707963705062866, "outerConeAngle": 1.5707963705062866},
+    }
+    glb.json["extensions"] = {LIGHTS: {"lights": [wide, {"type": "point", "intensity": -3}]}}
+    scene = read(glb.data())
+    assert (scene.lights[0].range, scene.lights[0].innerConeAngle) == (None, math.pi / 2)
+    assert scene.lights[1].intensity == 0.0
+    (warning,) = scene.warnings
+    assert "lights[1].intensity is -3, outside [0, inf]" in warning
+
+
+def test_a_camera_that_ends_before_it_begins_sees_to_infinity() -> None:
+    glb = triangle()
+    lens = {"yfov": 1, "znear": 1, "zfar": 0, "aspectRatio": 0}
+    glb.add("cameras", {"type": "perspective", "perspective": lens})
+    scene = read(glb.data())
+    assert (scene.cameras[0].zfar, scene.cameras[0].aspectRatio) == (None, None)
+    assert "zfar 0 ≤ znear 1" in scene.warnings[0]
+
+
 def test_variants_map_names_to_materials() -> None:
     glb = triangle()
     name = "KHR_materials_variants"

@@ -168,7 +168,10 @@ MATRIX = [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]
             "normalTexture.index is 0, but there are only 0 textures",
         ),
         (change(cameras=[{"type": "fisheye"}]), r"cameras\[0\].type is 'fisheye', one of perspective, orthographic"),
-        (change(cameras=[{"type": "perspective", "perspective": {"yfov": 0, "znear": 1}}]), "has yfov 0"),
+        (
+            change(cameras=[{"type": "perspective", "perspective": {"yfov": 0, "znear": 1}}]),
+            r"cameras\[0\].perspective.yfov is 0, radians between 0 and π",
+        ),
     ],
 )
 def test_documents_that_lie(damage: Callable[[dict[str, Any]], None], message: str) -> None:
