@@ -130,6 +130,11 @@ class _Runner:
     def measure(self, advance: Callable[[str], None]) -> None:
         """Every phase; `advance` hears of each as it ends."""
         self.settle()
+        shown, wanted = self.session.call("size"), [self.plan.width, self.plan.height]
+        if shown != wanted:
+            raise BenchError(
+                f"{self.server.name} streams {shown[0]}x{shown[1]} where {wanted[0]}x{wanted[1]} was asked for"
+            )
         stepping = self.phase("stepping", "steps", self.steps(self.plan.steps))
         frames = probes.step_frames(stepping.phase.recording, stepping.sends, stepping.phase.end)
         self.found.steps = probes.since(stepping.phase.recording, stepping.sends, frames)

@@ -50,13 +50,6 @@ class PyrenderScene:
         colour, _depth = self._renderer.render(self._scene, flags=self._flags)
         return np.ascontiguousarray(colour)
 
-    def renderer_name(self) -> str:
-        """GL_RENDERER of pyrender's context, as PyOpenGL tells it through pyrender's own import."""
-        self._renderer.render(self._scene, flags=self._flags)
-        from pyrender.renderer import glGetString
-
-        return str(glGetString(0x1F01).decode())  # GL_RENDERER
-
     def close(self) -> None:
         """Free the context."""
         self._renderer.delete()

@@ -11,17 +11,20 @@ const MAX_FRAMES = 60000, MAX_NOTES = 60000;  // bounds of one recording
 
 const state = {peer: null, end: () => {}, camera: null, seq: 0, sent: [], notes: [], frames: [], last: null, changed: 0};
 
-/** Reads the probe's rectangle of the video as `columns` × `rows` grey cells, each the mean of what it covers. */
-function reader({x, y, width, height, columns, rows}) {
+/** Reads the probe's rectangle of a picture `across` pixels wide as `columns` × `rows` cells, each the mean grey there. */
+function reader({x, y, width, height, columns, rows}, across) {
   const canvas = new OffscreenCanvas(columns, rows);
   const context = canvas.getContext('2d', {willReadFrequently: true});
   context.imageSmoothingEnabled = true;
   context.imageSmoothingQuality = 'medium';
   return () => {
-    context.drawImage(video, x, y, width, height, 0, 0, columns, rows);
+    const scale = video.videoWidth / across;  // the first pictures may come before the viewport's size is known
+    context.drawImage(video, x * scale, y * scale, width * scale, height * scale, 0, 0, columns, rows);
     const rgba = context.getImageData(0, 0, columns, rows).data;
     const grey = new Uint8Array(columns * rows);
-    for (let i = 0, p = 0; i < grey.length; i++, p += 4) grey[i] = (rgba[p] * 54 + rgba[p + 1] * 183 + rgba[p + 2] * 19) >> 8;
+    for (let i = 0; i < grey.length; i++) {
+      grey[i] = (rgba[4 * i] * 54 + rgba[4 * i + 1] * 183 + rgba[4 * i + 2] * 19) >> 8;  // BT.709 luma, of 256
+    }
     return grey;
   };
 }
@@ -60,7 +63,10 @@ function preferred(codec) {
   return wanted.concat(codecs.filter(c => /\/rtx$/i.test(c.mimeType)));
 }
 
-const within = (promise, ms, what) => Promise.race([promise, sleep(ms).then(() => { throw new Error(`no ${what} within ${ms} ms`); })]);
+function within(promise, ms, what) {
+  const late = sleep(ms).then(() => { throw new Error(`no ${what} within ${ms} ms`); });
+  return Promise.race([promise, late]);
+}
 
 /** Opens the session; resolves when the first frame was presented. Returns milliseconds since the click. */
 async function connect(config) {
@@ -75,7 +81,7 @@ async function connect(config) {
     control.send(JSON.stringify({type: 'hello', version: 1}));
     control.send(JSON.stringify({type: 'viewport', width: config.width, height: config.height}));
   };
-  peer.ontrack = event => { video.srcObject = new MediaStream([event.track]); watch(reader(config.probe)); };
+  peer.ontrack = event => { video.srcObject = new MediaStream([event.track]); watch(reader(config.probe, config.width)); };
   const opened = new Promise(done => { state.camera.onopen = done; });
   const click = now();
   await peer.setLocalDescription(await peer.createOffer());
@@ -164,6 +170,8 @@ function take() {
   return out;
 }
 
+const size = () => [video.videoWidth, video.videoHeight];
+
 function close() { state.peer?.close(); return state.end(); }
 
-window.bench = {connect, settle, steps, drag, forget, take, close, now};
+window.bench = {connect, settle, steps, drag, forget, take, size, close, now};
