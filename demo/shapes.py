@@ -369,10 +369,10 @@ def shaded(meshes: Sequence[Mesh], *, strength: float = 0.8, reach: float = 0.15
     """The meshes with ambient occlusion in their colours, so that contact and creases ground without shadows.
 
     Steps out along each normal, up to `reach` metres: open space is as far from any surface as the step is long,
-    a crease is not. Distances come from a grid of 120 cells along the longest side. `strength` 1 is the full effect.
+    a crease is not. Distances come from a grid of 96 cells along the longest side. `strength` 1 is the full effect.
     """
     whole = join(meshes)
-    cell = float(np.ptp(whole.position, axis=0).max()) / 120
+    cell = float(np.ptp(whole.position, axis=0).max()) / 96
     samples = _covering(whole, cell)
     low = samples.min(axis=0) - reach - 2 * cell
     size = np.ceil((np.ptp(samples, axis=0) + 2 * reach) / cell).astype(int) + 5
@@ -391,14 +391,16 @@ def shaded(meshes: Sequence[Mesh], *, strength: float = 0.8, reach: float = 0.15
 
 
 def _covering(shape: Mesh, spacing: float) -> Array:
-    """Points [N, 3] on the mesh, `spacing` apart or closer: edges longer than that are halved."""
+    """Points [N, 3] on the mesh, about `spacing` apart or closer: triangles are halved at their longest edge."""
     points = [shape.position]
     triangles = shape.position[shape.index]
     while len(triangles):
         edges = np.roll(triangles, -1, axis=1) - triangles
-        triangles = triangles[np.einsum("tij,tij->ti", edges, edges).max(axis=1) > spacing**2]
-        middle = (triangles + np.roll(triangles, -1, axis=1)) / 2
-        points.append(middle.reshape(-1, 3))
-        corners = np.stack([triangles, middle, np.roll(middle, 1, axis=1)], axis=2)
-        triangles = np.concatenate([corners.reshape(-1, 3, 3), middle])
+        squares = np.einsum("tij,tij->ti", edges, edges)
+        long = squares.max(axis=1) > spacing**2
+        first = squares[long].argmax(axis=1)[:, None, None]
+        a, b, c = (np.take_along_axis(triangles[long], (first + i) % 3, axis=1)[:, 0] for i in range(3))
+        middle = (a + b) / 2
+        points.append(middle)
+        triangles = np.concatenate([np.stack([a, middle, c], axis=1), np.stack([middle, b, c], axis=1)])
     return np.concatenate(points)

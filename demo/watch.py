@@ -204,14 +204,14 @@ def _indices() -> list[Mesh]:
         length = 0.0016 if hour == 3 else 0.0042
         offsets = (-0.00085, 0.00085) if hour == 0 else (0.0,)
         for x in offsets:
-            outline = shapes.rounded_rectangle(0.0011, length, 0.00012, steps=3)
-            bar = shapes.extrude(outline, 0.00055, 0.00030, steps=2)
+            outline = shapes.rounded_rectangle(0.0011, length, 0.00030, steps=3)
+            bar = shapes.extrude(outline, 0.00055, 0.00022, steps=2)
             bars.append(bar.moved(x=x, y=0.0139 - length / 2).turned("z", -30.0 * hour))
     return bars
 
 
 def _date_frame() -> Mesh:
-    loop = shapes.rounded_rectangle(DATE_SIZE[0] * _DIAL, DATE_SIZE[1] * _DIAL, 0.0001, steps=3)
+    loop = shapes.rounded_rectangle(DATE_SIZE[0] * _DIAL, DATE_SIZE[1] * _DIAL, 0.0003, steps=4)
     path = np.column_stack([loop + [DATE_X * _DIAL, 0.0], np.full(len(loop), 0.0001)])
     return shapes.sweep(path, shapes.circle(0.00013, 8), up=(0, 0, 1), closed=True)
 

@@ -47,6 +47,7 @@ class Glb:
         assert (magic, version, length) == (b"glTF", 2, len(data))
         size, kind = struct.unpack_from("<II", data, 12)
         assert kind == 0x4E4F534A
+        self.data = data
         self.json: dict[str, Any] = json.loads(data[20 : 20 + size])
         blob_size, kind = struct.unpack_from("<II", data, 20 + size)
         assert kind == 0x004E4942
@@ -255,8 +256,10 @@ class TestProduct:
             assert index.max() < len(position)
             assert np.abs(np.linalg.norm(normal, axis=1) - 1).max() < 1e-3
             a, b, c = (position[index[:, i]] for i in range(3))
-            facing = np.einsum("ij,ij->i", np.cross(b - a, c - a), normal[index].mean(axis=1))
-            assert (facing > 0).mean() > 0.995, "triangles face where their normals point"
+            cross = np.cross(b - a, c - a)
+            against = np.einsum("ij,ij->i", cross, normal[index].mean(axis=1)) < 0
+            area = np.linalg.norm(cross, axis=1)
+            assert area[against].sum() < 1e-3 * area.sum(), "triangles face where their normals point"
 
     def test_stands_on_the_floor_in_the_middle(self, product: str) -> None:
         glb = built(product)
@@ -313,7 +316,7 @@ def test_official_validator_finds_nothing(tmp_path: Path) -> None:
     )
     for product in demo.products():
         path = tmp_path / f"{product}.glb"
-        path.write_bytes(catalogue.build(product))
+        path.write_bytes(built(product).data)
         answer = subprocess.run([node, "-e", check, str(path)], capture_output=True, text=True, check=True)
         issues = json.loads(answer.stdout)
         assert (issues["numErrors"], issues["numWarnings"]) == (0, 0), issues["messages"]
