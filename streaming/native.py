@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from renderer import linalg
+from renderer.scene import Scene
 from renderer.view import View
 from streaming.backend import RenderThread
 from streaming.scheduler import Governor
@@ -21,7 +22,9 @@ class Native:
         """See `Backend.open_thread`."""
         from renderer.thread import RenderThread as Thread
 
-        return Thread(require_gpu=require_gpu)
+        thread = Thread(require_gpu=require_gpu)
+        thread.submit(_warm)
+        return thread
 
     def load_scene(self, path: Path) -> Any:
         """See `Backend.load_scene`."""
@@ -75,6 +78,13 @@ class Native:
         from renderer.governor import ResolutionGovernor
 
         return ResolutionGovernor(budget)
+
+
+def _warm(engine: Any) -> None:
+    """Draw an empty scene: the environment is filtered and common shaders compiled before the first viewer comes."""
+    model = engine.load(Scene("warm-up", (), (), ()))
+    engine.render(model, View(width=64, height=64), format="i420")
+    engine.release(model)
 
 
 def ray(view: View, bounds: Any, x: float, y: float) -> tuple[linalg.Vector, linalg.Vector]:

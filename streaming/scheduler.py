@@ -287,7 +287,8 @@ class Scheduler:
         except Exception as error:
             self._give_up(stream, error)
             return
-        stream.governor.observe(frame.timings.get("total", 0.0))
+        if stream.last is not None:  # a viewer's first picture also pays for compiling and filtering
+            stream.governor.observe(frame.timings.get("total", 0.0))
         self._hand_over(stream, Shot(frame, state.seq, captured))
 
     def _hand_over(self, stream: Stream, shot: Shot) -> None:
