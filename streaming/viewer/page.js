@@ -50,7 +50,7 @@ function swatch(name, index) {
   const label = document.createElement("span");
   image.alt = "";
   image.loading = "lazy";
-  image.src = still(BASE, `render/${encodeURIComponent(MODEL)}.webp`, { size: "176x176", variant: name });
+  image.src = still(BASE, `render/${encodeURIComponent(MODEL)}.webp`, { size: "176x176", samples: "8", variant: name });
   label.textContent = pretty(name);
   button.append(image, label);
   button.type = "button";

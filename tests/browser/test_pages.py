@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -117,3 +119,41 @@ def test_the_embed_code_is_two_lines_that_name_this_model(browser: Browser, serv
         assert f'src="{server}view/chair"' in element
         assert 'camera-orbit="30deg 75deg ' in element
         assert complaints == []
+
+
+class Shop(BaseHTTPRequestHandler):
+    """A page of somebody else that embeds a chair. vitrine: address of the server that has it."""
+
+    vitrine = ""
+
+    def do_GET(self) -> None:
+        html = (
+            '<!doctype html><html lang="en"><meta charset="utf-8"><title>A shop</title><link rel="icon" href="data:,">'
+            f'<script type="module" src="{self.vitrine}viewer/vitrine-viewer.js"></script>'
+            f'<vitrine-viewer id="v" src="{self.vitrine}view/chair"></vitrine-viewer></html>'
+        )
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        self.wfile.write(html.encode())
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Silent."""
+
+
+@pytest.fixture
+def shop(server: str) -> Iterator[str]:
+    """Address of a page of another origin."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), type("AShop", (Shop,), {"vitrine": server})) as http:
+        thread = threading.Thread(target=http.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{http.server_port}/"
+        http.shutdown()
+        thread.join()
+
+
+def test_the_embed_code_works_on_a_page_of_another_origin(page: Page, shop: str) -> None:
+    page.goto(shop)
+    until(page, "window.v?.loaded")
+    assert page.evaluate("v.shadowRoot.querySelector('img').naturalWidth") > 0
+    assert page.evaluate("v.availableVariants") == ["oak", "walnut"]
