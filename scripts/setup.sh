@@ -126,6 +126,7 @@ has_player() {
     for plugin in webrtc nice dtls srtp; do
         compgen -G "/usr/lib/*/gstreamer-1.0/libgst$plugin.so" >/dev/null || return 1
     done
+    compgen -G '/usr/lib/*/girepository-1.0/GstWebRTC-1.0.typelib' >/dev/null && [[ -d /usr/lib/python3/dist-packages/gi ]]
 }
 
 # Without these the tests that need them skip, and with CI=true they fail: so their absence is said, and is no error here.

@@ -44,8 +44,10 @@ def find_chromium() -> str | None:
 
 @functools.cache
 def has_webrtcbin() -> bool:
-    """Whether GStreamer's WebRTC element and its ICE are installed (their plug-in files; nothing is loaded)."""
-    return all(any(Path("/usr/lib").glob(f"*/gstreamer-1.0/libgst{name}.so")) for name in ("webrtc", "nice"))
+    """Whether GStreamer's WebRTC element, its ICE and their Python binding are installed (files; nothing is loaded)."""
+    wanted = ("gstreamer-1.0/libgstwebrtc.so", "gstreamer-1.0/libgstnice.so", "girepository-1.0/GstWebRTC-1.0.typelib")
+    found = all(any(Path("/usr/lib").glob(f"*/{name}")) for name in wanted)
+    return found and Path("/usr/lib/python3/dist-packages/gi").is_dir()
 
 
 @pytest.fixture(autouse=True)
