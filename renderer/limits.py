@@ -19,11 +19,12 @@ Kind: TypeAlias = Literal["file_bytes", "array_bytes", "image_bytes", "vertices"
 class Limits:
     """Bounds on one model; going over one is a `LimitError`.
 
-    file_bytes: model, side files and data URIs together. json_bytes: the JSON text but for the insides
-    of its strings. json_depth: its nesting. items: materials, textures, primitives, channels and the like together.
-    array_bytes: decoded accessors and derived arrays together. image_bytes: all decoded pictures, as RGBA8.
-    image_pixels: of one picture, by its header. vertices, indices: sums over all primitives.
-    nodes: nodes of the file. text_bytes: a file of a text or zipped format (OBJ, OFF, 3MF …), unpacked.
+    file_bytes: model, side files and data URIs together. json_bytes: JSON text but for the insides of its strings.
+    json_depth: nesting of its brackets. array_bytes: decoded accessors and derived arrays together.
+    image_bytes: all decoded pictures, as RGBA8. image_pixels: of one picture, by its header.
+    vertices, indices: sums over all primitives. nodes: of the file. node_depth: generations of them.
+    items: materials, textures, primitives, channels and the like together.
+    text_bytes: a file of a text or zipped format (OBJ, OFF, 3MF …), unpacked.
     """
 
     file_bytes: int = 512 << 20
@@ -35,6 +36,7 @@ class Limits:
     vertices: int = 30_000_000
     indices: int = 90_000_000
     nodes: int = 200_000
+    node_depth: int = 2000
     items: int = 300_000
     text_bytes: int = 128 << 20
 

@@ -40,7 +40,7 @@ def read_hierarchy(reading: Reading) -> Hierarchy:
     children = [item.indices("children", "nodes") for item in items]
     order = _roots(reading, children)
     seen = set(order)
-    parents = [-1] * len(order)
+    parents, depths = [-1] * len(order), [1] * len(order)
     for position, node in enumerate(order):  # the list grows while it is walked: breadth first
         for child in children[node]:
             if child in seen:
@@ -50,6 +50,10 @@ def read_hierarchy(reading: Reading) -> Hierarchy:
             seen.add(child)
             order.append(child)
             parents.append(position)
+            depths.append(depths[position] + 1)
+    deepest = reading.budget.limits.node_depth
+    if max(depths, default=0) > deepest:
+        raise LimitError(f"nodes are nested {max(depths):,} deep, at most {deepest:,} are allowed")
     return Hierarchy(tuple(order), tuple(parents))
 
 

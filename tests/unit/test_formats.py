@@ -146,7 +146,7 @@ def test_components_that_contain_themselves_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", [s for s in SUFFIXES if s not in (".glb", ".gltf")])
 def test_mutated_files_are_scenes_or_scene_errors(suffix: str, tmp_path: Path) -> None:
     rng, data = random.Random(suffix), save(tmp_path, suffix).read_bytes()
-    limits = Limits(1 << 20, 1 << 20, 30, 1 << 20, 1 << 20, 1 << 18, 10_000, 30_000, 1000, 1000, 1 << 20)
+    limits = Limits(1 << 20, 1 << 20, 30, 1 << 20, 1 << 20, 1 << 18, 10_000, 30_000, 1000, 100, 1000, 1 << 20)
     path = tmp_path / f"lie{suffix}"
     outcomes = set()
     for _ in range(60):

@@ -230,12 +230,15 @@ def test_channels_on_nodes_with_a_matrix_are_left_out_with_a_warning() -> None:
     assert "has a matrix" in scene.warnings[0]
 
 
-def test_a_thousand_deep_and_a_hundred_thousand_wide_are_no_problem() -> None:
+def test_a_thousand_generations_are_no_problem_and_a_hundred_thousand_are_refused() -> None:
     glb = triangle()
     glb.json["nodes"] = [{"children": [i + 1]} for i in range(1000)] + [{"mesh": 0}]
     glb.json["scenes"] = [{"nodes": [0]}]
     scene = read(glb.data())
     assert [n.parent for n in scene.nodes] == list(range(-1, 1000))
+    glb.json["nodes"] = [{"children": [i + 1]} for i in range(99_999)] + [{"mesh": 0}]
+    with pytest.raises(LimitError, match="nodes are nested 100,000 deep, at most 2,000 are allowed"):
+        read(glb.data())
 
 
 def test_more_nodes_than_allowed_are_refused_before_they_are_read() -> None:

@@ -20,7 +20,7 @@ from renderer.load import load_scene
 from tests.unit.glb import TRIANGLE, Glb, pack, png, read, triangle
 
 #: Small enough that a mutation which claims much is refused, large enough for every seed model.
-SMALL = Limits(1 << 20, 1 << 20, 30, 1 << 20, 1 << 20, 1 << 18, 10_000, 30_000, 1000, 5000, 1 << 20)
+SMALL = Limits(1 << 20, 1 << 20, 30, 1 << 20, 1 << 20, 1 << 18, 10_000, 30_000, 1000, 100, 5000, 1 << 20)
 
 
 def header(version: int = 2, length: int | None = None) -> Callable[[bytes], bytes]:
