@@ -24,6 +24,8 @@ SLOW_HZ = 20.0  # the flat scene is dragged at this pace too: a phone's worst, a
 COMPOSITOR_STEPS = 6
 _CAST_WIDTH = 640  # pixels: the compositor's pictures are only averaged
 _SETTLE = {"quiet": 500, "limit": 5000}  # ms without a visible change, at most
+# Between steps longer, so that a refined picture, which may change too little to be noticed, has been drawn as well.
+_REST = {"quiet": 1200, "limit": 5000}
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,7 @@ class _Runner:
         return _Taken(taken, [sent for _, sent in taken.sent], answer, before, after)
 
     def steps(self, count: int) -> dict[str, Any]:
-        jump = {"contrast": probes.STEP_CONTRAST, **_SETTLE}
+        jump = {"contrast": probes.STEP_CONTRAST, **_REST}
         return {"poses": self.plan.subject.steps(count), "waits": poses.waits(count), **jump}
 
     def measure(self, advance: Callable[[str], None]) -> None:
