@@ -10,8 +10,8 @@ from typing import Any, Protocol, TypeVar
 
 from renderer.view import View
 from streaming.errors import ConfigError
-from streaming.scheduler import Governor
 from streaming.state import Facts
+from streaming.stream import Governor
 
 T = TypeVar("T")
 

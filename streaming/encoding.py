@@ -13,7 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from streaming.encoders import Encoded, Encoder, EncoderFactory, EncoderSettings
-from streaming.scheduler import Scheduler, Shot, Stream
+from streaming.scheduler import Scheduler
+from streaming.stream import Shot, Stream
 
 logger = logging.getLogger(__name__)
 

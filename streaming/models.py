@@ -17,8 +17,8 @@ from typing import Any
 from renderer.errors import DeviceError, RendererError
 from streaming.backend import Backend, RenderThread
 from streaming.errors import SignallingError
-from streaming.scheduler import Governor
 from streaming.state import Facts
+from streaming.stream import Governor
 
 Key = tuple[str, str]  # model id, version of the file
 logger = logging.getLogger(__name__)

@@ -5,14 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from renderer import linalg
 from renderer.scene import Scene
 from renderer.view import View
 from streaming.backend import RenderThread
-from streaming.scheduler import Governor
 from streaming.state import Facts
+from streaming.stream import Governor
 
 
 class Native:
@@ -63,10 +60,11 @@ class Native:
 
     def pick(self, model: Any, view: View, x: float, y: float) -> tuple[str, list[float], list[float]] | None:
         """See `Backend.pick`."""
+        from renderer.camera import camera
         from renderer.pick import pick
         from renderer.pose import world_matrices
 
-        origin, direction = ray(view, model.bounds, x, y)
+        origin, direction = camera(view, model.bounds).ray(x, y)
         hit = pick(model.scene, world_matrices(model.scene, view.animation), origin, direction, view.variant)
         if hit is None:
             return None
@@ -85,22 +83,6 @@ def _warm(engine: Any) -> None:
     model = engine.load(Scene("warm-up", (), (), ()))
     engine.render(model, View(width=64, height=64), format="i420")
     engine.release(model)
-
-
-def ray(view: View, bounds: Any, x: float, y: float) -> tuple[linalg.Vector, linalg.Vector]:
-    """Origin [3] (m) and unit direction [3] through a point of the picture; x, y from the top left, 0 to 1."""
-    low, high = (np.asarray(corner, np.float64) for corner in bounds)
-    target = (low + high) / 2 if view.target is None else np.asarray(view.target, np.float64)
-    aspect = view.width / view.height
-    radius = view.orbit.radius
-    if radius is None:
-        radius = linalg.framing_radius(float(np.linalg.norm(high - low)) / 2, view.fov, aspect)
-    eye = linalg.orbit_position(view.orbit.theta, view.orbit.phi, radius, target)
-    to_camera = linalg.look_at(eye, target, view.orbit.theta)
-    half = np.tan(np.radians(view.fov) / 2)
-    in_camera = np.array([(2 * x - 1) * half * aspect, (1 - 2 * y) * half, -1.0])
-    direction = to_camera[:3, :3].T @ in_camera
-    return eye, direction / np.linalg.norm(direction)
 
 
 def backend() -> Native:

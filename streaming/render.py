@@ -38,8 +38,9 @@ from streaming.protocol import (
     dump,
     from_dict,
 )
-from streaming.scheduler import Pace, Refinement, Scheduler, Stream
+from streaming.scheduler import Pace, Scheduler
 from streaming.state import Facts, State, apply
+from streaming.stream import Refinement, Stream
 from streaming.viewspec import check_names, view_from_json
 
 DEVICE_FAILURES = 3  # sessions in a row that the device would not draw, until the process asks to be restarted

@@ -12,66 +12,14 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any
 
 from renderer.frame import Frame
-from renderer.view import View
 from streaming.state import State
+from streaming.stream import Engine, Refinement, Shot, Stream
 
 WINDOW = 2  # encoded pictures that a network process may hold unsent, per viewer
 PATIENCE = 8  # moving pictures after which a waiting refinement gets one sample
-
-
-class Accumulation(Protocol):
-    """A picture that gets better by steps; lives on the render thread."""
-
-    @property
-    def done(self) -> bool:
-        """Whether every sample is drawn."""
-        ...
-
-    def step(self) -> None:
-        """Draw one sample."""
-        ...
-
-    def frame(self) -> Frame:
-        """The average of the samples."""
-        ...
-
-    def close(self) -> None:
-        """Free its buffers."""
-        ...
-
-
-class Engine(Protocol):
-    """The renderer, as far as the scheduler needs it; lives on the render thread."""
-
-    def begin(self, model: Any, view: View, *, format: Literal["i420", "rgba8"] = "i420", scale: float = 1.0) -> Any:
-        """Queue a picture and return at once."""
-        ...
-
-    def finish(self, pending: Any) -> Frame:
-        """Wait for it."""
-        ...
-
-    def accumulate(
-        self, model: Any, view: View, *, samples: int = 16, format: Literal["i420", "rgba8"] = "i420"
-    ) -> Accumulation:
-        """Begin a picture of many samples."""
-        ...
-
-
-class Governor(Protocol):
-    """Chooses the internal resolution of moving pictures from what they cost."""
-
-    @property
-    def scale(self) -> float:
-        """Internal ÷ output resolution, each axis."""
-        ...
-
-    def observe(self, milliseconds: float) -> None:
-        """What the last moving picture took."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,60 +30,6 @@ class Pace:
     playing: float = 1 / 30
     rest: float = 0.12
     samples: int = 16
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Shot:
-    """A picture and what it answers. seq: camera input it shows; captured: seconds, when its view was read."""
-
-    frame: Frame
-    seq: int
-    captured: float
-
-
-class Stream:
-    """One viewer's pictures. Fields are guarded by the scheduler's lock; `deliver` is called with none held."""
-
-    def __init__(self, model: Any, governor: Governor, state: State, deliver: Callable[[Stream], None]) -> None:
-        self.model = model
-        self.governor = governor
-        self.state = state
-        self.deliver = deliver
-        self.version = 1  # of the view; rises with every change
-        self.drawn = 0  # version of the last picture begun at any resolution
-        self.sharp = 0  # version of the last picture at full resolution
-        self.refined = 0  # version of the last refined picture
-        self.last_input = float("-inf")
-        self.last_begin = float("-inf")
-        self.busy = False  # a picture is being made
-        self.mailbox: Shot | None = None  # waits for the encoder
-        self.last: Shot | None = None  # for a key frame at rest
-        self.key_wanted = True  # the next encoded picture must be decodable on its own
-        self.unsent = 0  # encoded pictures not yet acknowledged
-        self.closed = False
-
-    def take(self) -> tuple[Shot, bool] | None:
-        """For the encoder: the picture that waits and whether it must be a key frame; counts it as on its way."""
-        shot, key = self.mailbox, self.key_wanted
-        if shot is None:
-            return None
-        self.mailbox, self.key_wanted = None, False
-        self.unsent += 1
-        return shot, key
-
-
-@dataclass(eq=False, slots=True)
-class Refinement:
-    """A picture of many samples that is made between other work: a viewer's at rest, or a still."""
-
-    model: Any
-    view: View
-    samples: int
-    format: Literal["i420", "rgba8"]
-    finished: Callable[[Frame], None]
-    failed: Callable[[Exception], None]
-    current: Callable[[], bool]  # whether it is still wanted
-    running: Accumulation | None = None
 
 
 class Scheduler:

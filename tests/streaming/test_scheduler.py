@@ -10,8 +10,9 @@ import pytest
 
 from renderer.frame import Frame
 from renderer.view import AnimationState, Orbit, View
-from streaming.scheduler import WINDOW, Pace, Refinement, Scheduler, Shot, Stream
+from streaming.scheduler import WINDOW, Pace, Scheduler
 from streaming.state import State
+from streaming.stream import Refinement, Shot, Stream
 from tests.streaming.fakes import FakeEngine, FixedGovernor
 
 SMALL = View(width=64, height=64)
