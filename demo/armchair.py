@@ -25,7 +25,7 @@ def build(title: str) -> bytes:
     covers = {_BOUCLE: _boucle(document), _WOOL: _wool(document), _LEATHER: _leather(document)}
     oak, smoked = _timber(document)
     frame, upholstery = shapes.shaded(
-        shapes.standing([_spanned(_frame()), _spanned(_cushions())]), reach=0.20, strength=0.72
+        shapes.standing([_spanned(_frame()), _spanned(_cushions())]), reach=0.17, strength=0.68
     )
     timbers = {_BOUCLE: oak, _WOOL: oak, _LEATHER: smoked}
     parts = [Part(upholstery, covers[_BOUCLE], covers), Part(frame, oak, timbers)]
@@ -55,9 +55,12 @@ def _fabric(document: Document, name: str, color: Array, height: Array, tile: fl
 
 def _boucle(document: Document) -> int:
     height = textures.boucle(1024, 2000, 101)
+    height = np.maximum(
+        height, 0.75 + 0.5 * textures.noise(1024, 60, 103, octaves=3)
+    )  # the ground that loops grow from
     tint = textures.noise(1024, 40, 102, octaves=3) - 0.5
     color = textures.ramp(
-        np.clip((height - 0.4) / 1.4 + 0.2 * tint, 0, 1), ["#c3b8a4", "#d3c9b8", "#ddd4c4", "#e6dfd2"]
+        np.clip((height - 0.75) / 0.95 + 0.2 * tint, 0, 1), ["#c3b8a4", "#d3c9b8", "#ddd4c4", "#e6dfd2"]
     )
     return _fabric(document, _BOUCLE, color, height, 0.20, strength=11.0, roughnessFactor=0.96)
 
@@ -73,7 +76,7 @@ def _wool(document: Document) -> int:
 def _leather(document: Document) -> int:
     height, crease = textures.leather(1024, 4900, 121)
     patina = textures.noise(1024, 3, 122, octaves=3)
-    tone = np.clip(0.45 + 0.22 * patina - 0.30 * crease, 0, 1)
+    tone = np.clip(0.48 + 0.14 * patina - 0.30 * crease, 0, 1)
     color = textures.ramp(tone, ["#4f2a18", "#7d4526", "#965832", "#ad7145"])
     rough = textures.surface(0.40 + 0.14 * patina + 0.16 * crease, occlusion=1.0)
     packed = _mapped(document, rough[::2, ::2], (0.21, 0.21))

@@ -29,7 +29,7 @@ class _Edition:
 
 _EDITIONS = (
     _Edition("Midnight blue", ("#0d1f3d", "#2f5288"), "#e9ecf0", ("#4a2815", "#7d4a28", "#a06a40"), "#d9c7a6"),
-    _Edition("Silver", ("#b9bab8", "#e3e2de"), "#23262b", ("#111112", "#1f1f21", "#333335"), "#77746e"),
+    _Edition("Silver", ("#8b8c8d", "#cbcac7"), "#23262b", ("#111112", "#1f1f21", "#333335"), "#77746e"),
     _Edition("Salmon", ("#b98367", "#efcdb8"), "#2b1d18", ("#2c2622", "#463d36", "#61564d"), "#b9ab98"),
 )
 
@@ -99,7 +99,7 @@ def _leathers(document: Document) -> dict[str, int]:
     packed = document.texture(textures.jpeg(rough[::2, ::2], 84))
     made = {}
     for edition in _EDITIONS:
-        color = textures.ramp(np.clip(0.5 + 0.4 * (patina - 0.5) - 0.4 * crease, 0, 1), edition.leather)
+        color = textures.ramp(np.clip(0.5 + 0.22 * (patina - 0.5) - 0.4 * crease, 0, 1), edition.leather)
         base = {
             "baseColorTexture": {"index": document.texture(textures.jpeg(color[::2, ::2], 84))},
             "metallicRoughnessTexture": {"index": packed},
