@@ -107,6 +107,7 @@ def main() -> int:
     role, sockets = sys.argv[1], Path(sys.argv[2])
     level = sys.argv[3] if len(sys.argv) > 3 else "INFO"
     logging.basicConfig(stream=sys.stderr, level=level, format=f"%(levelname)s {role} %(name)s: %(message)s")
-    logging.getLogger("aioice").setLevel(logging.WARNING)
+    for chatty in ("aioice", "OpenGL"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     config = Config.from_json(sys.stdin.readline())
     return asyncio.run(_run(role, sockets, config))
