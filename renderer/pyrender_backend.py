@@ -7,7 +7,6 @@ none).
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import Any
 
@@ -18,6 +17,7 @@ from renderer.camera import camera
 from renderer.drawlist import variant_index
 from renderer.errors import DeviceError
 from renderer.frame import Frame
+from renderer.gl import egl
 from renderer.pose import world_matrices
 from renderer.scene import Image, Primitive, Scene, TextureInfo
 from renderer.view import View
@@ -55,7 +55,7 @@ def render(scene: Scene, view: View) -> Frame:
 def _pyrender() -> Any:
     if "pyrender" not in sys.modules and "OpenGL" in sys.modules:
         raise DeviceError("pyrender cannot share a process with the native backend: both load OpenGL their own way")
-    os.environ["PYOPENGL_PLATFORM"] = "egl"
+    egl.select_platform()
     try:
         import pyrender
     except ImportError as error:
