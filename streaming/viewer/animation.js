@@ -40,8 +40,8 @@ export class Player {
     this.time = 0;
   }
 
-  /** The message that puts the server in this state, now; null while there is nothing to play. @returns {string|null} */
+  /** The message that puts the server in this state, now. @returns {string} */
   message() {
-    return this.current && protocol.animation(this.current, this.playing, this.time);
+    return protocol.animation(this.current, this.current !== null && this.playing, this.time);
   }
 }

@@ -16,6 +16,8 @@ export class Choices {
   #emit;
   /** @type {Ready|null} */
   #ready = null;
+  /** Whether the animation was ever put into motion. */
+  #moved = false;
 
   /**
    * @param {HTMLElement} host its attributes are the choices
@@ -36,6 +38,7 @@ export class Choices {
     this.#ready = ready;
     this.player.available = ready?.animations ?? [];
     if (!ready) {
+      this.#moved = false;
       this.player.run(false);
       this.player.time = 0;
       return;
@@ -80,8 +83,8 @@ export class Choices {
     if (time !== undefined) player.time = time;
     if (playing !== undefined) player.run(playing);
     // A model that rests in its first pose is what a session starts with: then there is nothing to say.
-    const moving = player.current !== null && (player.playing || player.time > 0 || before);
-    this.#tell("animation", moving ? () => player.message() ?? "" : null);
+    this.#moved ||= player.current !== null && (player.playing || player.time > 0);
+    this.#tell("animation", this.#moved ? () => player.message() : null);
     if (player.playing !== before) this.#emit(player.playing ? "play" : "pause");
   }
 }

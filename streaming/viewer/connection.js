@@ -46,11 +46,6 @@ export class Connection {
     return this.#endpoint !== null;
   }
 
-  /** The session to talk to: the newest that may answer. */
-  get session() {
-    return this.#coming ?? this.#shown;
-  }
-
   /** @param {() => URL} endpoint the model's WHEP address, asked before each attempt */
   start(endpoint) {
     this.stop();

@@ -83,9 +83,7 @@ export class Gestures {
     this.#press = { x: event.clientX, y: event.clientY, time: event.timeStamp, moved: this.#fingers.size > 1 || modified };
     this.#speed = { theta: 0, phi: 0, time: event.timeStamp };
     this.#engaged = true;
-    if (!this.#camera.settled) {
-      this.#camera.turn(0, 0, TAU.none);
-    }
+    this.#camera.stop();
   }
 
   /** @param {PointerEvent} event */

@@ -43,6 +43,13 @@ export function framingRadius(bounds, fov, aspect) {
   return half > 0 ? half / Math.sin(Math.min(vertical, horizontal)) : 1;
 }
 
+/**
+ * A limit that is written holds; the default one makes way for what the attributes ask for.
+ * @param {Term} limit @param {number} preset @param {Term} wish @param {(a: number, b: number) => number} wider Math.min or Math.max
+ */
+const bound = (limit, preset, wish, wider) =>
+  limit.unit !== "auto" ? limit.value : wish.unit === "auto" ? preset : wider(preset, wish.value);
+
 /** An angle in degrees, brought into (-180, 180]. */
 export const wrap = (/** @type {number} */ degrees) => 180 - ((((180 - degrees) % 360) + 360) % 360);
 
@@ -119,16 +126,17 @@ export class Camera {
 
   /** @param {Float64Array} state clamped in place */
   #limit(state) {
-    const { minOrbit, maxOrbit, minFov, maxFov } = this.#spec;
-    const or = (/** @type {Term} */ term, /** @type {number} */ preset) => (term.unit === "auto" ? preset : term.value);
-    state[THETA] = clamp(state[THETA], or(minOrbit[0], -Infinity), or(maxOrbit[0], Infinity));
-    state[PHI] = clamp(clamp(state[PHI], or(minOrbit[1], LIMITS.minPhi), or(maxOrbit[1], LIMITS.maxPhi)), 0.1, 179.9);
-    const low = this.#length(minOrbit[2], LIMITS.minRadius);
-    // A radius written in the attributes is always within reach, however the default limit stands to it.
-    const written = maxOrbit[2].unit === "auto" && this.#spec.orbit[2].unit !== "auto" ? this.#length(this.#spec.orbit[2], 1) : 0;
-    state[RADIUS] = clamp(state[RADIUS], Math.max(low, 1e-4), Math.max(this.#length(maxOrbit[2], LIMITS.maxRadius), written));
-    state[FOV] = clamp(state[FOV], or(minFov, Math.min(LIMITS.minFov, this.#fovOf(this.#spec.fov))),
-      or(maxFov, Math.max(LIMITS.maxFov, this.#fovOf(this.#spec.fov))));
+    const { minOrbit, maxOrbit, minFov, maxFov, fov } = this.#spec;
+    const [theta, phi, radius] = this.#spec.orbit;
+    const metres = (/** @type {Term} */ term) => (term.unit === "auto" ? term : { unit: term.unit, value: this.#length(term, 1) });
+    const near = bound(metres(minOrbit[2]), this.framing() * LIMITS.minRadius, metres(radius), Math.min);
+    const far = bound(metres(maxOrbit[2]), this.framing() * LIMITS.maxRadius, metres(radius), Math.max);
+    const above = bound(minOrbit[1], LIMITS.minPhi, phi, Math.min);
+    const below = bound(maxOrbit[1], LIMITS.maxPhi, phi, Math.max);
+    state[THETA] = clamp(state[THETA], bound(minOrbit[0], -Infinity, theta, Math.min), bound(maxOrbit[0], Infinity, theta, Math.max));
+    state[PHI] = clamp(clamp(state[PHI], above, below), 0, 180);
+    state[RADIUS] = Math.max(clamp(state[RADIUS], near, far), 1e-4);
+    state[FOV] = clamp(state[FOV], bound(minFov, LIMITS.minFov, fov, Math.min), bound(maxFov, LIMITS.maxFov, fov, Math.max));
     return state;
   }
 
@@ -169,6 +177,11 @@ export class Camera {
   /** Arrive at the goal now. */
   jump() {
     this.#current.set(this.#goal);
+  }
+
+  /** Stay here, wherever it was going. */
+  stop() {
+    this.#goal.set(this.#current);
   }
 
   /** @param {Vec3} point metres */

@@ -13,10 +13,14 @@ const PAUSE = "M9 6v12M15 6v12";
 /** @template {HTMLElement} [T=HTMLElement] @param {string} id @returns {T} */
 const get = (id) => /** @type {T} */ (document.getElementById(id));
 
+/** Distance at which the model was shown first, metres. */
+let opened = 1;
+
 const viewer = /** @type {VitrineViewer} */ (document.createElement("vitrine-viewer"));
 
 /** Called once the viewer knows what the model has. */
 function offer() {
+  opened = viewer.getCameraOrbit().radius;
   variants(viewer.availableVariants);
   fill(get("environment"), viewer.availableEnvironments);
   get("environments").hidden = viewer.availableEnvironments.length < 2;
@@ -113,12 +117,14 @@ function fullscreen() {
 /** The two lines that put this model, as it is now, into another page. */
 function snippet() {
   const { theta, phi, radius } = viewer.getCameraOrbit();
+  // An untouched distance stays automatic: it fits whatever shape the other page gives the element.
+  const distance = Math.abs(radius / opened - 1) < 0.01 ? "auto" : `${Number(radius.toPrecision(3))}m`;
   const degrees = (/** @type {number} */ angle) => Math.round((angle * 180) / Math.PI);
   const attributes = { src: new URL(`view/${encodeURIComponent(MODEL)}`, BASE).href, alt: get("title").textContent ?? MODEL };
   const variant = viewer.getAttribute("variant-name");
   const all = Object.entries({
     ...attributes,
-    "camera-orbit": `${degrees(theta)}deg ${degrees(phi)}deg ${Number(radius.toPrecision(3))}m`,
+    "camera-orbit": `${degrees(theta)}deg ${degrees(phi)}deg ${distance}`,
     ...(variant && { "variant-name": variant }),
   });
   const escape = (/** @type {string} */ text) => text.replace(/&/g, "&amp;").replace(/"/g, "&quot;");

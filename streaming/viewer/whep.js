@@ -14,7 +14,9 @@ import { hello, parse } from "./protocol.js";
 
 /** How long candidates are waited for before the offer goes out, ms: those of the host itself come at once. */
 const GATHERING = 100;
-/** From the offer to the server's `ready`, ms. */
+/** From the offer to the answer, ms: a heavy model is read meanwhile. */
+const LOADING = 90_000;
+/** From the answer to the server's `ready`, ms. */
 const OPENING = 12_000;
 /** How long "disconnected" may last before it counts as lost, ms. */
 const GRACE = 1_500;
@@ -137,7 +139,6 @@ export class Session {
   /** Connects; the outcome comes through the handlers. */
   async open() {
     try {
-      this.#after(OPENING, () => this.#lose(new SessionError("the server did not answer in time")));
       await this.#negotiate();
     } catch (error) {
       this.#lose(error instanceof SessionError ? error : new SessionError("the server cannot be reached", { cause: error }));
@@ -151,12 +152,7 @@ export class Session {
     const offer = /** @type {RTCSessionDescription} */ (this.#connection.localDescription).sdp;
     this.#connection.onicecandidate = ({ candidate }) => candidate?.candidate && this.#late.push(candidate);
     this.#handlers.progress(0.2);
-    const response = await fetch(this.#endpoint, { method: "POST", headers: { "Content-Type": "application/sdp" }, body: offer });
-    if (response.status !== 201) {
-      const retryAfter = 1000 * (Number(response.headers.get("Retry-After")) || 0);
-      const reason = (await complaint(response)) || `the server answered ${response.status}`;
-      throw new SessionError(reason, { status: response.status, retryAfter });
-    }
+    const response = await this.#post(offer);
     const location = response.headers.get("Location");
     this.#resource = location && new URL(location, this.#endpoint).href;
     const answer = await response.text();
@@ -165,8 +161,19 @@ export class Session {
       return;
     }
     this.#handlers.progress(0.4);
+    this.#after(OPENING, () => this.#lose(new SessionError("the connection could not be made")));
     await this.#connection.setRemoteDescription({ type: "answer", sdp: answer });
     if (response.headers.has("Accept-Patch")) this.#trickle(offer);
+  }
+
+  /** @param {string} offer @returns {Promise<Response>} 201 */
+  async #post(offer) {
+    const headers = { "Content-Type": "application/sdp" };
+    const response = await fetch(this.#endpoint, { method: "POST", headers, body: offer, signal: AbortSignal.timeout(LOADING) });
+    if (response.status === 201) return response;
+    const retryAfter = 1000 * (Number(response.headers.get("Retry-After")) || 0);
+    const reason = (await complaint(response)) || `the server answered ${response.status}`;
+    throw new SessionError(reason, { status: response.status, retryAfter });
   }
 
   /** Sends candidates that the offer missed. @param {string} offer */

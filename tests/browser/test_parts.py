@@ -129,6 +129,24 @@ def test_limits_of_the_attributes_win(page: Page) -> None:
     assert pose == [-45, 90, pytest.approx(0.5)]
 
 
+def test_a_view_that_is_written_is_within_reach_of_the_default_limits(page: Page) -> None:
+    pose = camera(
+        page,
+        "camera.configure({ orbit: a.parseOrbit('0deg 5deg 0.01m'), fov: a.parseAngle('60deg') }); camera.jump();"
+        "return [camera.pose.phi, camera.pose.radius, camera.pose.fov]",
+    )
+    assert pose == [5, 0.01, 60]
+
+
+def test_a_hand_that_is_laid_on_stops_the_model_where_it_is(page: Page) -> None:
+    before, after = camera(
+        page,
+        "camera.fling(0.5, 0); camera.advance(16); const b = camera.orbit.theta; camera.stop(); settle();"
+        "return [b, camera.orbit.theta]",
+    )
+    assert after == before
+
+
 def test_the_approach_to_the_goal_does_not_depend_on_the_frame_rate(page: Page) -> None:
     thetas = camera(
         page,
