@@ -124,9 +124,9 @@ def _cradle(points: Array) -> Array:
 
 
 # ---- frame ----
-_ROUND = shapes.circle(1.0, 28)
+_ROUND = shapes.circle(1.0, 24)
 _PADDLE = shapes.superellipse(1.0, 1.0, 2.5, 40)
-_RAIL = shapes.superellipse(1.0, 1.0, 4.0, 32)
+_RAIL = shapes.superellipse(1.0, 1.0, 4.0, 28)
 
 
 def _frame() -> list[Mesh]:
@@ -135,7 +135,7 @@ def _frame() -> list[Mesh]:
     return [*left, *right, *_cross_rails(), *_spindles(), *_slats()]
 
 
-def _turned(points: list[list[float]], radii: list[float], samples: int = 40) -> Mesh:
+def _turned(points: list[list[float]], radii: list[float], samples: int = 32) -> Mesh:
     """A round spindle through the points whose radius follows `radii`, evenly spaced along it."""
     path = shapes.spline(points, samples)
     at = np.linspace(0, 1, samples)
@@ -189,9 +189,10 @@ def _upright() -> Mesh:
 
 def _across(half: float, y: float, z: float, bow: float, size: tuple[float, float], tilt: float = 0.0) -> Mesh:
     """A rail from left to right whose middle is `bow` metres further back."""
-    path = shapes.spline([[-half, y, z], [0.0, y, z - bow], [half, y, z]], 40)
+    samples = 40 if bow else 12
+    path = shapes.spline([[-half, y, z], [0.0, y, z - bow], [half, y, z]], samples)
     up = (0.0, np.cos(np.radians(tilt)), -np.sin(np.radians(tilt)))
-    return shapes.sweep(path, _RAIL, scale=np.tile(size, (40, 1)), up=up)
+    return shapes.sweep(path, _RAIL, scale=np.tile(size, (samples, 1)), up=up)
 
 
 def _cross_rails() -> list[Mesh]:
@@ -208,7 +209,7 @@ def _spindles() -> list[Mesh]:
     for x in np.linspace(-0.175, 0.175, 5):
         bow = 0.030 * (1 - (x / 0.2715) ** 2)
         path = [[x, 0.255, -0.292], [x, 0.53, -0.382 - 0.6 * bow], [x, 0.800, -0.462 - bow]]
-        rods.append(_turned(path, [0.0068, 0.0088, 0.0088, 0.0064], 24))
+        rods.append(_turned(path, [0.0068, 0.0088, 0.0088, 0.0064], 18))
     return rods
 
 

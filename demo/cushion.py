@@ -10,7 +10,7 @@ import numpy as np
 from demo import shapes
 from demo.shapes import Array, Mesh
 
-_AROUND = 208  # points along a seam
+_AROUND = 168  # points along a seam
 _PIPING = 0.0042  # radius, m
 
 Bend = Callable[[Array], Array]
@@ -32,7 +32,7 @@ def cushion(
 
 def _panel(seam: Array, level: float, crown: float, bend: Bend, rng: np.random.Generator) -> Mesh:
     """The upper (crown > 0) or lower face: rings that shrink from the seam to the middle, puckered along the seam."""
-    ring = 1 - np.linspace(0, 1, 34) ** 1.6
+    ring = 1 - np.linspace(0, 1, 26) ** 1.7
     plan = seam[None] * ring[:, None, None]
     bulge = np.clip(1 - ring**2.6, 0, 1) ** 0.62
     edge = np.exp(-(1 - ring) / 0.07) * (1 - np.exp(-(1 - ring) / 0.012))
@@ -63,7 +63,7 @@ def _lumps(plan: Array, rng: np.random.Generator) -> Array:
 
 def _band(seam: Array, height: float, bend: Bend) -> Mesh:
     """The wall between the seams, full in its middle."""
-    level = np.linspace(-1, 1, 11)
+    level = np.linspace(-1, 1, 9)
     outward = shapes.offset(seam[:-1], 1.0) - seam[:-1]
     outward = _closed(outward / np.linalg.norm(outward, axis=1, keepdims=True))
     swell = 0.009 * (1 - level**2)

@@ -10,7 +10,7 @@ from demo import lettering, shapes, textures
 from demo.glb import Document, Part
 from demo.shapes import Array, Mesh
 
-_CUP = shapes.superellipse(0.0395, 0.0480, 2.35, 128)  # half width (z) and height (y), m
+_CUP = shapes.superellipse(0.0395, 0.0480, 2.35, 112)  # half width (z) and height (y), m
 _CENTRE = np.array([0.0860, 0.0490, 0.0])  # of the right cup's inner face
 _TOE, _LEAN = 4.0, 5.0  # degrees the cups turn forward and lean in above
 _LEATHER_UV = 1 / 0.09  # texture repeats per metre
@@ -154,7 +154,7 @@ def _shell() -> Mesh:
         [0.0, 0.01, 0.02, 0.05, 0.10, 0.0],
         steps=7,
     )
-    dome = shapes.resample(profile, 64)
+    dome = shapes.resample(profile, 44)
     mesh = shapes.loft(dome, _CUP)
     return replace(mesh, uv=mesh.position[:, :2] / 0.11 * [1, -1] + 0.5)
 
@@ -174,8 +174,8 @@ def _cup_metal() -> list[Mesh]:
 
 def _ear_cushion() -> Mesh:
     """A soft ring of leather, creased a little, leaning towards the head (−z)."""
-    path = shapes.spline(np.column_stack([_CUP * 0.755, np.full(len(_CUP), -0.0125)]), 161, closed=True)[:-1]
-    ring = shapes.sweep(path, shapes.superellipse(0.0108, 0.0112, 2.5, 44), up=(0, 0, 1), closed=True)
+    path = shapes.spline(np.column_stack([_CUP * 0.755, np.full(len(_CUP), -0.0125)]), 129, closed=True)[:-1]
+    ring = shapes.sweep(path, shapes.superellipse(0.0108, 0.0112, 2.5, 32), up=(0, 0, 1), closed=True)
     angle = np.arctan2(ring.position[:, 1], ring.position[:, 0])
     rng = np.random.default_rng(341)
     creases = sum(rng.random() * np.cos(k * angle + 6.3 * rng.random()) for k in range(17, 47, 3)) / 5
@@ -242,8 +242,8 @@ def _stitches(path: Array, width: Array, thick: Array) -> list[Mesh]:
         for edge in (-1, 1):
             z = edge * (width[i] - 0.0042)
             rise = thick[i] * (1 - abs(z / width[i]) ** 2.7) ** (1 / 2.7)
-            bow = np.array([-0.0005, -0.0001, 0.0, -0.0001, -0.0005])[:, None]
+            bow = np.array([-0.0005, 0.0, -0.0005])[:, None]
             centre = path[i] + outward[i] * rise + [0, 0, z]
-            line = centre + np.linspace(-0.0014, 0.0014, 5)[:, None] * along[i] + outward[i] * bow
+            line = centre + np.linspace(-0.0014, 0.0014, 3)[:, None] * along[i] + outward[i] * bow
             made.append(shapes.sweep(line, shapes.circle(0.00030, 6), up=outward[i]))
     return made

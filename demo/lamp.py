@@ -153,7 +153,7 @@ def _bulb() -> Mesh:
 
 def _globe() -> Mesh:
     """A sphere 170 mm wide, open below, with 48 flutes that fade towards both poles; thin glass is paler (COLOR_0)."""
-    polar = np.radians(np.linspace(153, 0, 58))
+    polar = np.radians(np.linspace(153, 0, 44))
     azimuth = np.linspace(0, 2 * np.pi, 48 * 6 + 1)
     azimuth[-1] = 0.0
     ridge = np.sin(polar)[:, None] ** 2 * np.abs(np.sin(24 * azimuth))[None]

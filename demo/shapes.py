@@ -236,7 +236,7 @@ def loft(profile: Array, outline: Array) -> Mesh:
 
 def knob(radius: float, height: float, bevel: float, flutes: int, depth: float) -> Mesh:
     """A fluted cylinder along z from 0 to `height`, its rims rounded by `bevel`; `flutes` grooves are `depth` deep."""
-    angle = np.linspace(0, 2 * np.pi, flutes * 8, endpoint=False)
+    angle = np.linspace(0, 2 * np.pi, flutes * 6, endpoint=False)
     wave = radius - depth * (1 - np.abs(np.cos(angle * flutes / 2))) ** 0.8
     outline = np.stack([wave * np.cos(angle), wave * np.sin(angle)], axis=1)
     inner = radius - 2 * bevel
