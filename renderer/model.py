@@ -13,7 +13,7 @@ from renderer.drawlist import DrawList
 from renderer.gl.context import Context
 from renderer.gl.resources import Buffer
 from renderer.linalg import Vector
-from renderer.pose import world_matrices
+from renderer.pose import Poser
 from renderer.scene import Light, Matrices, Scene
 from renderer.upload import GpuScene, upload
 from renderer.view import AnimationState
@@ -42,6 +42,7 @@ class Model:
     def __init__(self, context: Context, scene: Scene) -> None:
         self.scene = scene
         self._context = context
+        self._poser = Poser(scene)
         before = context.ledger.total
         self._nodes = drawlist.mesh_nodes(scene)
         self._corners = drawlist.mesh_corners(scene, self._nodes)
@@ -55,7 +56,7 @@ class Model:
         """The pose at a moment of an animation, with the instance buffer brought up to it; the last one is
         remembered."""
         if self._pose is None or self._pose[0] != animation:
-            world = world_matrices(self.scene, animation)
+            world = self._poser.world(animation)
             lights = tuple(
                 (self.scene.lights[n.light], world[i]) for i, n in enumerate(self.scene.nodes) if n.light is not None
             )
