@@ -104,8 +104,9 @@ class Session:
 
     def put(self, packet: Packet) -> None:
         """An encoded picture from the render process."""
-        if not self._track.put(packet):
-            self._render.notice("key", session=self.number)  # cannot happen while both sides keep the window
+        if not self._track.put(packet):  # cannot happen while both sides keep the window
+            self._render.ack(self.number)
+            self._render.notice("key", session=self.number)
 
     def _on_sent(self, packet: Packet, count: int, octets: int) -> None:
         self._render.ack(self.number)

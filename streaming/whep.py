@@ -105,6 +105,7 @@ class Whep:
         await asyncio.gather(
             self._ask(entry.network, "close", session=entry.number),
             self._ask(self._supervisor.render, "close", session=entry.number),
+            return_exceptions=True,  # a process that is gone has ended its sessions
         )
         return web.Response(status=200)
 
