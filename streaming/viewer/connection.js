@@ -106,12 +106,9 @@ export class Connection {
   /** @param {Session} session @param {SessionError} error */
   #lost(session, error) {
     const successor = session === this.#shown && this.#coming !== null;
-    if (session === this.#shown) {
-      this.#handlers.lost(session);
-      this.#shown = null;
-    } else {
-      this.#coming = null;
-    }
+    if (session === this.#shown) this.#shown = null;
+    else this.#coming = null;
+    this.#handlers.lost(session);
     session.close();
     if (successor || !this.#endpoint) return;
     if (error.permanent) {

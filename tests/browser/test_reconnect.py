@@ -53,6 +53,22 @@ def test_a_session_that_the_server_ends_is_taken_up_with_the_same_camera(resourc
     assert len(opened) == 2
 
 
+def test_a_session_that_ends_before_its_picture_leaves_nothing_behind(show: Show, server: str) -> None:
+    page = show(CHAIR.replace("src=", 'reveal="manual" src='), loaded=False, expected="status of 404")
+    ended: list[str] = []
+
+    def end_the_first(response: Response) -> None:
+        if response.request.method == "POST" and not ended:
+            ended.append(urljoin(server, response.headers["location"]))
+            end_on_the_server(ended[0])
+
+    page.on("response", end_the_first)
+    page.evaluate("v.dismissPoster()")
+    page.wait_for_function("v.loaded && connections.length === 2")
+    assert page.evaluate("v.shadowRoot.querySelectorAll('video').length") == 1
+    shows(page, 60)
+
+
 def test_it_waits_while_the_server_is_away_says_so_and_comes_back(resources: tuple[Page, list[str]]) -> None:
     page, opened = resources
     page.route("**/whep/**", lambda route: route.fulfill(status=503, body="away"))
