@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from demo import shapes, textures
+from demo import lines, occlusion, shapes, textures
 from demo.cushion import cushion
 from demo.glb import Document, Part
-from demo.shapes import Array, Mesh
+from demo.lines import Array
+from demo.shapes import Mesh
 
 _SPAN = 3.0  # metres that quantised texture coordinates 0…1 stand for
 _LEAN, _PITCH = 20.0, 5.0  # back and seat, degrees
@@ -24,7 +25,7 @@ def build(title: str) -> bytes:
     document = Document(title, [_BOUCLE, _WOOL, _LEATHER])
     covers = {_BOUCLE: _boucle(document), _WOOL: _wool(document), _LEATHER: _leather(document)}
     oak, smoked = _timber(document)
-    frame, upholstery = shapes.shaded(
+    frame, upholstery = occlusion.shaded(
         shapes.standing([_spanned(_frame()), _spanned(_cushions())]), reach=0.17, strength=0.68
     )
     timbers = {_BOUCLE: oak, _WOOL: oak, _LEATHER: smoked}
@@ -124,9 +125,9 @@ def _cradle(points: Array) -> Array:
 
 
 # ---- frame ----
-_ROUND = shapes.circle(1.0, 24)
-_PADDLE = shapes.superellipse(1.0, 1.0, 2.5, 40)
-_RAIL = shapes.superellipse(1.0, 1.0, 4.0, 28)
+_ROUND = lines.circle(1.0, 24)
+_PADDLE = lines.superellipse(1.0, 1.0, 2.5, 40)
+_RAIL = lines.superellipse(1.0, 1.0, 4.0, 28)
 
 
 def _frame() -> list[Mesh]:
@@ -137,9 +138,9 @@ def _frame() -> list[Mesh]:
 
 def _turned(points: list[list[float]], radii: list[float], samples: int = 32) -> Mesh:
     """A round spindle through the points whose radius follows `radii`, evenly spaced along it."""
-    path = shapes.spline(points, samples)
+    path = lines.spline(points, samples)
     at = np.linspace(0, 1, samples)
-    smooth = shapes.spline([[value, 0.0] for value in radii], 4 * samples)[:, 0]
+    smooth = lines.spline([[value, 0.0] for value in radii], 4 * samples)[:, 0]
     radius = np.interp(at, np.linspace(0, 1, len(smooth)), smooth)
     return shapes.sweep(path, _ROUND, scale=radius, up=(0, 0, 1), dome=0.2 * float(radius.min()))
 
@@ -158,7 +159,7 @@ def _rear_leg() -> Mesh:
 
 def _arm() -> Mesh:
     """A paddle, broad under the hand and slender where it meets the upright."""
-    path = shapes.spline(
+    path = lines.spline(
         [
             [0.327, 0.566, 0.352],
             [0.331, 0.580, 0.24],
@@ -177,7 +178,7 @@ def _arm() -> Mesh:
 
 
 def _side_rail() -> Mesh:
-    path = shapes.spline([[0.334, 0.292, 0.30], [0.327, 0.270, 0.0], [0.322, 0.240, -0.305]], 32)
+    path = lines.spline([[0.334, 0.292, 0.30], [0.327, 0.270, 0.0], [0.322, 0.240, -0.305]], 32)
     return shapes.sweep(path, _RAIL, scale=np.tile([0.0105, 0.026], (32, 1)))
 
 
@@ -190,7 +191,7 @@ def _upright() -> Mesh:
 def _across(half: float, y: float, z: float, bow: float, size: tuple[float, float], tilt: float = 0.0) -> Mesh:
     """A rail from left to right whose middle is `bow` metres further back."""
     samples = 40 if bow else 12
-    path = shapes.spline([[-half, y, z], [0.0, y, z - bow], [half, y, z]], samples)
+    path = lines.spline([[-half, y, z], [0.0, y, z - bow], [half, y, z]], samples)
     up = (0.0, np.cos(np.radians(tilt)), -np.sin(np.radians(tilt)))
     return shapes.sweep(path, _RAIL, scale=np.tile(size, (samples, 1)), up=up)
 

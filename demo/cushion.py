@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from demo import shapes
-from demo.shapes import Array, Mesh
+from demo import lines, shapes
+from demo.lines import Array
+from demo.shapes import Mesh
 
 _AROUND = 168  # points along a seam
 _PIPING = 0.0042  # radius, m
@@ -23,7 +24,7 @@ def cushion(
 
     `height` is the band's; `bend` shapes everything alike, so that seams stay shut. uv are metres.
     """
-    seam = shapes.resample(_closed(shapes.rounded_rectangle(width, depth, corner)), _AROUND + 1)
+    seam = lines.resample(_closed(lines.rounded_rectangle(width, depth, corner)), _AROUND + 1)
     rng = np.random.default_rng(seed)
     panels = [_panel(seam, side * height / 2, side * crown, bend, rng) for side in (1, -1)]
     pipings = [_piping(seam, side * height / 2, bend) for side in (1, -1)]
@@ -64,21 +65,21 @@ def _lumps(plan: Array, rng: np.random.Generator) -> Array:
 def _band(seam: Array, height: float, bend: Bend) -> Mesh:
     """The wall between the seams, full in its middle."""
     level = np.linspace(-1, 1, 9)
-    outward = shapes.offset(seam[:-1], 1.0) - seam[:-1]
+    outward = lines.offset(seam[:-1], 1.0) - seam[:-1]
     outward = _closed(outward / np.linalg.norm(outward, axis=1, keepdims=True))
     swell = 0.009 * (1 - level**2)
     plan = seam[None] + outward[None] * swell[:, None, None]
     y = np.broadcast_to(level[:, None] * height / 2, plan.shape[:2])
     points = np.stack([plan[..., 0], y, plan[..., 1]], axis=-1)
-    u, v = np.meshgrid(shapes.lengths(seam), -level * height / 2)
+    u, v = np.meshgrid(lines.lengths(seam), -level * height / 2)
     return shapes.bent(shapes.surface(points, np.stack([u, v], axis=-1)), bend)
 
 
 def _piping(seam: Array, level: float, bend: Bend) -> Mesh:
     """A covered cord that follows the seam."""
-    loop = shapes.offset(seam[:-1], 0.0022)
+    loop = lines.offset(seam[:-1], 0.0022)
     path = bend(np.column_stack([loop[:, 0], np.full(len(loop), level), loop[:, 1]]))
-    return shapes.sweep(path, shapes.circle(_PIPING, 8), closed=True)
+    return shapes.sweep(path, lines.circle(_PIPING, 8), closed=True)
 
 
 def _closed(line: Array) -> Array:

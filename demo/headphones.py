@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from demo import lettering, shapes, textures
+from demo import lettering, lines, occlusion, shapes, textures
 from demo.glb import Document, Part
-from demo.shapes import Array, Mesh
+from demo.lines import Array
+from demo.shapes import Mesh
 
-_CUP = shapes.superellipse(0.0395, 0.0480, 2.35, 112)  # half width (z) and height (y), m
+_CUP = lines.superellipse(0.0395, 0.0480, 2.35, 112)  # half width (z) and height (y), m
 _CENTRE = np.array([0.0860, 0.0490, 0.0])  # of the right cup's inner face
 _TOE, _LEAN = 4.0, 5.0  # degrees the cups turn forward and lean in above
 _LEATHER_UV = 1 / 0.09  # texture repeats per metre
@@ -44,7 +45,7 @@ def build(title: str) -> bytes:
     metals += [_placed(mesh, 1) for mesh in _crown()]
     band, threads = _headband()
     groups = [shells, metals, [*leathers, *band], cloths, threads]
-    meshes = shapes.shaded(shapes.standing([shapes.join(group) for group in groups]), reach=0.035, strength=0.6)
+    meshes = occlusion.shaded(shapes.standing([shapes.join(group) for group in groups]), reach=0.035, strength=0.6)
     materials = [_paint(document), _aluminium(document), _leather(document), _cloth(document), _thread(document)]
     parts = [Part(mesh, made[_FINISHES[0].name], made) for mesh, made in zip(meshes, materials, strict=True)]
     document.add("Headphones", parts)
@@ -149,33 +150,33 @@ def _thread(document: Document) -> dict[str, int]:
 # ---- cups (made about +z, which points away from the head) ----
 def _shell() -> Mesh:
     """A pillow of lacquer with a fine step where it meets its ring."""
-    profile = shapes.fillet(
+    profile = lines.fillet(
         [[0.955, 0.0040], [0.985, 0.0040], [1.0, 0.0100], [0.955, 0.0175], [0.80, 0.0215], [0.0, 0.0225]],
         [0.0, 0.01, 0.02, 0.05, 0.10, 0.0],
         steps=7,
     )
-    dome = shapes.resample(profile, 44)
+    dome = lines.resample(profile, 44)
     mesh = shapes.loft(dome, _CUP)
     return replace(mesh, uv=mesh.position[:, :2] / 0.11 * [1, -1] + 0.5)
 
 
 def _cup_metal() -> list[Mesh]:
     """The ring that carries cushion and shell, and the knuckle on top in which the stem turns."""
-    ring = shapes.fillet(
+    ring = lines.fillet(
         [[0.90, -0.0040], [0.975, -0.0040], [0.992, -0.0030], [0.992, 0.0030], [0.975, 0.0044], [0.93, 0.0044]],
         [0.0, 0.004, 0.004, 0.004, 0.004, 0.0],
         steps=4,
     )
     knuckle = shapes.revolve(
-        shapes.fillet([[0.0, -0.0075], [0.0052, -0.0075], [0.0052, 0.0075], [0.0, 0.0075]], [0, 0.001, 0.001, 0]), 48
+        lines.fillet([[0.0, -0.0075], [0.0052, -0.0075], [0.0052, 0.0075], [0.0, 0.0075]], [0, 0.001, 0.001, 0]), 48
     )
     return [shapes.loft(ring, _CUP).with_uv(6, 40), knuckle.turned("z", 90).moved(y=0.0498).with_uv(2, 40)]
 
 
 def _ear_cushion() -> Mesh:
     """A soft ring of leather, creased a little, leaning towards the head (−z)."""
-    path = shapes.spline(np.column_stack([_CUP * 0.755, np.full(len(_CUP), -0.0125)]), 129, closed=True)[:-1]
-    ring = shapes.sweep(path, shapes.superellipse(0.0108, 0.0112, 2.5, 32), up=(0, 0, 1), closed=True)
+    path = lines.spline(np.column_stack([_CUP * 0.755, np.full(len(_CUP), -0.0125)]), 129, closed=True)[:-1]
+    ring = shapes.sweep(path, lines.superellipse(0.0108, 0.0112, 2.5, 32), up=(0, 0, 1), closed=True)
     angle = np.arctan2(ring.position[:, 1], ring.position[:, 0])
     rng = np.random.default_rng(341)
     creases = sum(rng.random() * np.cos(k * angle + 6.3 * rng.random()) for k in range(17, 47, 3)) / 5
@@ -204,10 +205,10 @@ def _crown() -> list[Mesh]:
 # ---- stem and band (right side, then mirrored) ----
 def _stem(side: int) -> Mesh:
     """From the knuckle up into the band, with a collar at the band's end."""
-    path = shapes.spline([[0.0816, 0.0985, 0.0], [0.0830, 0.118, 0.0], [0.0822, 0.142, 0.0]], 24)
-    rod = shapes.sweep(path, shapes.superellipse(0.0058, 0.0030, 2.6, 32), up=(1, 0, 0), dome=0.0008)
+    path = lines.spline([[0.0816, 0.0985, 0.0], [0.0830, 0.118, 0.0], [0.0822, 0.142, 0.0]], 24)
+    rod = shapes.sweep(path, lines.superellipse(0.0058, 0.0030, 2.6, 32), up=(1, 0, 0), dome=0.0008)
     collar_path = path[-9:-1]
-    collar = shapes.sweep(collar_path, shapes.superellipse(0.0106, 0.0057, 3.0, 40), up=(1, 0, 0), dome=0.0012)
+    collar = shapes.sweep(collar_path, lines.superellipse(0.0106, 0.0057, 3.0, 40), up=(1, 0, 0), dome=0.0012)
     whole = shapes.join([rod, collar]).with_uv(40, 40)
     return whole if side > 0 else whole.mirrored()
 
@@ -215,7 +216,7 @@ def _stem(side: int) -> Mesh:
 def _band_line(samples: int) -> Array:
     right = [[0.0825, 0.137, 0.0], [0.0775, 0.163, 0.0], [0.0560, 0.1945, 0.0], [0.0, 0.2100, 0.0]]
     left = [[-x, y, z] for x, y, z in right[-2::-1]]
-    return shapes.spline([*right, *left], samples)
+    return lines.spline([*right, *left], samples)
 
 
 def _headband() -> tuple[list[Mesh], list[Mesh]]:
@@ -227,7 +228,7 @@ def _headband() -> tuple[list[Mesh], list[Mesh]]:
     thick = 0.0062 - 0.0012 * t + 0.0016 * np.exp(-((t / 0.5) ** 2))
     up = (0.0, 0.0, 1.0)
     band = shapes.sweep(
-        path, shapes.superellipse(1, 1, 2.7, 44), scale=np.column_stack([thick, width]), up=up, dome=0.002
+        path, lines.superellipse(1, 1, 2.7, 44), scale=np.column_stack([thick, width]), up=up, dome=0.002
     )
     return [band.with_uv(_LEATHER_UV, _LEATHER_UV)], _stitches(path, width, thick)
 
@@ -235,7 +236,7 @@ def _headband() -> tuple[list[Mesh], list[Mesh]]:
 def _stitches(path: Array, width: Array, thick: Array) -> list[Mesh]:
     side, _, along = shapes.frames(path, np.array([0.0, 0.0, 1.0]), False)
     outward = side * np.sign(np.einsum("ij,ij->i", side, path - [0, 0.12, 0]))[:, None]
-    distance = shapes.lengths(path)
+    distance = lines.lengths(path)
     made = []
     for at in np.arange(0.014, distance[-1] - 0.014, 0.0042):
         i = int(np.searchsorted(distance, at))
@@ -245,5 +246,5 @@ def _stitches(path: Array, width: Array, thick: Array) -> list[Mesh]:
             bow = np.array([-0.0005, 0.0, -0.0005])[:, None]
             centre = path[i] + outward[i] * rise + [0, 0, z]
             line = centre + np.linspace(-0.0014, 0.0014, 3)[:, None] * along[i] + outward[i] * bow
-            made.append(shapes.sweep(line, shapes.circle(0.00030, 6), up=outward[i]))
+            made.append(shapes.sweep(line, lines.circle(0.00030, 6), up=outward[i]))
     return made

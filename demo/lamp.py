@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from demo import shapes, textures
+from demo import lines, shapes, textures
 from demo.glb import Document, Part
-from demo.shapes import Array, Mesh
+from demo.lines import Array
+from demo.shapes import Mesh
 
 _SEGMENTS = 96
 _CENTRE = 0.345  # height of the globe's and the bulb's centre, m
@@ -36,12 +37,12 @@ def build(title: str) -> bytes:
 # ---- materials ----
 def _metals(document: Document) -> dict[str, int]:
     """One brushed metal per finish; they share the map of brushing lines."""
-    lines = textures.brushed(512, 3)
+    brushing = textures.brushed(512, 3)
     smudges = textures.noise(512, 5, 4, octaves=4)
     packed = document.texture(
-        textures.jpeg(textures.surface(0.62 + 0.38 * lines * (0.7 + 0.6 * smudges), metallic=1.0), 88)
+        textures.jpeg(textures.surface(0.62 + 0.38 * brushing * (0.7 + 0.6 * smudges), metallic=1.0), 88)
     )
-    relief = document.texture(textures.jpeg(textures.normals(lines, 0.35), 90))
+    relief = document.texture(textures.jpeg(textures.normals(brushing, 0.35), 90))
     metals = {}
     for name, (color, roughness) in _FINISHES.items():
         base: dict[str, Any] = {
@@ -80,43 +81,25 @@ def _glass(document: Document) -> int:
 
 
 # ---- form ----
+# Turned profiles: (radius, height, fillet) in metres, from below upwards.
+_PLATE = (
+    (0.0665, 0.0285, 0.0), (0.0700, 0.0285, 0.001), (0.0700, 0.0345, 0.002), (0.0140, 0.0385, 0.012),
+    (0.0105, 0.0480, 0.006), (0.0062, 0.0560, 0.006), (0.0062, 0.2080, 0.004), (0.0105, 0.2120, 0.001),
+    (0.0105, 0.2180, 0.001), (0.0175, 0.2240, 0.004), (0.0200, 0.2360, 0.0),
+)  # fmt: skip
+_GALLERY = (
+    (0.0200, 0.2360, 0.002), (0.0420, 0.2390, 0.001), (0.0440, 0.2410, 0.001), (0.0440, 0.2560, 0.001),
+    (0.0425, 0.2575, 0.0004), (0.0405, 0.2575, 0.0004), (0.0405, 0.2450, 0.001), (0.0180, 0.2450, 0.002),
+    (0.0175, 0.2950, 0.002), (0.0140, 0.2990, 0.002), (0.0, 0.2990, 0.0),
+)  # fmt: skip
+_FOOT_RING = ((0.0, 0.0, 0.0), (0.060, 0.0, 0.0008), (0.062, 0.0015, 0.0008), (0.062, 0.0030, 0.0))
+
+
 def _metal() -> list[Mesh]:
-    """Everything turned from brass, from the plinth's cap to the finial, brushed around its axis."""
-    plate = shapes.fillet(
-        [
-            [0.0665, 0.0285],
-            [0.0700, 0.0285],
-            [0.0700, 0.0345],
-            [0.0140, 0.0385],
-            [0.0105, 0.0480],
-            [0.0062, 0.0560],
-            [0.0062, 0.2080],
-            [0.0105, 0.2120],
-            [0.0105, 0.2180],
-            [0.0175, 0.2240],
-            [0.0200, 0.2360],
-        ],
-        [0, 0.001, 0.002, 0.012, 0.006, 0.006, 0.004, 0.001, 0.001, 0.004, 0],
-    )
-    gallery = shapes.fillet(
-        [
-            [0.0200, 0.2360],
-            [0.0420, 0.2390],
-            [0.0440, 0.2410],
-            [0.0440, 0.2560],
-            [0.0425, 0.2575],
-            [0.0405, 0.2575],
-            [0.0405, 0.2450],
-            [0.0180, 0.2450],
-            [0.0175, 0.2950],
-            [0.0140, 0.2990],
-            [0.0, 0.2990],
-        ],
-        [0.002, 0.001, 0.001, 0.001, 0.0004, 0.0004, 0.001, 0.002, 0.002, 0.002, 0],
-    )
-    feet = shapes.fillet([[0.0, 0.0], [0.060, 0.0], [0.062, 0.0015], [0.062, 0.0030]], 0.0008, steps=3)
-    turned = [shapes.revolve(line, _SEGMENTS).with_uv(1.0, 8.0) for line in (plate, gallery, feet)]
-    return [*turned, _knurl()]
+    """Everything turned from brass, from the plinth's cap to the bulb's socket, brushed around its axis."""
+    profiles = [np.array(profile) for profile in (_PLATE, _GALLERY, _FOOT_RING)]
+    turned = [shapes.revolve(lines.fillet(line[:, :2], line[:, 2]), _SEGMENTS) for line in profiles]
+    return [*(mesh.with_uv(1.0, 8.0) for mesh in turned), _knurl()]
 
 
 def _knurl() -> Mesh:
@@ -126,7 +109,7 @@ def _knurl() -> Mesh:
 
 def _foot() -> Mesh:
     """The walnut plinth, grain running across: planar coordinates from above on top, around on the side."""
-    profile = shapes.fillet(
+    profile = lines.fillet(
         [[0.060, 0.0022], [0.0740, 0.0022], [0.0740, 0.0300], [0.060, 0.0300]], [0, 0.003, 0.004, 0], steps=6
     )
     mesh = shapes.revolve(profile, _SEGMENTS)
@@ -135,7 +118,7 @@ def _foot() -> Mesh:
 
 
 def _bulb() -> Mesh:
-    profile = shapes.spline(
+    profile = lines.spline(
         [
             [0.0125, 0.2985],
             [0.0135, 0.306],
@@ -148,7 +131,7 @@ def _bulb() -> Mesh:
         48,
     )
     profile[-1, 0] = 0.0
-    return shapes.revolve(profile, 64).with_uv(1.0, 1 / shapes.lengths(profile)[-1])
+    return shapes.revolve(profile, 64).with_uv(1.0, 1 / lines.lengths(profile)[-1])
 
 
 def _globe() -> Mesh:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageDraw
 
-from demo.shapes import fillet
+from demo.lines import fillet
 from demo.textures import Array
 
 # Each glyph is strokes of corners on a grid 4 wide and 6 high, origin below left; a corner followed by "~" is rounded.

@@ -1,4 +1,4 @@
-"""Smooth surfaces for the demo products: meshes from grids, profiles, sweeps, outlines; knows no material, no file.
+"""Smooth surfaces for the demo products: meshes from grids, profiles, sweeps, outlines; knows no material.
 
 Metres, +Y up. Hard edges do not exist here: every edge is a small fillet, so one rule for normals (area-weighted
 over welded positions) shades flat faces flat and round ones round.
@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 import mapbox_earcut
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import ndimage
 
-Array = NDArray[np.float64]
+from demo.lines import Array, fillet, lengths, offset
+
 _WELD = 1e-6  # metres: positions closer than this share a normal
 _SPREAD = np.array(
     [0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9], np.uint64
@@ -80,86 +80,6 @@ def standing(meshes: Sequence[Mesh]) -> list[Mesh]:
     low, high = points.min(axis=0), points.max(axis=0)
     shift = -np.array([(low[0] + high[0]) / 2, low[1], (low[2] + high[2]) / 2])
     return [replace(mesh, position=mesh.position + shift) for mesh in meshes]
-
-
-# ---- lines ----
-def fillet(points: ArrayLike, radii: float | Sequence[float], *, closed: bool = False, steps: int = 6) -> Array:
-    """A polyline [P, D] with each corner replaced by an arc of about its radius; ends of an open line stay.
-
-    A radius is cut down where the neighbouring edges are too short for it.
-    """
-    corners = np.asarray(points, float)
-    count = len(corners)
-    wanted = np.broadcast_to(np.asarray(radii, float), (count,))
-    line: list[Array] = []
-    for i, corner in enumerate(corners):
-        if wanted[i] <= 0 or (not closed and i in (0, count - 1)):
-            line.append(corner[None])
-            continue
-        line.append(_arc(corners[i - 1], corner, corners[(i + 1) % count], float(wanted[i]), steps))
-    return np.concatenate(line)
-
-
-def _arc(before: Array, corner: Array, after: Array, radius: float, steps: int) -> Array:
-    into, out = before - corner, after - corner
-    length_in, length_out = float(np.linalg.norm(into)), float(np.linalg.norm(out))
-    into, out = into / length_in, out / length_out
-    half = np.arccos(np.clip(into @ out, -1, 1)) / 2
-    if half > np.pi / 2 - 1e-3:
-        return corner[None]
-    reach = min(radius / float(np.tan(half)), 0.49 * length_in, 0.49 * length_out)
-    actual = reach * np.tan(half)
-    bisector = (into + out) / np.linalg.norm(into + out)
-    centre = corner + bisector * actual / np.sin(half)
-    start, end = corner + into * reach - centre, corner + out * reach - centre
-    sweep = np.pi - 2 * half
-    t = np.linspace(0, 1, steps + 1)[:, None] * sweep
-    arc: Array = centre + (np.sin(sweep - t) * start + np.sin(t) * end) / np.sin(sweep)
-    return arc
-
-
-def spline(points: ArrayLike, samples: int, *, closed: bool = False) -> Array:
-    """A uniform Catmull-Rom curve [samples, D] through the points, evenly spaced by arc length."""
-    knots = np.asarray(points, float)
-    before, after = 2 * knots[0] - knots[1], 2 * knots[-1] - knots[-2]
-    padded = np.vstack([knots[-1], knots, knots[0], knots[1]] if closed else [before, knots, after])
-    t = np.linspace(0, 1, 40, endpoint=False)[:, None]
-    pieces = []
-    for a, b, c, d in zip(padded, padded[1:], padded[2:], padded[3:], strict=False):
-        pieces.append(0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3))
-    return resample(np.concatenate([*pieces, padded[-2][None]]), samples)
-
-
-def resample(line: Array, samples: int) -> Array:
-    """A polyline [P, D] re-cut into `samples` points evenly spaced along it."""
-    distance = lengths(line)
-    wanted = np.linspace(0, distance[-1], samples)
-    return np.stack([np.interp(wanted, distance, line[:, i]) for i in range(line.shape[1])], axis=1)
-
-
-def lengths(line: Array) -> Array:
-    """Distance along a polyline at each of its points [P]."""
-    return np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1))])
-
-
-def rounded_rectangle(width: float, height: float, radius: float, steps: int = 8) -> Array:
-    """A closed counter-clockwise outline [P, 2] centred at the origin; the first point is not repeated."""
-    x, y = width / 2, height / 2
-    return fillet([[x, -y], [x, y], [-x, y], [-x, -y]], radius, closed=True, steps=steps)
-
-
-def circle(radius: float, segments: int) -> Array:
-    """A closed counter-clockwise circle [segments, 2]; the first point is not repeated."""
-    angle = np.linspace(0, 2 * np.pi, segments, endpoint=False)
-    return radius * np.stack([np.cos(angle), np.sin(angle)], axis=1)
-
-
-def superellipse(a: float, b: float, power: float, segments: int) -> Array:
-    """A closed counter-clockwise superellipse [segments, 2] with half axes a, b; 2 is an ellipse, more is squarer."""
-    angle = np.linspace(0, 2 * np.pi, segments, endpoint=False)
-    cosine, sine = np.cos(angle), np.sin(angle)
-    reach = (np.abs(cosine / a) ** power + np.abs(sine / b) ** power) ** (-1 / power)
-    return np.stack([cosine * reach, sine * reach], axis=1)
 
 
 # ---- surfaces ----
@@ -260,39 +180,42 @@ def sweep(
     u runs along the path, v around it, both in metres.
     """
     side, over, along = frames(path, np.asarray(up, float), closed)
-    factors = np.broadcast_to(np.asarray(scale, float).reshape(-1, 1) if np.ndim(scale) == 1 else scale, (len(path), 2))
+    factors = np.asarray(scale, float)
+    factors = np.broadcast_to(factors[:, None] if factors.ndim == 1 else factors, (len(path), 2))
     ring = np.concatenate([section, section[:1]])
-    around = lengths(ring * factors.mean(axis=0))
-    distance = np.concatenate([lengths(path), []])
-    if not closed:
-        path, side, over, factors, distance = _capped(path, side, over, along, factors, distance, section, dome)
+    rails = np.hstack([path, side, over, factors])
+    if closed:
+        rails = np.concatenate([rails, rails[:1]])
+        distance = lengths(rails[:, :3])
+    else:
+        reach = float(np.abs(section).max() * factors.max())
+        rails, distance = _capped(rails, along, dome, reach)
+    path, side, over, factors = np.split(rails, [3, 6, 9], axis=1)
     scaled = ring[None] * factors[:, None]
     points = path[:, None] + scaled[..., :1] * side[:, None] + scaled[..., 1:] * over[:, None]
-    if closed:
-        points = np.concatenate([points, points[:1]])
-        distance = np.append(distance, distance[-1] + np.linalg.norm(path[-1] - path[0]))
-    v, u = np.meshgrid(around, distance)
+    v, u = np.meshgrid(lengths(ring * factors.mean(axis=0)), distance)
     return surface(points, np.stack([u, v], -1))
 
 
-def _capped(
-    path: Array, side: Array, over: Array, along: Array, factors: Array, distance: Array, section: Array, dome: float
-) -> tuple[Array, Array, Array, Array, Array]:
-    """Rings that close both ends: an ellipse's quarter when domed, a flat disc with a thin support ring when not."""
-    angle = np.radians([90, 80, 65, 48, 30, 14] if dome else [90, 90])
-    shrink, rise = (np.cos(angle), np.sin(angle) * dome) if dome else (np.array([0.0, 0.97]), np.zeros(2))
-    reach = float(np.abs(section).max()) * shrink
-    head = path[:1] - rise[:, None] * along[:1]
-    tail = (path[-1:] + rise[:, None] * along[-1:])[::-1]
-    count = len(angle)
+def _capped(rails: Array, along: Array, dome: float, reach: float) -> tuple[Array, Array]:
+    """A sweep's rails [N, path 3 · side 3 · over 3 · scale 2] with rings that close both ends, and u for each [N']."""
+    shrink, rise = _dome(dome)
+    head, tail = np.repeat(rails[:1], len(rise), 0), np.repeat(rails[-1:], len(rise), 0)
+    head[:, :3] -= rise[:, None] * along[0]
+    tail[:, :3] += rise[:, None] * along[-1]
+    head[:, 9:] *= shrink[:, None]
+    tail[:, 9:] *= shrink[:, None]
+    distance, margin = lengths(rails[:, :3]), reach * (1 - shrink)
+    u = np.concatenate([-margin, distance, distance[-1] + margin[::-1]])
+    return np.concatenate([head, rails, tail[::-1]]), u
 
-    def extend(array: Array) -> Array:
-        return np.concatenate([np.repeat(array[:1], count, 0), array, np.repeat(array[-1:], count, 0)])
 
-    sizes = np.concatenate([factors[:1] * shrink[:, None], factors, (factors[-1:] * shrink[:, None])[::-1]])
-    start = -(reach.max() - reach)[:, None].ravel()
-    lengthened = np.concatenate([distance[0] + start, distance, distance[-1] - start[::-1]])
-    return np.concatenate([head, path, tail]), extend(side), extend(over), sizes, lengthened
+def _dome(height: float) -> tuple[Array, Array]:
+    """Scale and height of the rings from a cap's pole to its rim: a quarter ellipse, or flat with a support ring."""
+    if height == 0:
+        return np.array([0.0, 0.97]), np.zeros(2)
+    angle = np.radians([90, 80, 65, 48, 30, 14])
+    return np.cos(angle), np.sin(angle) * height
 
 
 def frames(path: Array, up: Array, closed: bool) -> tuple[Array, Array, Array]:
@@ -345,62 +268,7 @@ def cap(outline: Array, z: float, front: bool) -> Mesh:
     return mesh(position, flat * [1, -1], index if front else index[:, ::-1])
 
 
-def offset(outline: Array, distance: float) -> Array:
-    """A closed counter-clockwise outline [P, 2] moved outwards by `distance` along its mitred corners."""
-    before = outline - np.roll(outline, 1, axis=0)
-    after = np.roll(outline, -1, axis=0) - outline
-    normals = [
-        np.stack([edge[:, 1], -edge[:, 0]], 1) / np.linalg.norm(edge, axis=1, keepdims=True) for edge in (before, after)
-    ]
-    mitre = normals[0] + normals[1]
-    mitre /= np.maximum(np.einsum("ij,ij->i", mitre, normals[0])[:, None], 0.2)
-    moved: Array = outline + distance * mitre
-    return moved
-
-
 def bent(shape: Mesh, deform: Callable[[Array], Array]) -> Mesh:
     """The mesh with its positions passed through `deform` ([V, 3] → [V, 3]) and its normals made anew."""
     position = deform(shape.position)
     return replace(shape, position=position, normal=smooth_normals(position, shape.index))
-
-
-# ---- light ----
-def shaded(meshes: Sequence[Mesh], *, strength: float = 0.8, reach: float = 0.15) -> list[Mesh]:
-    """The meshes with ambient occlusion in their colours, so that contact and creases ground without shadows.
-
-    Steps out along each normal, up to `reach` metres: open space is as far from any surface as the step is long,
-    a crease is not. Distances come from a grid of 96 cells along the longest side. `strength` 1 is the full effect.
-    """
-    whole = join(meshes)
-    cell = float(np.ptp(whole.position, axis=0).max()) / 96
-    samples = _covering(whole, cell)
-    low = samples.min(axis=0) - reach - 2 * cell
-    size = np.ceil((np.ptp(samples, axis=0) + 2 * reach) / cell).astype(int) + 5
-    empty = np.ones(size, bool)
-    empty[tuple(((samples - low) / cell).astype(int).T)] = False
-    distance = ndimage.distance_transform_edt(empty) * cell
-    hidden = np.zeros(len(whole.position))
-    steps = reach * np.array([0.12, 0.25, 0.45, 0.7, 1.0])
-    for step in steps:
-        there = (whole.position + whole.normal * step - low) / cell - 0.5
-        clear = ndimage.map_coordinates(distance, there.T, order=1)
-        hidden += np.clip(1 - (clear + 0.6 * cell) / step, 0, 1) / len(steps)
-    color = np.repeat(np.clip(1 - strength * hidden, 0, 1)[:, None], 3, axis=1)
-    ends = np.cumsum([len(item.position) for item in meshes])[:-1]
-    return [replace(item, color=part) for item, part in zip(meshes, np.split(color, ends), strict=True)]
-
-
-def _covering(shape: Mesh, spacing: float) -> Array:
-    """Points [N, 3] on the mesh, about `spacing` apart or closer: triangles are halved at their longest edge."""
-    points = [shape.position]
-    triangles = shape.position[shape.index]
-    while len(triangles):
-        edges = np.roll(triangles, -1, axis=1) - triangles
-        squares = np.einsum("tij,tij->ti", edges, edges)
-        long = squares.max(axis=1) > spacing**2
-        first = squares[long].argmax(axis=1)[:, None, None]
-        a, b, c = (np.take_along_axis(triangles[long], (first + i) % 3, axis=1)[:, 0] for i in range(3))
-        middle = (a + b) / 2
-        points.append(middle)
-        triangles = np.concatenate([np.stack([a, middle, c], axis=1), np.stack([middle, b, c], axis=1)])
-    return np.concatenate(points)

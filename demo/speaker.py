@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from demo import lettering, shapes, textures
+from demo import lettering, lines, occlusion, shapes, textures
 from demo.glb import Document, Part
-from demo.shapes import Array, Mesh
+from demo.lines import Array
+from demo.shapes import Mesh
 
 _WIDTH, _HEIGHT, _DEPTH, _CORNER = 0.250, 0.150, 0.092, 0.030  # cabinet, m
 _FEET = 0.006
@@ -27,7 +28,7 @@ def build(title: str) -> bytes:
     document = Document(title, list(_FINISHES))
     woods, metals, grilles = _woods(document), _metals(document), _grilles(document)
     groups = [[_cabinet()], _metalwork(), [_grille()], _darkness(), _cones(), _handle()]
-    meshes = shapes.shaded(shapes.standing([shapes.join(group) for group in groups]), reach=0.03, strength=0.5)
+    meshes = occlusion.shaded(shapes.standing([shapes.join(group) for group in groups]), reach=0.03, strength=0.5)
     first = next(iter(_FINISHES))
     document.add(
         "Loudspeaker",
@@ -67,8 +68,8 @@ def _woods(document: Document) -> dict[str, int]:
 
 
 def _metals(document: Document) -> dict[str, int]:
-    lines = textures.brushed(512, 411)
-    packed = document.texture(textures.jpeg(textures.surface(0.55 + 0.45 * lines, metallic=1.0)))
+    brushing = textures.brushed(512, 411)
+    packed = document.texture(textures.jpeg(textures.surface(0.55 + 0.45 * brushing, metallic=1.0)))
     made = {}
     for name, (_, color) in _FINISHES.items():
         base = {
@@ -166,23 +167,23 @@ def _smoked(document: Document) -> int:
 # ---- cabinet (centred at the origin, front towards +z) ----
 def _cabinet() -> Mesh:
     """A tube of bent wood with rounded rims and a closed back."""
-    outline = shapes.rounded_rectangle(_WIDTH, _HEIGHT, _CORNER, steps=14)
+    outline = lines.rounded_rectangle(_WIDTH, _HEIGHT, _CORNER, steps=14)
     outer = shapes.extrude(outline, _DEPTH, 0.0045, steps=5)
     keep = ~np.all(outer.position[outer.index][:, :, 2] > _DEPTH - 1e-7, axis=1)  # the front is open
     shell = shapes.mesh(outer.position, outer.uv, outer.index[keep])
-    rim = shapes.offset(outline, -0.0045)
-    inner = shapes.offset(outline, -0.0065)
+    rim = lines.offset(outline, -0.0045)
+    inner = lines.offset(outline, -0.0065)
     levels = [(rim, _DEPTH), (inner, _DEPTH - 0.0012), (inner, _DEPTH - 0.0165)]
     rings = np.stack([np.column_stack([ring, np.full(len(ring), level)]) for ring, level in levels])
     rings = np.concatenate([rings, rings[:, :1]], axis=1)
-    u, v = np.meshgrid(shapes.lengths(np.concatenate([outline, outline[:1]])), [_DEPTH, _DEPTH + 0.002, _DEPTH + 0.017])
+    u, v = np.meshgrid(lines.lengths(np.concatenate([outline, outline[:1]])), [_DEPTH, _DEPTH + 0.002, _DEPTH + 0.017])
     lip = shapes.surface(rings.transpose(1, 0, 2), np.stack([u, v], -1).transpose(1, 0, 2))
     return shapes.join([shell, lip]).moved(z=-_DEPTH / 2).with_uv(3.0, 6.0)
 
 
 def _grille() -> Mesh:
     """The perforated sheet, gently crowned, its edge turned in."""
-    outline = shapes.rounded_rectangle(*_GRILLE, _CORNER - 0.0073, steps=12)
+    outline = lines.rounded_rectangle(*_GRILLE, _CORNER - 0.0073, steps=12)
     profile = np.column_stack([np.linspace(1, 0, 14), 0.0035 * (1 - np.linspace(1, 0, 14) ** 2.5)])
     sheet = shapes.loft(profile, outline).moved(z=_DEPTH / 2 - 0.0048)
     uv = sheet.position[:, :2] / np.array(_GRILLE) * [1, -1] + 0.5
@@ -192,28 +193,28 @@ def _grille() -> Mesh:
 def _darkness() -> list[Mesh]:
     """What is black: the baffle behind the grille, the drivers' surrounds, the feet."""
     baffle = shapes.cap(
-        shapes.rounded_rectangle(_WIDTH - 0.0115, _HEIGHT - 0.0115, _CORNER - 0.006, steps=12),
+        lines.rounded_rectangle(_WIDTH - 0.0115, _HEIGHT - 0.0115, _CORNER - 0.006, steps=12),
         _DEPTH / 2 - 0.0135,
         True,
     )
     rolls = [
         shapes.sweep(
-            np.column_stack([shapes.circle(radius, 72), np.zeros(72)]),
-            shapes.circle(0.0042, 14),
+            np.column_stack([lines.circle(radius, 72), np.zeros(72)]),
+            lines.circle(0.0042, 14),
             up=(0, 0, 1),
             closed=True,
         ).moved(x=x, z=_DEPTH / 2 - 0.0130)
         for x, radius in ((-0.055, 0.040), (0.055, 0.040))
     ]
     foot = shapes.revolve(
-        shapes.fillet([[0.0, -_FEET], [0.010, -_FEET], [0.011, 0.002]], [0, 0.002, 0], steps=4), 32
+        lines.fillet([[0.0, -_FEET], [0.010, -_FEET], [0.011, 0.002]], [0, 0.002, 0], steps=4), 32
     ).moved(y=-_HEIGHT / 2)
     feet = [foot.moved(x=x, z=z) for x in (-0.085, 0.085) for z in (-0.027, 0.027)]
     return [baffle, *rolls, *feet]
 
 
 def _cones() -> list[Mesh]:
-    profile = shapes.fillet(
+    profile = lines.fillet(
         [[0.0385, 0.0020], [0.0360, 0.0005], [0.0150, -0.0050], [0.0140, -0.0030], [0.0, 0.0010]],
         [0, 0.002, 0.002, 0.003, 0],
     )
@@ -223,22 +224,22 @@ def _cones() -> list[Mesh]:
 
 def _metalwork() -> list[Mesh]:
     """Knobs on top, the grille's trim, the maker's name, the display's bezel and the handle's studs."""
-    trim_line = shapes.rounded_rectangle(_GRILLE[0], _GRILLE[1], _CORNER - 0.0073, steps=12)
+    trim_line = lines.rounded_rectangle(_GRILLE[0], _GRILLE[1], _CORNER - 0.0073, steps=12)
     trim = shapes.sweep(
         np.column_stack([trim_line, np.full(len(trim_line), _DEPTH / 2 - 0.0046)]),
-        shapes.circle(0.0016, 12),
+        lines.circle(0.0016, 12),
         up=(0, 0, 1),
         closed=True,
     )
-    bezel_line = shapes.rounded_rectangle(0.0505, 0.0170, 0.0040, steps=6)
+    bezel_line = lines.rounded_rectangle(0.0505, 0.0170, 0.0040, steps=6)
     bezel = shapes.sweep(
         np.column_stack([bezel_line + [0, 0.044], np.full(len(bezel_line), _DEPTH / 2 + 0.0002)]),
-        shapes.superellipse(0.0011, 0.0016, 3, 16),
+        lines.superellipse(0.0011, 0.0016, 3, 16),
         up=(0, 0, 1),
         closed=True,
     )
     studs = [
-        shapes.revolve(shapes.fillet([[0.0085, 0.0], [0.0085, 0.0035], [0.0, 0.0045]], [0, 0.0015, 0]), 48)
+        shapes.revolve(lines.fillet([[0.0085, 0.0], [0.0085, 0.0035], [0.0, 0.0045]], [0, 0.0015, 0]), 48)
         for _ in range(2)
     ]
     ends = [
@@ -255,7 +256,7 @@ def _knobs() -> list[Mesh]:
         knob = shapes.knob(radius, 0.011, 0.0011, 48, 0.00030).turned("x", -90)
         made.append(knob.moved(x=x, y=_HEIGHT / 2 + 0.0012, z=-0.004))
         base = shapes.revolve(
-            shapes.fillet([[radius + 0.002, -0.001], [radius + 0.002, 0.0012], [0.0, 0.0012]], [0, 0.0006, 0]), 56
+            lines.fillet([[radius + 0.002, -0.001], [radius + 0.002, 0.0012], [0.0, 0.0012]], [0, 0.0006, 0]), 56
         )
         made.append(base.moved(x=x, y=_HEIGHT / 2, z=-0.004))
     return made
@@ -263,14 +264,14 @@ def _knobs() -> list[Mesh]:
 
 def _name() -> list[Mesh]:
     """The name in round wire, riveted on the grille."""
-    lines, length = lettering.strokes("VITRINE")
+    strokes, length = lettering.strokes("VITRINE")
     scale = 0.0075 / 6
     made = []
-    for line in lines:
+    for line in strokes:
         plan = (line - [length / 2, 3.0]) * scale
         path = np.column_stack([plan[:, 0], plan[:, 1] - 0.050, np.full(len(plan), _DEPTH / 2 - 0.0022)])
         made += [
-            shapes.sweep(piece, shapes.circle(0.00062, 10), up=(0, 0, 1), dome=0.0005) for piece in _straights(path)
+            shapes.sweep(piece, lines.circle(0.00062, 10), up=(0, 0, 1), dome=0.0005) for piece in _straights(path)
         ]
     return made
 
@@ -294,12 +295,12 @@ def _handle() -> list[Mesh]:
         [x - 0.075, top + 0.040, 0],
     ]
     left = [[-a, b, c] for a, b, c in right[::-1]]
-    path = shapes.spline([*right, [0.0, top + 0.0425, 0], *left], 140)
-    return [shapes.sweep(path, shapes.superellipse(0.0016, 0.0105, 4.0, 32), up=(0, 0, 1), dome=0.001).with_uv(12, 12)]
+    path = lines.spline([*right, [0.0, top + 0.0425, 0], *left], 140)
+    return [shapes.sweep(path, lines.superellipse(0.0016, 0.0105, 4.0, 32), up=(0, 0, 1), dome=0.001).with_uv(12, 12)]
 
 
 def _window() -> Mesh:
-    pane = shapes.cap(shapes.rounded_rectangle(0.0500, 0.0165, 0.0038, steps=6), _DEPTH / 2 + 0.0006, True).moved(
+    pane = shapes.cap(lines.rounded_rectangle(0.0500, 0.0165, 0.0038, steps=6), _DEPTH / 2 + 0.0006, True).moved(
         y=0.044
     )
     uv = (pane.position[:, :2] - [0, 0.044]) / [0.0528, 0.0264] * [1, -1] + 0.5

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from demo import shapes, textures
+from demo import lines, shapes, textures
 from demo.glb import Document, Part
 
 Array = NDArray[np.float64]
@@ -77,7 +77,7 @@ def _material(document: Document, name: str, color: int, packed: int, relief: in
 # ---- form ----
 def _profiles() -> tuple[Array, Array]:
     """The outer wall from the foot's centre up to the lip, and the inner one from there down: (r, y) m."""
-    belly = shapes.spline(
+    belly = lines.spline(
         [
             [0.058, 0.008],
             [0.078, 0.05],
@@ -90,7 +90,7 @@ def _profiles() -> tuple[Array, Array]:
         ],
         120,
     )
-    foot = shapes.fillet([[0.0, 0.004], [0.044, 0.004], [0.047, 0.0], [0.055, 0.0], [0.0565, 0.006]], 0.0015, steps=3)
+    foot = lines.fillet([[0.0, 0.004], [0.044, 0.004], [0.047, 0.0], [0.055, 0.0], [0.0565, 0.006]], 0.0015, steps=3)
     lip = np.array([[0.0446, 0.3005], [0.0442, 0.3020], [0.0428, 0.3028]])
     outside = np.concatenate([foot, belly, lip])
     wall = belly[::-2]
@@ -102,19 +102,19 @@ def _profiles() -> tuple[Array, Array]:
 
 def _outer(profile: Array) -> shapes.Mesh:
     mesh = shapes.revolve(profile, _COLUMNS)
-    return mesh.with_uv(1.0, 1 / shapes.lengths(profile)[-1])
+    return mesh.with_uv(1.0, 1 / lines.lengths(profile)[-1])
 
 
 def _inner(profile: Array) -> shapes.Mesh:
     """The inside shows the glaze of the neck: its texture runs from the lip down again, mirrored."""
     mesh = shapes.revolve(profile[::-1], _COLUMNS // 2)
     flipped = replace(mesh, normal=-mesh.normal, index=mesh.index[:, ::-1])
-    return flipped.with_uv(1.0, 0.45 / shapes.lengths(profile)[-1])
+    return flipped.with_uv(1.0, 0.45 / lines.lengths(profile)[-1])
 
 
 def _positions(profile: Array) -> Array:
     """The point on the outer wall under every texel, [H, W, 3] m."""
-    line = shapes.resample(profile[::-1], _HEIGHT)
+    line = lines.resample(profile[::-1], _HEIGHT)
     angle = 2 * np.pi * (np.arange(_WIDTH) + 0.5) / _WIDTH
     radius = line[:, :1]
     return np.stack(

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from demo import shapes, textures
+from demo import lines, shapes, textures
 from demo.glb import Document, Part
-from demo.shapes import Array, Mesh
+from demo.lines import Array
+from demo.shapes import Mesh
 from demo.watch_dial import DATE_SIZE, DATE_X, Dial
 from demo.watch_strap import buckle, strap
 
@@ -70,9 +71,9 @@ def _stand(document: Document, meshes: list[Mesh]) -> tuple[list[Mesh], int]:
 # ---- materials ----
 def _steel(document: Document) -> tuple[int, int]:
     """Brushed for the flanks, polished for bezel, hands and indices."""
-    lines = textures.brushed(512, 201)
-    packed = document.texture(textures.jpeg(textures.surface(0.26 + 0.22 * lines, metallic=1.0)))
-    relief = document.texture(textures.jpeg(textures.normals(lines, 0.5)))
+    brushing = textures.brushed(512, 201)
+    packed = document.texture(textures.jpeg(textures.surface(0.26 + 0.22 * brushing, metallic=1.0)))
+    relief = document.texture(textures.jpeg(textures.normals(brushing, 0.5)))
     color = [*textures.linear("#b9babd"), 1.0]
     brushed = document.material(
         "Brushed steel",
@@ -134,7 +135,7 @@ def _dials(document: Document) -> dict[str, int]:
 
 
 def _dial() -> Mesh:
-    ring = shapes.cap(shapes.circle(_DIAL + 0.0003, 96), 0.0, True)
+    ring = shapes.cap(lines.circle(_DIAL + 0.0003, 96), 0.0, True)
     return shapes.Mesh(ring.position, ring.normal, ring.position[:, :2] / _DIAL * [0.5, -0.5] + 0.5, ring.index)
 
 
@@ -146,7 +147,7 @@ def _facing(mesh: Mesh) -> Mesh:
 
 def _case() -> list[Mesh]:
     """Case back, flank and lugs: what is brushed."""
-    profile = shapes.fillet(
+    profile = lines.fillet(
         [
             [0.0, -0.0062],
             [0.0165, -0.0062],
@@ -164,7 +165,7 @@ def _case() -> list[Mesh]:
 
 def _lugs() -> list[Mesh]:
     """Four horns that curve down to the strap (outline in −z, y; thickness along x)."""
-    outline = shapes.fillet(
+    outline = lines.fillet(
         [
             [0.0058, 0.0146],
             [0.0070, 0.0205],
@@ -190,7 +191,7 @@ def _area(outline: Array) -> float:
 
 
 def _polished_parts() -> list[Mesh]:
-    bezel = shapes.fillet(
+    bezel = lines.fillet(
         [[0.0199, 0.0004], [0.0199, 0.0011], [0.0184, 0.0025], [0.0173, 0.0026], [0.0171, 0.0018], [_DIAL, -0.0001]],
         [0, 0.0004, 0.0005, 0.0003, 0.0002, 0],
     )
@@ -204,23 +205,23 @@ def _indices() -> list[Mesh]:
         length = 0.0016 if hour == 3 else 0.0042
         offsets = (-0.00085, 0.00085) if hour == 0 else (0.0,)
         for x in offsets:
-            outline = shapes.rounded_rectangle(0.0011, length, 0.00030, steps=3)
+            outline = lines.rounded_rectangle(0.0011, length, 0.00030, steps=3)
             bar = shapes.extrude(outline, 0.00055, 0.00022, steps=2)
             bars.append(bar.moved(x=x, y=0.0139 - length / 2).turned("z", -30.0 * hour))
     return bars
 
 
 def _date_frame() -> Mesh:
-    loop = shapes.rounded_rectangle(DATE_SIZE[0] * _DIAL, DATE_SIZE[1] * _DIAL, 0.0003, steps=4)
+    loop = lines.rounded_rectangle(DATE_SIZE[0] * _DIAL, DATE_SIZE[1] * _DIAL, 0.0003, steps=4)
     path = np.column_stack([loop + [DATE_X * _DIAL, 0.0], np.full(len(loop), 0.0001)])
-    return shapes.sweep(path, shapes.circle(0.00013, 8), up=(0, 0, 1), closed=True)
+    return shapes.sweep(path, lines.circle(0.00013, 8), up=(0, 0, 1), closed=True)
 
 
 def _crown() -> list[Mesh]:
     """A fluted crown at three o'clock on its tube."""
     head = shapes.knob(0.0032, 0.0034, 0.0004, 30, 0.00022).turned("y", 90).moved(x=0.0207, z=-0.0016)
     tube = (
-        shapes.revolve(shapes.fillet([[0.0019, 0.0], [0.0019, 0.0016]], 0), 32)
+        shapes.revolve(lines.fillet([[0.0019, 0.0], [0.0019, 0.0016]], 0), 32)
         .turned("z", -90)
         .moved(x=0.0193, z=-0.0016)
     )
@@ -283,7 +284,7 @@ def _baton(length: float, width: float) -> Mesh:
             [-width / 2, 0.0012],
         ]
     )
-    outline = shapes.fillet(outline, [0.0006, 0.0008, 0.01, 0.0, 0.0, 0.01, 0.0008], closed=True, steps=4)
+    outline = lines.fillet(outline, [0.0006, 0.0008, 0.01, 0.0, 0.0, 0.01, 0.0008], closed=True, steps=4)
     blade = shapes.extrude(outline, 0.00034, 0.00012, steps=2).moved(z=-0.00017)
     return shapes.join([blade, _hub(0.00125, 0.0002)])
 
@@ -300,10 +301,10 @@ def _needle() -> Mesh:
         ]
     )
     blade = shapes.extrude(outline, 0.00022, 0.00005, steps=2).moved(z=-0.00011)
-    weight = shapes.extrude(shapes.circle(0.00095, 40), 0.00024, 0.00006, steps=2).moved(y=-0.0050, z=-0.00012)
+    weight = shapes.extrude(lines.circle(0.00095, 40), 0.00024, 0.00006, steps=2).moved(y=-0.0050, z=-0.00012)
     return shapes.join([blade, weight, _hub(0.00085, 0.00045)])
 
 
 def _hub(radius: float, top: float) -> Mesh:
-    profile = shapes.fillet([[radius, -0.0004], [radius, top], [0.0, top + 0.00012]], [0, 0.0002, 0], steps=4)
+    profile = lines.fillet([[radius, -0.0004], [radius, top], [0.0, top + 0.00012]], [0, 0.0002, 0], steps=4)
     return _facing(shapes.revolve(profile, 40))

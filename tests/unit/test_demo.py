@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import demo
-from demo import catalogue, lettering, shapes, textures
+from demo import catalogue, lettering, lines, occlusion, shapes, textures
 from demo.glb import Document, Part
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -97,13 +97,13 @@ SOLIDS = {
     "ball": lambda: shapes.revolve(
         np.column_stack([np.sin(np.linspace(np.pi, 0, 33)).clip(0), np.cos(np.linspace(np.pi, 0, 33))]), 48
     ),
-    "box": lambda: shapes.extrude(shapes.rounded_rectangle(0.3, 0.2, 0.03), 0.1, 0.01),
+    "box": lambda: shapes.extrude(lines.rounded_rectangle(0.3, 0.2, 0.03), 0.1, 0.01),
     "knob": lambda: shapes.knob(0.01, 0.012, 0.001, 24, 0.0004),
     "rod": lambda: shapes.sweep(
-        np.array([[0, y, 0.0] for y in np.linspace(0, 1, 9)]), shapes.circle(0.1, 24), up=(0, 0, 1)
+        np.array([[0, y, 0.0] for y in np.linspace(0, 1, 9)]), lines.circle(0.1, 24), up=(0, 0, 1)
     ),
     "ring": lambda: shapes.sweep(
-        np.column_stack([shapes.circle(1, 64), np.zeros(64)]), shapes.circle(0.1, 16), up=(0, 0, 1), closed=True
+        np.column_stack([lines.circle(1, 64), np.zeros(64)]), lines.circle(0.1, 16), up=(0, 0, 1), closed=True
     ),
 }
 
@@ -130,16 +130,16 @@ def test_mirrored_stays_outward() -> None:
 
 
 def test_fillet_cuts_a_radius_that_does_not_fit() -> None:
-    line = shapes.fillet(np.array([[0, 0], [1, 0], [1, 0.1]]), [0.0, 5.0, 0.0])
+    line = lines.fillet(np.array([[0, 0], [1, 0], [1, 0.1]]), [0.0, 5.0, 0.0])
     assert line[:, 0].max() <= 1.0
     assert line[:, 1].min() >= 0.0
     assert np.isfinite(line).all()
 
 
 def test_contact_is_darker_than_open_space() -> None:
-    floor = shapes.extrude(shapes.rounded_rectangle(1, 1, 0.1), 0.1, 0.01).turned("x", -90)
-    box = shapes.extrude(shapes.rounded_rectangle(0.3, 0.3, 0.02, steps=16), 0.3, 0.01).turned("x", -90).moved(y=0.1)
-    _, shaded = shapes.shaded([floor, box], reach=0.2)
+    floor = shapes.extrude(lines.rounded_rectangle(1, 1, 0.1), 0.1, 0.01).turned("x", -90)
+    box = shapes.extrude(lines.rounded_rectangle(0.3, 0.3, 0.02, steps=16), 0.3, 0.01).turned("x", -90).moved(y=0.1)
+    _, shaded = occlusion.shaded([floor, box], reach=0.2)
     assert shaded.color is not None
     low, high = shaded.position[:, 1] < 0.13, shaded.position[:, 1] > 0.37
     side = np.abs(shaded.normal[:, 1]) < 0.5
@@ -176,7 +176,7 @@ def test_letters_are_drawn_where_asked() -> None:
 
 # ---- the writer ----
 def small_document(*, quantise: bool) -> tuple[Glb, shapes.Mesh]:
-    mesh = shapes.extrude(shapes.rounded_rectangle(0.3, 0.2, 0.03), 0.1, 0.01).moved(y=2.0)
+    mesh = shapes.extrude(lines.rounded_rectangle(0.3, 0.2, 0.03), 0.1, 0.01).moved(y=2.0)
     mesh = mesh.with_uv(0.5, 0.5, 0.4, 0.4)
     document = Document("A box", ["red", "blue"])
     picture = document.texture(textures.png(np.ones((4, 4, 3))))
