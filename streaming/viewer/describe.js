@@ -1,4 +1,4 @@
-// A view in words, for people who do not see it.
+// Views in words, for people who do not see them; faults in words, for everybody.
 
 import { wrap } from "./orbit.js";
 
@@ -15,3 +15,9 @@ export function describe({ theta, phi }) {
   const height = phi < 70 ? ", elevated" : phi > 110 ? ", from below" : "";
   return `View from ${side}${height}`;
 }
+
+/** What people read; the `error` event carries what the server said. @type {Record<number, string>} */
+const REASONS = { 404: "This model does not exist.", 422: "This model cannot be shown.", 503: "All places are taken. Trying again…" };
+
+/** @param {number|undefined} status of the server's answer, if there was one @param {string} otherwise */
+export const explain = (status, otherwise) => REASONS[status ?? 0] ?? otherwise;

@@ -2,6 +2,7 @@
 
 import { Choices } from "./choices.js";
 import { Connection } from "./connection.js";
+import { explain } from "./describe.js";
 import { Link } from "./link.js";
 import { Looking } from "./looking.js";
 import { Picker } from "./picker.js";
@@ -24,9 +25,6 @@ import { StatsOverlay } from "./stats.js";
 
 /** Failed attempts after which the viewer says so. */
 const PATIENT = 2;
-/** What people read; the event carries what the server said. @type {Record<number, string>} */
-const REASONS = { 404: "This model does not exist.", 422: "This model cannot be shown.", 503: "All places are taken. Trying again…" };
-
 export class Viewing {
   /** @type {Ready|null} what the server said about the model */
   ready = null;
@@ -42,6 +40,8 @@ export class Viewing {
   /** @type {Source|null} */
   #source = null;
   #dismissed = false;
+  /** Trying again by itself makes no sense. */
+  #failed = false;
   #size;
   /** @type {Presence|undefined} */
   #presence;
@@ -110,7 +110,9 @@ export class Viewing {
       this.#dismissed = false;
       this.choices.meet(null);
       this.#stage.cover();
+      this.#stage.poster(null);
     }
+    this.#failed = false;
     this.#stage.notice("");
     this.#poster();
     this.refresh();
@@ -127,19 +129,15 @@ export class Viewing {
   /** Connects or lets go, whichever the present circumstances ask for. */
   #attend() {
     const manual = this.#host.getAttribute("reveal") === "manual" && !this.#dismissed;
-    const wanted = this.#presence?.present && this.#size.viewport.width > 0 && !manual;
-    if (wanted && this.#source && !this.#connection.open) {
+    const source = this.#source;
+    const wanted = this.#presence?.present && this.#size.viewport.width > 0 && !manual && !this.#failed;
+    if (wanted && source && !this.#connection.open) {
       this.#progress(0.05);
-      this.#connection.start(this.#endpoint(this.#source));
+      this.#connection.start(() => whepUrl(source, this.#host, this.#size.viewport, this.ready && this.camera.pose));
     } else if (!wanted && this.#connection.open) {
       this.#end();
     }
     this.refresh();
-  }
-
-  /** @param {Source} source @returns {() => URL} */
-  #endpoint(source) {
-    return () => whepUrl(source, this.#host, this.#size.viewport, this.ready && this.camera.pose);
   }
 
   /** Lets go of the server; the last frame stays. */
@@ -152,6 +150,7 @@ export class Viewing {
 
   #retry() {
     this.#stage.notice("");
+    this.#failed = false;
     if (this.#connection.open) this.#connection.retry();
     else this.#attend();
   }
@@ -177,15 +176,16 @@ export class Viewing {
   /** @param {SessionError} error @param {number} attempt */
   #wait(error, attempt) {
     if (attempt < PATIENT) return;
-    this.#stage.notice(REASONS[error.status] ?? (this.loaded ? "Connection lost. Trying again…" : "No connection. Trying again…"));
+    this.#stage.notice(explain(error.status, this.loaded ? "Connection lost. Trying again…" : "No connection. Trying again…"));
     if (attempt === PATIENT) this.#emit("error", { type: "connectionlost", sourceError: error });
   }
 
   /** @param {string} type @param {Error & {status?: number}} error @param {boolean} retry */
   fail(type, error, retry) {
+    this.#failed = true;
     this.#end();
     this.#stage.progress(1);
-    this.#stage.notice(REASONS[error.status ?? 0] ?? "This model cannot be shown.", retry);
+    this.#stage.notice(explain(error.status, "This model cannot be shown."), retry);
     this.#emit("error", { type, sourceError: error });
   }
 

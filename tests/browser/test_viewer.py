@@ -300,6 +300,8 @@ def test_a_model_that_cannot_be_shown_says_so_and_is_not_tried_again(show: Show,
     errors = [event for event in page.evaluate("events") if event["type"] == "error"]
     assert len(errors) == 1
     assert page.locator("#v [role=alert]").inner_text().startswith("This model")
+    page.evaluate("v.style.width = '300px'")
+    page.wait_for_timeout(300)
     assert len(offers) <= 1
     page.wait_for_function("connections.every(({ connectionState }) => connectionState === 'closed')")
 
