@@ -132,7 +132,7 @@ def _glaze_cover() -> tuple[Array, Array]:
     for centre in (np.arange(13) + 0.7 * rng.random(13)) / 13:
         reach, half = 0.03 + 0.13 * rng.random() ** 1.5, 0.010 + 0.012 * rng.random()
         away = np.abs((u - centre + 0.5) % 1 - 0.5) / half
-        edge = edge + reach * np.exp(-(away**2.6) * 0.9)
+        edge = edge + reach * np.exp(-(away**4))
     v = (np.arange(_HEIGHT) + 0.5)[:, None] / _HEIGHT
     below = edge[None] - v
     cover = textures.smooth(-0.0012, 0.0012, below)
@@ -155,7 +155,7 @@ def _crackle(places: Array) -> Array:
     distance, _ = cKDTree(seeds).query((places + wander).astype(np.float32), k=2, workers=2)
     gap = distance[..., 1] - distance[..., 0]
     strong = textures.smooth(0.35, 0.6, _wide(textures.noise(1024, 6, 40)))
-    return (1 - textures.smooth(0.0, 0.00055, gap)) * (0.35 + 0.65 * strong)
+    return (1 - textures.smooth(0.0001, 0.00085, gap)) * (0.35 + 0.65 * strong)
 
 
 def _relief(cover: Array, depth: Array) -> Array:
