@@ -119,7 +119,7 @@ class Gateway:
     def _add_headers(self, request: web.Request, response: web.StreamResponse) -> None:
         headers = response.headers
         headers["X-Content-Type-Options"] = "nosniff"
-        if request.path.startswith(("/models", "/render", "/whep")) and self.config.cors:
+        if request.path.startswith(("/models", "/render", "/whep", "/viewer")) and self.config.cors:
             headers["Access-Control-Allow-Origin"] = self.config.cors
             headers["Access-Control-Expose-Headers"] = CORS_EXPOSED
             if request.method == "OPTIONS":

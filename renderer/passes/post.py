@@ -15,6 +15,8 @@ from renderer.gl.resources import Texture, VertexArray
 from renderer.passes.targets import Sum, Targets
 from renderer.view import TONE_MAPPINGS, View
 
+# White pages count as white paper, not as lamps: the radiance that maps to full white is infinite.
+_PAPER = 0.92
 # The define TONE_MAPPING of post_tone_mapping.glsl.
 _CURVES = {"none": 0, "neutral": 1, "aces": 2, "agx": 3}
 
@@ -38,7 +40,7 @@ def background_radiance(view: View) -> tuple[float, float, float, float]:
     if not a:
         return (0.0, 0.0, 0.0, 0.0)
     inverse = _neutral_inverse if view.tone_mapping == "neutral" else float
-    r, g, b = (inverse(min(c, 0.98)) / view.exposure for c in (r, g, b))
+    r, g, b = (inverse(min(c, _PAPER)) / view.exposure for c in (r, g, b))
     return (r, g, b, 1.0)
 
 
