@@ -14,6 +14,7 @@ import logging
 import random
 import struct
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -40,6 +41,8 @@ MID = "urn:ietf:params:rtp-hdrext:sdes:mid"
 
 HISTORY = 1024  # RTP packets kept for retransmission, per viewer: a key frame of 1.2 MB
 CONSENT_FAILURES = 3  # of checks 4 to 6 s apart, each waiting half a second, until a client counts as gone
+WAITING = 64  # datagrams of one peer that wait to be read: at its highest rate, less than a tenth of a second
+DRAIN_SECONDS = 0.01  # between two looks at them; no timer runs when none waits
 QUIET_SECONDS = 2.0  # without a picture, after which a key frame request may be mere impatience
 CIPHERS = (
     b"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES128-SHA:ECDHE-ECDSA-AES256-SHA:"
@@ -267,24 +270,47 @@ def _set_private(sender: RTCRtpSender, name: str, value: Any) -> None:
 
 
 def police(pc: RTCPeerConnection, datagrams: float, octets: float) -> None:
-    """Drop what comes faster than so many datagrams and bytes a second (a second of burst), before any of it is read.
+    """Read at most so many datagrams and bytes a second from this peer; of what comes faster, a little waits.
 
-    To SCTP a dropped datagram is a lost one, so a flooding client slows itself down.
+    SCTP sees a slow path, then a lossy one, and slows its own sender down: a client that floods slows only itself.
     """
     connections = {transceiver.receiver.transport.transport._connection for transceiver in pc.getTransceivers()}
     if pc.sctp is not None:
         connections.add(pc.sctp.transport.transport._connection)
     for connection in connections:
-        _police(connection, datagrams, octets)
+        target: Any = connection
+        target.data_received = Shaper(connection.data_received, datagrams, octets).put
 
 
-def _police(connection: Any, datagrams: float, octets: float) -> None:
-    deliver = connection.data_received
-    count, size = Bucket(datagrams, datagrams), Bucket(octets, octets)
+class Shaper:
+    """Passes datagrams on at a bounded rate. At most WAITING wait; the rest is dropped unread."""
 
-    def data_received(data: bytes, component: int) -> None:
+    def __init__(self, deliver: Callable[[bytes, int], None], datagrams: float, octets: float) -> None:
+        self._deliver = deliver
+        self._count, self._size = Bucket(datagrams, datagrams / 4), Bucket(octets, octets / 4)
+        self._waiting: deque[tuple[bytes, int]] = deque()
+        self._draining = False
+
+    def put(self, data: bytes, component: int) -> None:
+        """A datagram came; replaces aioice's `Connection.data_received`."""
+        if not self._waiting and self._allowed(data):
+            self._deliver(data, component)
+        elif len(self._waiting) < WAITING:
+            self._waiting.append((data, component))
+            self._later()
+
+    def _allowed(self, data: bytes) -> bool:
         now = time.monotonic()
-        if count.take(now) and size.take(now, len(data)):
-            deliver(data, component)
+        return self._count.take(now) and self._size.take(now, len(data))
 
-    connection.data_received = data_received
+    def _later(self) -> None:
+        if not self._draining:
+            self._draining = True
+            asyncio.get_running_loop().call_later(DRAIN_SECONDS, self._drain)
+
+    def _drain(self) -> None:
+        self._draining = False
+        while self._waiting and self._allowed(self._waiting[0][0]):
+            self._deliver(*self._waiting.popleft())
+        if self._waiting:
+            self._later()

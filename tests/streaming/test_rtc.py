@@ -250,16 +250,15 @@ def test_track_refuses_what_does_not_fit() -> None:
     assert asyncio.run(fill()) == [True] * CAPACITY + [False]
 
 
-def test_police_drops_a_flood_and_passes_the_rest() -> None:
-    class Connection:
-        def __init__(self) -> None:
-            self.got = 0
-
-        def data_received(self, data: bytes, component: int) -> None:
-            self.got += 1
-
-    connection = Connection()
-    rtc._police(connection, datagrams=100, octets=10_000)
-    for _ in range(5000):
-        connection.data_received(b"x" * 50, 1)
-    assert 100 <= connection.got < 400
+async def test_a_flood_waits_a_little_and_is_dropped_then() -> None:
+    got: list[bytes] = []
+    shaper = rtc.Shaper(lambda data, _: got.append(data), datagrams=400, octets=1e6)
+    for index in range(5000):
+        shaper.put(index.to_bytes(4, "big"), 1)
+    assert 100 <= len(got) < 200
+    async with asyncio.timeout(TIMEOUT):
+        while len(got) < 100 + rtc.WAITING:
+            await asyncio.sleep(0.01)
+    assert got == sorted(got)
+    shaper.put(b"\xff", 1)
+    assert len(got) < 5000
