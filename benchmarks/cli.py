@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -121,6 +122,7 @@ def _guarded(command: Callable[[argparse.Namespace], int]) -> Callable[[argparse
     """This package's errors become one line on stderr and an exit code; everything else is the caller's business."""
 
     def run(arguments: argparse.Namespace) -> int:
+        signal.signal(signal.SIGTERM, _ended)
         try:
             return command(arguments)
         except BenchError as error:
@@ -128,6 +130,11 @@ def _guarded(command: Callable[[argparse.Namespace], int]) -> Callable[[argparse
             return 2 if isinstance(error, UsageError) else 1
 
     return run
+
+
+def _ended(number: int, _frame: object) -> None:
+    """A measurement that is ended takes its servers and its browser with it: unwind instead of dying on the spot."""
+    raise SystemExit(128 + number)
 
 
 def _model(arguments: argparse.Namespace) -> Path:

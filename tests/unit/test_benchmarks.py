@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from argparse import ArgumentParser, ArgumentTypeError
+import signal
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
 from typing import Any
 
@@ -419,3 +420,23 @@ def test_a_missing_browser_says_what_to_install(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(browser.shutil, "which", lambda _name: None)
     with pytest.raises(UsageError, match="apt-get install chromium"):
         browser.find_chromium()
+
+
+def test_a_measurement_that_is_ended_unwinds() -> None:
+    unwound = []
+
+    def measurement(_arguments: Namespace) -> int:
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        finally:
+            unwound.append(True)
+        return 0
+
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        with pytest.raises(SystemExit) as ended:
+            cli._guarded(measurement)(Namespace())
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert ended.value.code == 128 + signal.SIGTERM
+    assert unwound == [True]
