@@ -417,7 +417,7 @@ def test_a_missing_model_is_bad_input(tmp_path: Path, capsys: pytest.CaptureFixt
 def test_a_missing_browser_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     from benchmarks import browser
 
-    monkeypatch.setattr(browser.shutil, "which", lambda _name: None)
+    monkeypatch.setattr("shutil.which", lambda _name: None)
     with pytest.raises(UsageError, match="apt-get install chromium"):
         browser.find_chromium()
 
