@@ -106,9 +106,7 @@ class Supervisor(Handler):
         while True:
             began = time.monotonic()
             code = await self._play(child)
-            child.ready.clear()
-            child.linked = False
-            self._changed.set()
+            self._down(child)
             if self._stopping:
                 return
             if code == EXIT_CANNOT_START:
@@ -120,6 +118,13 @@ class Supervisor(Handler):
             )
             logging.getLogger(__name__).warning("%s ended with code %s; starting it again", child.role, code)
             await asyncio.sleep(delay)
+
+    def _down(self, child: Child) -> None:
+        """A process is gone; without the render process no network process is linked."""
+        child.ready.clear()
+        for unlinked in self.networks if child is self.render else [child]:
+            unlinked.linked = False
+        self._changed.set()
 
     async def _play(self, child: Child) -> int:
         """Start one process for this role and wait for its end."""
@@ -159,6 +164,4 @@ class Supervisor(Handler):
         child = self.children.get(link.name)
         if child is not None and child.link is link:
             child.link = None
-            child.ready.clear()
-            child.linked = False
-            self._changed.set()
+            self._down(child)
