@@ -63,7 +63,8 @@ class PostPass:
 
         self._tone_map = {c: program("post_tonemap.frag", TONE_MAPPING=_CURVES[c]) for c in TONE_MAPPINGS}
         self._accumulate = program("post_accumulate.frag")
-        self._planes = {chroma: program("post_i420.frag", CHROMA=chroma) for chroma in (0, 1)}
+        self._chroma = program("post_i420.frag", CHROMA=1, SCALED=1)
+        self._luma = {scaled: program("post_i420.frag", CHROMA=0, SCALED=scaled) for scaled in (0, 1)}
 
     def accumulate(self, targets: Targets, total: Sum, part: Rectangle) -> None:
         """Adds the radiance of one sample to the sum; only `part` of it may hold anything."""
@@ -100,17 +101,17 @@ class PostPass:
         draw.state(depth_test=False, depth_write=False)
         scale = (width / targets.width / targets.width, height / targets.height / targets.height)
         limit = ((width - 0.5) / targets.width, (height - 0.5) / targets.height)
-        rows = {0: (0, targets.height), 1: (targets.height, targets.height // 2)}
-        for chroma, program in self._planes.items():
+        luma = self._luma[int((width, height) != (targets.width, targets.height))]
+        for program, first, rows in ((luma, 0, targets.height), (self._chroma, targets.height, targets.height // 2)):
             program.set(u_scale=scale, u_limit=limit)
             program.set_ivec2("u_size", targets.width, targets.height)
-            draw.target(targets.planes_buffer, targets.width // 4, rows[chroma][1], y=rows[chroma][0])
+            draw.target(targets.planes_buffer, targets.width // 4, rows, y=first)
             self._run(program, targets.display)
 
     def close(self) -> None:
         """Frees the programs."""
-        closers: list[Callable[[], None]] = [p.close for p in (*self._tone_map.values(), *self._planes.values())]
-        for close in (*closers, self._accumulate.close):
+        closers: list[Callable[[], None]] = [p.close for p in (*self._tone_map.values(), *self._luma.values())]
+        for close in (*closers, self._chroma.close, self._accumulate.close):
             close()
 
     def _run(self, program: Program, source: Texture) -> None:

@@ -15,6 +15,14 @@ vec3 at(vec2 pixel) {
     return texture(u_display, min(pixel * u_scale, u_limit)).rgb;
 }
 
+vec3 luma_at(vec2 pixel) {
+#if SCALED
+    return at(pixel);
+#else
+    return texelFetch(u_display, ivec2(pixel), 0).rgb; // a filter would weigh one texel with 1
+#endif
+}
+
 void main() {
 #if CHROMA
     int row = int(gl_FragCoord.y) - u_size.y; // of the 2 planes laid end to end in rows of the luma's width
@@ -29,7 +37,7 @@ void main() {
                    dot(at(p + vec2(6, 0)), weights)) + 128.0 / 255.0;
 #else
     vec2 p = vec2((gl_FragCoord.x - 0.5) * 4.0 + 0.5, gl_FragCoord.y);
-    o_bytes = vec4(dot(at(p), LUMA), dot(at(p + vec2(1, 0)), LUMA), dot(at(p + vec2(2, 0)), LUMA),
-                   dot(at(p + vec2(3, 0)), LUMA)) + 16.0 / 255.0;
+    o_bytes = vec4(dot(luma_at(p), LUMA), dot(luma_at(p + vec2(1, 0)), LUMA), dot(luma_at(p + vec2(2, 0)), LUMA),
+                   dot(luma_at(p + vec2(3, 0)), LUMA)) + 16.0 / 255.0;
 #endif
 }
