@@ -34,7 +34,7 @@ from renderer.scene import Scene
 from renderer.studio import studio
 from renderer.view import MIN_SCALE, TONE_MAPPINGS, View
 
-MAX_TARGETS = 6
+MAX_TARGETS = 16
 MAX_ENVIRONMENTS = 4
 MAX_PIXELS = 8192 * 8192
 

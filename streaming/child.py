@@ -19,6 +19,7 @@ from streaming.backend import find_backend
 from streaming.config import Config
 from streaming.errors import StreamingError
 from streaming.ipc import Answer, Handler, Link, Params, connect, listen
+from streaming.memory import limit_arenas
 
 PR_SET_PDEATHSIG = 1
 EXIT_CANNOT_START = 2
@@ -108,6 +109,7 @@ async def _run(role: str, sockets: Path, config: Config) -> int:
 def main() -> int:
     """Run one role until the gateway ends it."""
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # never outlive the gateway
+    limit_arenas()
     role, sockets = sys.argv[1], Path(sys.argv[2])
     level = sys.argv[3] if len(sys.argv) > 3 else "INFO"
     logging.basicConfig(stream=sys.stderr, level=level, format=f"%(levelname)s {role} %(name)s: %(message)s")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 OVERUSE = 0.85  # an estimate under this part of what is being sent says that the path is full
+FALL = 0.97  # an estimate under this part of the one before is falling
+PATIENCE = 1.5  # seconds below what is being sent that an estimate gets to follow a burst upwards
 STEP = 0.05  # smaller changes of the bitrate are not worth telling
 
 
@@ -28,8 +30,9 @@ class Bucket:
 class BitrateKeeper:
     """Which bitrate to aim at, from the receiver's estimates (REMB).
 
-    An estimate never rises much over what was received, and here most of the time nothing is sent: so an estimate
-    lowers the target only when more than it was being sent, and raises it always.
+    An estimate never rises much over what was received, and here most of the time nothing is sent: when a drag begins,
+    it starts from next to nothing and climbs after what arrives. So a low estimate alone says nothing. The path is full
+    when the estimate is below what is being sent and falls, or stays below for longer than it needs to climb.
     """
 
     def __init__(self, start: int, lowest: int, highest: int) -> None:
@@ -38,6 +41,8 @@ class BitrateKeeper:
         self._bytes = 0
         self._since: float | None = None
         self._sent_rate = 0.0  # bits per second, over the last half second or so
+        self._estimate: int | None = None
+        self._below_since: float | None = None
 
     def sent(self, size: int, now: float) -> None:
         """So many bytes went out."""
@@ -48,12 +53,23 @@ class BitrateKeeper:
         """The receiver's estimate in bits per second; returns the new target when it changes."""
         self._roll(now)
         target = self.target
-        if bitrate < OVERUSE * self._sent_rate or bitrate > target:
+        if self._full(bitrate, now) or bitrate > target:
             target = max(self._lowest, min(self._highest, bitrate))
         if abs(target - self.target) <= STEP * self.target:
             return None
         self.target = target
         return target
+
+    def _full(self, bitrate: int, now: float) -> bool:
+        """Whether this estimate says that the path is full."""
+        falling = self._estimate is not None and bitrate < FALL * self._estimate
+        self._estimate = bitrate
+        if bitrate >= OVERUSE * self._sent_rate:
+            self._below_since = None
+            return False
+        if self._below_since is None:
+            self._below_since = now
+        return falling or now - self._below_since >= PATIENCE
 
     def _roll(self, now: float) -> None:
         if self._since is None:

@@ -12,6 +12,7 @@ from streaming import metrics, rtc
 from streaming.config import Config
 from streaming.errors import SignallingError
 from streaming.ipc import Answer, Handler, Link, Packet, Params, connect
+from streaming.memory import Trimmer
 from streaming.sdp import parse_fragment
 from streaming.session import Session
 
@@ -30,6 +31,7 @@ class NetworkProcess(Handler):
         self._render: Link | None = None
         self._gateway: Link | None = None
         self._sessions: dict[int, Session] = {}
+        self._trimmer = Trimmer()
         self._dialling: asyncio.Task[None] | None = None
         rtc.install()
 
@@ -43,6 +45,7 @@ class NetworkProcess(Handler):
         if self._dialling is not None:
             self._dialling.cancel()
         await asyncio.gather(*(session.close() for session in list(self._sessions.values())), return_exceptions=True)
+        self._trimmer.close()
         if self._render is not None:
             self._render.close()
 
@@ -112,6 +115,7 @@ class NetworkProcess(Handler):
         for link in (self._render, self._gateway):
             if link is not None and not link.closed:
                 link.notice("gone", session=session.number)
+        self._trimmer.soon()
 
     # -- the render process -------------------------------------------------------------------------------------------
 

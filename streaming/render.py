@@ -23,6 +23,7 @@ from streaming.config import Config
 from streaming.encoding import Done, EncoderPool, StreamEncoder
 from streaming.errors import ProtocolError, SignallingError
 from streaming.ipc import Answer, CameraInput, Handler, Link, Packet, Params
+from streaming.memory import Trimmer
 from streaming.models import Loaded, ModelCache
 from streaming.protocol import (
     CONTROL_CHANNEL,
@@ -79,6 +80,7 @@ class RenderProcess(Handler):
         self.broken = asyncio.Event()  # the device fails again and again: only a new process helps
         self._device_failures = 0  # in a row
         self._viewers: dict[int, Viewer] = {}
+        self._trimmer = Trimmer()
         self._networks: dict[int, Link] = {}
         pace = Pace(1 / config.frame_rate, 1 / config.animation_rate, config.rest_seconds, config.refine_samples)
         self._scheduler = Scheduler(thread.submit, self._timer, time.monotonic, pace, self._stream_failed)
@@ -92,6 +94,7 @@ class RenderProcess(Handler):
         """End every session, free every model, end every thread."""
         for number in list(self._viewers):
             self._end(number)
+        self._trimmer.close()
         self._models.close()
         self._encoders.close()
         self._workers.shutdown(cancel_futures=True)
@@ -197,6 +200,7 @@ class RenderProcess(Handler):
         viewer.encoder.close()
         self._models.release(viewer.model)
         self.metrics.sessions.set(len(self._viewers))
+        self._trimmer.soon()
 
     def _message(self, viewer: Viewer, message: Inbound) -> None:
         match message:

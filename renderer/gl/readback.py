@@ -19,7 +19,7 @@ from renderer.gl.context import Context
 from renderer.gl.resources import Buffer, Framebuffer
 
 SLOTS = 3
-MAX_SIZES = 6
+MAX_SIZES = 16
 _FLAGS = GL.GL_MAP_READ_BIT | GL.GL_MAP_PERSISTENT_BIT | GL.GL_MAP_COHERENT_BIT
 _TIMEOUT_NS = 20_000_000_000  # a frame that takes 20 s is a hung device
 
@@ -40,6 +40,7 @@ class _Slot:
     def close(self) -> None:
         if self.fence is not None:
             GL.glDeleteSync(self.fence)
+            self.fence = None  # whoever still waits for it is told so by `collect`
         self.buffer.close()
 
 
