@@ -57,7 +57,7 @@ def _add_view_options(parser: argparse.ArgumentParser) -> None:
     add("--orbit", default="auto", help='theta, phi, radius, e.g. "30deg 75deg 1.2m"; auto frames the model')
     add("--target", default="auto", help='point looked at, e.g. "0m 0.3m 0m" (default: the centre)')
     add("--fov", default="30deg", help="vertical field of view (default 30deg)")
-    add("--environment", default="neutral", help="neutral, or a Radiance .hdr file")
+    add("--environment", default="neutral", help="neutral, contrast, evening, or a .hdr file")
     add("--background", default="#ffffff", help='"#rrggbb", environment or transparent (default #ffffff)')
     add("--exposure", type=float, default=1.0, help="linear factor (default 1)")
     add("--tone-mapping", choices=("neutral", "aces", "agx", "none"), default="neutral", help="default neutral")
@@ -104,7 +104,9 @@ def _view(arguments: argparse.Namespace, scene: Scene) -> View:
 
 
 def _environment_name(text: str) -> str:
-    return text if text == "neutral" else "file"
+    from renderer.studio import STUDIOS
+
+    return text if text in STUDIOS else "file"
 
 
 def _animation(scene: Scene, wanted: str | None, time: float) -> AnimationState | None:
@@ -124,7 +126,7 @@ def _animation(scene: Scene, wanted: str | None, time: float) -> AnimationState 
 
 
 def _open(arguments: argparse.Namespace, engine: Engine, scene: Scene) -> Model:
-    if arguments.environment != "neutral":
+    if _environment_name(arguments.environment) == "file":
         from renderer.hdr import load_hdr
 
         engine.add_environment("file", load_hdr(Path(arguments.environment)))

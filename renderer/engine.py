@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +32,7 @@ from renderer.passes.post import PostPass
 from renderer.passes.radiance import RadiancePass
 from renderer.passes.targets import Sum, Targets
 from renderer.scene import Scene
-from renderer.studio import studio
+from renderer.studio import STUDIOS, studio
 from renderer.view import MIN_SCALE, TONE_MAPPINGS, View
 
 MAX_TARGETS = 16
@@ -77,7 +78,9 @@ class Engine:
             self._models: set[Model] = set()
             self._targets: OrderedDict[tuple[int, int], Targets] = OrderedDict()
             self._environments: OrderedDict[str, Environment] = OrderedDict()
-            self._sources: dict[str, Callable[[], NDArray[np.float32]]] = {"neutral": studio}
+            self._sources: dict[str, Callable[[], NDArray[np.float32]]] = {
+                name: partial(studio, setting=name) for name in STUDIOS
+            }
             self._stack.callback(self._close_all)
             guard.pop_all()
 

@@ -1,7 +1,8 @@
-"""The built-in "neutral" environment: a product photographer's studio made by formula; no file, no GL, no state.
+"""The built-in environments: a product photographer's studio in three settings, by formula; no file, no GL, no state.
 
-Colourless by design, so that a product keeps its own colours. The key stands front left, a broad fill front right,
-two strips behind draw rims, a soft ceiling lights from above and a pale floor from below.
+"neutral" is colourless, so that a product keeps its own colours: the key stands front left, a broad fill front right,
+two strips behind draw rims, a soft ceiling lights from above and a pale floor from below. "contrast" is the same room
+with the walls gone dark, for metal and gloss; "evening" has a low warm key and a cool window.
 """
 
 from __future__ import annotations
@@ -16,7 +17,10 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class _Box:
-    """A soft box: centre by azimuth (from +Z towards +X) and elevation, half sizes, soft edge in degrees; radiance."""
+    """A soft box: centre by azimuth (from +Z towards +X) and elevation, half sizes, soft edge in degrees; radiance.
+
+    color: linear Rec. 709, factors on the radiance.
+    """
 
     azimuth: float
     elevation: float
@@ -24,24 +28,63 @@ class _Box:
     height: float
     edge: float
     radiance: float
+    color: tuple[float, float, float] = (1.0, 1.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Setting:
+    """One arrangement: the boxes, the radiance of walls, ceiling, floor and front wall, and a scale for all of it."""
+
+    boxes: tuple[_Box, ...]
+    walls: float
+    ceiling: float
+    floor: float
+    front: float
+    level: float
+    color: tuple[float, float, float] = (1.0, 1.0, 1.0)
 
 
 _LEAST_ROWS = 8
-_BOXES = (
+_WARM, _COOL = (1.0, 0.80, 0.58), (0.80, 0.90, 1.0)
+_NEUTRAL = (
     _Box(-42, 34, 27, 24, 7, 4.3),  # key: large, front left, above
     _Box(52, 14, 21, 30, 12, 1.30),  # fill: tall and dim, front right
     _Box(128, 16, 6, 44, 4, 4.6),  # rim, behind right
     _Box(-136, 20, 8, 40, 5, 3.4),  # rim, behind left
     _Box(180, 66, 26, 12, 7, 2.6),  # hair light: high behind
 )
-_LEVEL = 0.76  # scales the whole room so that the mean irradiance over the sphere of normals, by π, is about 0.9
+_CONTRAST = (
+    _Box(-58, 30, 20, 30, 5, 9.5),  # key: tall, far to the left
+    _Box(118, 14, 7, 46, 4, 7.0),  # rim, right
+    _Box(-150, 24, 7, 40, 4, 5.0),  # rim, behind left
+    _Box(30, 72, 34, 14, 6, 4.0),  # overhead strip
+)
+_EVENING = (
+    _Box(-50, 16, 26, 22, 9, 5.2, _WARM),  # key: low and warm
+    _Box(62, 26, 20, 30, 6, 2.1, _COOL),  # a window
+    _Box(140, 14, 7, 44, 4, 4.2, _WARM),
+    _Box(-140, 20, 8, 40, 5, 2.4, _COOL),
+)
+# Each level is chosen so that the mean irradiance over the sphere of normals, by π, is about 0.9 (contrast: 0.6).
+_SETTINGS = {
+    "neutral": _Setting(_NEUTRAL, walls=0.30, ceiling=0.95, floor=0.42, front=0.16, level=0.76),
+    "contrast": _Setting(_CONTRAST, walls=0.06, ceiling=0.16, floor=0.10, front=0.02, level=0.62),
+    "evening": _Setting(
+        _EVENING, walls=0.34, ceiling=0.62, floor=0.40, front=0.14, level=0.82, color=(1.0, 0.93, 0.86)
+    ),
+}
+#: Names of the settings, the default first.
+STUDIOS = tuple(_SETTINGS)
 
 
-def studio(height: int = 512) -> Array:
+def studio(height: int = 512, setting: str = "neutral") -> Array:
     """The studio as an equirectangular picture, float32 [height, 2·height, 3], linear radiance, row 0 straight up.
 
-    Direction d lies at u = 0.5 + atan2(d.z, d.x) / 2π and v = 0.5 − asin(d.y) / π. Raises ValueError below 8 rows.
+    Direction d lies at u = 0.5 + atan2(d.z, d.x) / 2π and v = 0.5 − asin(d.y) / π. setting: one of `STUDIOS`.
+    Raises ValueError below 8 rows or for another setting.
     """
+    if setting not in _SETTINGS:
+        raise ValueError(f"no studio setting {setting!r}: one of {', '.join(STUDIOS)}")
     if height < _LEAST_ROWS:
         raise ValueError(f"studio height {height} is too small: at least {_LEAST_ROWS} rows")
     row = (np.arange(height, dtype=np.float32) + 0.5) / height
@@ -50,19 +93,20 @@ def studio(height: int = 512) -> Array:
     around = np.float32(2 * np.pi) * (column - 0.5)[None]
     flat = np.cos(elevation)
     x, y, z = flat * np.cos(around), np.sin(elevation), flat * np.sin(around)
-    radiance = _room(y, z)
-    for box in _BOXES:
-        radiance = radiance + _soft_box(box, x, y, z)
-    grey = (radiance * _LEVEL).astype(np.float32)
-    return np.repeat(grey[..., None], 3, axis=2)
+    chosen = _SETTINGS[setting]
+    radiance = _room(chosen, y, z)[..., None] * np.array(chosen.color, np.float32)
+    for box in chosen.boxes:
+        radiance += _soft_box(box, x, y, z)[..., None] * np.array(box.color, np.float32)
+    lit: Array = (radiance * chosen.level).astype(np.float32)
+    return lit
 
 
-def _room(y: Array, z: Array) -> Array:
+def _room(setting: _Setting, y: Array, z: Array) -> Array:
     """Walls, ceiling and floor as one smooth gradient [H, 2H]: bright above, pale below, dim at the horizon."""
-    ceiling = 0.95 * _step(0.15, 1.0, y)
-    floor = 0.42 * _step(0.02, 0.85, -y)
-    front = 0.16 * (0.5 + 0.5 * z) * (1 - np.abs(y))
-    gradient: Array = 0.30 + ceiling + floor + front
+    ceiling = setting.ceiling * _step(0.15, 1.0, y)
+    floor = setting.floor * _step(0.02, 0.85, -y)
+    front = setting.front * (0.5 + 0.5 * z) * (1 - np.abs(y))
+    gradient: Array = setting.walls + ceiling + floor + front
     return gradient
 
 

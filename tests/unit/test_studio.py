@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from renderer.studio import studio
+from renderer.studio import STUDIOS, studio
 
 
 def directions(height: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -82,3 +82,16 @@ def test_resolution_does_not_change_the_light() -> None:
 def test_too_small_is_refused() -> None:
     with pytest.raises(ValueError, match="height 4 is too small"):
         studio(4)
+
+
+@pytest.mark.parametrize("setting", STUDIOS)
+def test_every_setting_is_bounded_light(setting: str) -> None:
+    picture = studio(32, setting)
+    assert picture.min() > 0.01
+    assert 0.4 < picture.mean() < 1.2
+    assert picture.max() < 20
+
+
+def test_other_settings_are_refused() -> None:
+    with pytest.raises(ValueError, match="disco.*neutral, contrast, evening"):
+        studio(32, "disco")
