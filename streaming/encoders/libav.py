@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from fractions import Fraction
 
@@ -19,7 +20,7 @@ _BT709 = 1  # AVCOL_SPC_BT709, AVCOL_PRI_BT709, AVCOL_TRC_BT709
 _LIMITED = 1  # AVCOL_RANGE_MPEG
 
 
-class LibavEncoder:
+class LibavEncoder(ABC):
     """An FFmpeg video encoder set up for no delay."""
 
     codec = ""
@@ -40,9 +41,9 @@ class LibavEncoder:
             raise EncoderError(f"{self.codec} does not open at {settings.width}x{settings.height}: {error}") from error
         return context
 
+    @abstractmethod
     def options(self, settings: EncoderSettings) -> Mapping[str, str]:
         """The encoder's private options."""
-        raise NotImplementedError
 
     def _configure(self, context: VideoCodecContext, settings: EncoderSettings) -> None:
         context.width, context.height = settings.width, settings.height
