@@ -35,12 +35,16 @@ class Group:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class DrawList:
-    """All draws of one variant. commands: uint32 [D, 5], struct DrawElementsIndirectCommand."""
+    """All draws of one variant.
+
+    commands: uint32 [D, 5], struct DrawElementsIndirectCommand. blur: roughness of the roughest transmissive material.
+    """
 
     commands: NDArray[np.uint32]
     opaque: tuple[Group, ...]
     transmissive: tuple[Group, ...]
     transparent: tuple[Group, ...]
+    blur: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +117,9 @@ def build(scene: Scene, slices: dict[int, Slice], variant: str | None, flips: Se
     opaque = _groups(sorted(kinds["opaque"], key=lambda d: d.state), commands, merge=True)
     transmissive = _groups(sorted(kinds["transmissive"], key=lambda d: d.state), commands, merge=True)
     transparent = _groups(kinds["transparent"], commands, merge=False)
-    return DrawList(np.array(commands, np.uint32).reshape(-1, 5), opaque, transmissive, transparent)
+    rough = [scene.materials[g.material].factors.get("roughnessFactor", (1.0,))[0] for g in transmissive]
+    table = np.array(commands, np.uint32).reshape(-1, 5)
+    return DrawList(table, opaque, transmissive, transparent, max(rough, default=0.0))
 
 
 def back_to_front(groups: Sequence[Group], world: Matrices, forward: Vector) -> list[Group]:

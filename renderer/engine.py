@@ -136,11 +136,13 @@ class Engine:
             return accumulation.frame()
 
     def begin(self, model: Model, view: View, *, format: PixelFormat = "i420", scale: float = 1.0) -> Pending:
-        """Queues a frame and its readback and returns at once. scale: internal resolution ÷ output, each axis, (0,
-        1]."""
+        """Queues a frame and its readback and returns at once.
+
+        scale: internal resolution ÷ output, each axis, at most 1; for "i420" only, whose conversion scales up.
+        """
         begun = time.perf_counter()
         targets = self._target(view, format)
-        scale = min(1.0, max(MIN_SCALE, scale))
+        scale = 1.0 if format == "rgba8" else min(1.0, max(MIN_SCALE, scale))
         width, height = math.ceil(view.width * scale), math.ceil(view.height * scale)
         part = self._draw_scene(model, view, targets, (width, height))
         self._post.tone_map(targets, view, width, height, part)

@@ -265,7 +265,7 @@ class Scheduler:
                 stream.sharp = version
                 if not coarse:
                     stream.refined = version
-            self._hand_over(stream, Shot(frame, state.seq, captured))
+            self._hand_over(stream, Shot(frame, state.seq, captured, still=not coarse))
 
         def failed(error: Exception) -> None:
             self._failed(stream, error)

@@ -65,11 +65,15 @@ class Governor(Protocol):
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Shot:
-    """A picture and what it answers. seq: camera input it shows; captured: seconds, when its view was read."""
+    """A picture and what it answers. seq: camera input it shows; captured: seconds, when its view was read.
+
+    still: the refined picture, which stays on the screen.
+    """
 
     frame: Frame
     seq: int
     captured: float
+    still: bool = False
 
 
 class Stream:
@@ -100,7 +104,8 @@ class Stream:
             return None
         self.mailbox, self.key_wanted = None, False
         self.unsent += 1
-        return shot, key
+        # Predicted from coarse moving pictures, a still one would keep their traces for as long as it is looked at.
+        return shot, key or shot.still
 
 
 @dataclass(eq=False, slots=True)

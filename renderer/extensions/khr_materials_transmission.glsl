@@ -12,8 +12,10 @@ void transmission_info(inout Surface s) {
 
 // rgb: the light that comes through, without the reflected part; a: how much the surface covers an empty background.
 vec4 transmission_diffuse(Surface s, vec4 diffuse) {
-    // A lobe of roughness r spans a share of the picture that grows with r; level 0 is one pixel.
+    // A lobe of roughness r spans a share of the picture that grows with r; level 0 is one pixel. Clear glass reads it
+    // alone: renderer/passes/behind.py makes no other for it.
     float level = s.roughness * s.roughness * (float(textureQueryLevels(u_behind)) - 3.0);
+    level = s.roughness > MIN_ROUGHNESS ? level : 0.0;
     vec2 limit = u_target.zw - u_target.xy * exp2(level) * 0.5;
     vec4 behind = textureLod(u_behind, min(gl_FragCoord.xy * u_target.xy, limit), level);
     behind.rgb += (1.0 - behind.a) * u_backgroundRadiance.rgb * u_backgroundRadiance.a;

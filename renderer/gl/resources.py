@@ -140,6 +140,11 @@ class Texture(Resource):
         if self.levels > 1:
             self.generate_mipmaps()
 
+    def show_levels(self, first: int, last: int) -> None:
+        """Restricts reading to these levels; the others may be drawn to meanwhile."""
+        GL.glTextureParameteri(self.name, GL.GL_TEXTURE_BASE_LEVEL, first)
+        GL.glTextureParameteri(self.name, GL.GL_TEXTURE_MAX_LEVEL, last)
+
     def generate_mipmaps(self) -> None:
         """Fills levels 1… from level 0 with the driver's box filter."""
         GL.glGenerateTextureMipmap(self.name)
@@ -232,6 +237,10 @@ class Framebuffer(Resource):
         if color is not None and status != GL.GL_FRAMEBUFFER_COMPLETE:
             self.close()
             raise DeviceError(f"framebuffer {label!r} is incomplete (status 0x{int(status):04x})")
+
+    def attach_level(self, texture: Texture, level: int) -> None:
+        """Draws to one level of a 2D texture."""
+        GL.glNamedFramebufferTexture(self.name, GL.GL_COLOR_ATTACHMENT0, texture.name, level)
 
     def attach_face(self, cube: Texture, face: int, level: int) -> None:
         """Draws to one face (+X −X +Y −Y +Z −Z) of one level of a cube map."""

@@ -16,6 +16,7 @@ from renderer.lights import MAX_LIGHTS, lights_block, shadow_views
 from renderer.linalg import Matrix
 from renderer.model import Model, Pose
 from renderer.passes.background import BackgroundPass
+from renderer.passes.behind import BehindPass
 from renderer.passes.environment import Environment
 from renderer.passes.post import background_radiance
 from renderer.passes.shadow import ShadowPass
@@ -35,6 +36,7 @@ class RadiancePass:
         self._view_block = Buffer(context, cameras.VIEW_DTYPE.itemsize, "view")
         self._surfaces = SurfacePass(context)
         self._background = BackgroundPass(context, empty)
+        self._behind = BehindPass(context, empty)
         self._shadows: ShadowPass | None = None
 
     def draw(
@@ -58,11 +60,12 @@ class RadiancePass:
         lit = len(pose.lights) > 0
         shadows = self._draw_shadows(model, pose, view)
         self._write_view_block(pose, shadows, view, targets, size, seen, projection)
+        everywhere = 0, 0, *size
         part = cameras.screen_rectangle(projection, seen, pose.box, *size)
-        if view.background == "environment" or drawing.transmissive:  # blurred glass reads beyond the model
-            part = 0, 0, *size
+        if view.background == "environment":
+            part = everywhere
         draw.target(targets.draw_buffer, *size)
-        with draw.only(part):
+        with draw.only(everywhere if drawing.transmissive else part):  # blurred glass reads beyond the model
             draw.clear(targets.draw_buffer, (0.0, 0.0, 0.0, 0.0), depth=True)
         shadow_map = self._shadows.map if shadows and self._shadows else None
         self._surfaces.frame_textures(environment, self._dfg, shadows=shadow_map)
@@ -70,8 +73,7 @@ class RadiancePass:
         if view.background == "environment":
             self._background.draw(environment, seen, projection)
         if drawing.transmissive:
-            draw.resolve(targets.draw_buffer, targets.behind_buffer, *size)
-            targets.behind.generate_mipmaps()
+            self._behind.draw(targets, size, drawing.blur)
             draw.target(targets.draw_buffer, *size)
         behind = targets.behind if drawing.transmissive else None
         self._surfaces.frame_textures(environment, self._dfg, behind, shadow_map)
@@ -84,7 +86,7 @@ class RadiancePass:
 
     def close(self) -> None:
         """Frees programs and blocks."""
-        for part in (self._view_block, self._surfaces, self._background, self._shadows):
+        for part in (self._view_block, self._surfaces, self._background, self._behind, self._shadows):
             if part is not None:
                 part.close()
 

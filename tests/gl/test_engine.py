@@ -225,6 +225,27 @@ def test_glass_shows_what_is_behind_it(engine: Engine) -> None:
     assert pixels[4, 4].min() > 250
 
 
+@pytest.mark.parametrize("scale", [1.0, 0.5])
+def test_rough_glass_blurs_what_is_behind_it(engine: Engine, scale: float) -> None:
+    """Half the picture behind is white: frosted glass in front of the edge shows a ramp, clear glass a step."""
+    engine.add_environment("black", np.zeros((16, 32, 3), np.float32))
+    half = replace(
+        quad(1, z=-0.1), positions=quad(1, z=-0.1).positions * np.float32([0.5, 1, 1]) - np.float32([0.25, 0, 0])
+    )
+    ramps = []
+    for roughness in (0.0, 0.6):
+        factors = {"metallicFactor": (0.0,), "roughnessFactor": (roughness,), "transmissionFactor": (1.0,)}
+        glass = Material(factors=factors, features=frozenset({"TRANSMISSION"}))
+        made = scene(quad(0, z=0.1, half=0.4), half, materials=(glass, unlit(1, 1, 1)))
+        model = engine.load(made)
+        view = replace(FRONT, environment="black", tone_mapping="none", background=(0.0, 0.0, 0.0))
+        luma = engine.finish(engine.begin(model, view, format="i420", scale=scale)).pixels[32].astype(int)
+        engine.release(model)
+        ramps.append(int(((luma > 50) & (luma < 200)).sum()))
+    assert ramps[0] <= 1 / scale
+    assert ramps[1] >= 4
+
+
 def test_clear_coat_adds_a_reflection(engine: Engine, white_world: str) -> None:
     black = {"baseColorFactor": (0.0, 0.0, 0.0, 1.0), "metallicFactor": (1.0,), "roughnessFactor": (1.0,)}
     coated = Material(factors=black | {"clearcoatFactor": (1.0,)}, features=frozenset({"CLEARCOAT"}))

@@ -185,6 +185,17 @@ def test_a_coarse_picture_is_sharpened_before_it_is_refined() -> None:
     assert [(shot.frame.scale, shot.frame.samples) for _, shot, _ in world.shots] == [(0.5, 1), (1.0, 1), (1.0, 4)]
 
 
+def test_the_refined_picture_keeps_no_trace_of_the_moving_ones() -> None:
+    world = World()
+    stream = world.stream(at(0.0))
+    world.scheduler.change(stream, at(5.0))
+    world.advance(10.0)
+    assert [key for _, _, key in world.shots] == [True, True]
+    world.scheduler.change(stream, at(6.0))
+    world.work()
+    assert [key for _, _, key in world.shots] == [True, True, False]
+
+
 def test_input_ends_a_refinement_and_it_begins_again() -> None:
     world = World()
     stream = world.stream(at(0.0))
