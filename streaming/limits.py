@@ -4,7 +4,8 @@ from __future__ import annotations
 
 OVERUSE = 0.85  # an estimate under this part of what is being sent says that the path is full
 FALL = 0.97  # an estimate under this part of the one before is falling
-PATIENCE = 1.5  # seconds below what is being sent that an estimate gets to follow a burst upwards
+PATIENCE = 1.0  # seconds that an estimate may stand still below what is being sent
+RISE = 1.06  # of the target, with each estimate that does not bind it
 STEP = 0.05  # smaller changes of the bitrate are not worth telling
 
 
@@ -30,19 +31,20 @@ class Bucket:
 class BitrateKeeper:
     """Which bitrate to aim at, from the receiver's estimates (REMB).
 
-    An estimate never rises much over what was received, and here most of the time nothing is sent: when a drag begins,
-    it starts from next to nothing and climbs after what arrives. So a low estimate alone says nothing. The path is full
-    when the estimate is below what is being sent and falls, or stays below for longer than it needs to climb.
+    Chromium's estimate never exceeds one and a half times what it received, and here most of the time nothing is sent.
+    When a drag begins it starts from next to nothing and climbs, by some 8 % a second, however well the path carries
+    ten times as much. So a low estimate says nothing. It does say that the path is full when it falls while more is
+    being sent, or when it does not climb although more is being sent (draft-ietf-rmcat-gcc-02, sections 5.4 and 5.5).
     """
 
     def __init__(self, start: int, lowest: int, highest: int) -> None:
         self.target = start
-        self._lowest, self._highest = lowest, highest
+        self._start, self._lowest, self._highest = start, lowest, highest
         self._bytes = 0
         self._since: float | None = None
         self._sent_rate = 0.0  # bits per second, over the last half second or so
         self._estimate: int | None = None
-        self._below_since: float | None = None
+        self._still_since: float | None = None
 
     def sent(self, size: int, now: float) -> None:
         """So many bytes went out."""
@@ -52,24 +54,29 @@ class BitrateKeeper:
     def estimate(self, bitrate: int, now: float) -> int | None:
         """The receiver's estimate in bits per second; returns the new target when it changes."""
         self._roll(now)
-        target = self.target
-        if self._full(bitrate, now) or bitrate > target:
-            target = max(self._lowest, min(self._highest, bitrate))
+        target = max(self._lowest, min(self._highest, self._wanted(bitrate, now)))
+        self._estimate = bitrate
         if abs(target - self.target) <= STEP * self.target:
             return None
         self.target = target
         return target
 
-    def _full(self, bitrate: int, now: float) -> bool:
-        """Whether this estimate says that the path is full."""
-        falling = self._estimate is not None and bitrate < FALL * self._estimate
-        self._estimate = bitrate
+    def _wanted(self, bitrate: int, now: float) -> int:
+        before, still_since = self._estimate, self._still_since
+        self._still_since = None
+        if bitrate > self.target:
+            return bitrate
         if bitrate >= OVERUSE * self._sent_rate:
-            self._below_since = None
-            return False
-        if self._below_since is None:
-            self._below_since = now
-        return falling or now - self._below_since >= PATIENCE
+            return max(self.target, min(self._start, int(self.target * RISE)))
+        if before is None or bitrate > before:
+            return self.target
+        if bitrate < FALL * before:
+            return bitrate
+        self._still_since = still_since if still_since is not None else now
+        if now - self._still_since < PATIENCE:
+            return self.target
+        self._still_since = now
+        return max(bitrate, int(OVERUSE * min(self.target, self._sent_rate)))
 
     def _roll(self, now: float) -> None:
         if self._since is None:

@@ -37,14 +37,12 @@ def test_low_estimates_of_an_idle_line_are_not_congestion() -> None:
 
 
 def test_a_climbing_estimate_at_the_start_of_a_drag_is_not_congestion() -> None:
-    """What Chromium reports after a rest: little was received, so it begins low and follows what arrives."""
+    """What Chromium reports on a path that carries everything: 8 % more a second, from next to nothing."""
     keeper = BitrateKeeper(4_000_000, 200_000, 12_000_000)
-    keeper.estimate(339_000, 0.0)
-    sending(keeper, 3_000_000, 1.2)
-    assert [keeper.estimate(e, 0.2 + i * 0.2) for i, e in enumerate((339_000, 600_000, 1_000_000, 1_800_000))] == [
-        None
-    ] * 4
-    assert keeper.target == 4_000_000
+    for i in range(40):
+        now = i * 0.2
+        keeper.sent(int(2_000_000 * 0.2 / 8), now)
+        assert keeper.estimate(int(548_000 * 1.08**now), now) is None
 
 
 def test_a_falling_estimate_below_what_is_sent_lowers_the_target() -> None:
@@ -54,16 +52,24 @@ def test_a_falling_estimate_below_what_is_sent_lowers_the_target() -> None:
     assert keeper.estimate(1_000_000, 2.0) == 1_000_000
 
 
-def test_an_estimate_that_stays_below_what_is_sent_lowers_the_target() -> None:
-    """A narrow path after a rest: the estimate climbs to what fits through and no further."""
+def test_an_estimate_that_does_not_climb_lowers_the_target_step_by_step() -> None:
+    """A narrow path after a rest: the estimate was low before and stands still while the path is full."""
     keeper = BitrateKeeper(4_000_000, 200_000, 12_000_000)
-    answers = []
-    for i in range(16):
-        now = i * 0.25
-        keeper.sent(4_000_000 // 8 // 4, now)
-        answers.append(keeper.estimate(850_000, now))
-    assert answers[:3] == [None] * 3
-    assert keeper.target == 850_000
+    for i in range(50):
+        now = i * 0.2
+        keeper.sent(int(keeper.target * 0.2 / 8), now)
+        keeper.estimate(850_000, now)
+    assert 850_000 <= keeper.target < 2_000_000
+
+
+def test_the_target_comes_back_when_nothing_binds_it() -> None:
+    keeper = BitrateKeeper(4_000_000, 200_000, 12_000_000)
+    keeper.estimate(5_000_000, 0.0)
+    sending(keeper, 4_000_000, 2.0)
+    keeper.estimate(600_000, 2.0)
+    for i in range(50):
+        keeper.estimate(600_000, 4.0 + i * 0.2)  # Chromium repeats its estimate, which nothing contradicts
+    assert keeper.target >= 3_800_000
 
 
 def test_the_target_rises_again_and_stays_within_its_bounds() -> None:
