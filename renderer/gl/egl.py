@@ -22,6 +22,7 @@ _PLATFORM_DEVICE, _PLATFORM_SURFACELESS = 0x313F, 0x31DD  # EGL_EXT_platform_dev
 _CUDA_DEVICE_NV = 0x323A  # EGL_NV_device_cuda: the device's CUDA ordinal
 _NONE = 0x3038
 _CONTEXT_ATTRIBUTES = (0x3098, 4, 0x30FB, 5, 0x30FD, 1, _NONE)  # major 4, minor 5, core profile
+_CONFIG_ATTRIBUTES = (0x3033, 0x0001, 0x3040, 0x0008, _NONE)  # surface type: pbuffer, renderable type: OpenGL
 INSTALL_HINT = (
     "install a driver with EGL: NVIDIA's, or Mesa's software rasteriser "
     "(Debian: apt-get install libegl1 libegl-mesa0 libgl1-mesa-dri libopengl0)"
@@ -53,6 +54,7 @@ def _library() -> Any:
         ("eglInitialize", unsigned, [pointer, pointer, pointer]),
         ("eglTerminate", unsigned, [pointer]),
         ("eglBindAPI", unsigned, [unsigned]),
+        ("eglChooseConfig", unsigned, [pointer, ctypes.POINTER(integer), pointer, integer, pointer]),
         ("eglCreateContext", pointer, [pointer, pointer, pointer, ctypes.POINTER(integer)]),
         ("eglDestroyContext", unsigned, [pointer, pointer]),
         ("eglMakeCurrent", unsigned, [pointer, pointer, pointer, pointer]),
@@ -144,12 +146,18 @@ class EGLContext:
         attributes = (ctypes.c_int * len(_CONTEXT_ATTRIBUTES))(*_CONTEXT_ATTRIBUTES)
         if not self._egl.eglBindAPI(_OPENGL_API):
             raise self._error("eglBindAPI")
-        context = self._egl.eglCreateContext(
-            self._display, None, None, attributes
-        )  # no config: EGL_KHR_no_config_context
-        if not context:
-            raise self._error("eglCreateContext (OpenGL 4.5 core)")
-        return context
+        for config in (None, self._choose_config()):  # None: EGL_KHR_no_config_context, which older drivers lack
+            context = self._egl.eglCreateContext(self._display, config, None, attributes)
+            if context:
+                return context
+        raise self._error("eglCreateContext (OpenGL 4.5 core)")
+
+    def _choose_config(self) -> Any:
+        """Any configuration that OpenGL can use; None when there is none."""
+        wanted = (ctypes.c_int * len(_CONFIG_ATTRIBUTES))(*_CONFIG_ATTRIBUTES)
+        config, count = ctypes.c_void_p(), ctypes.c_int()
+        found = self._egl.eglChooseConfig(self._display, wanted, ctypes.byref(config), 1, ctypes.byref(count))
+        return config.value if found and count.value else None
 
     def _error(self, step: str) -> DeviceError:
         return DeviceError(f"{self.device.label}: {step} failed with EGL error 0x{self._egl.eglGetError():04x}")
