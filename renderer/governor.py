@@ -7,7 +7,7 @@ from renderer.view import MIN_SCALE
 _STEPS = 16  # scales are multiples of 1/16: the picture does not breathe with every millisecond
 _SMOOTHING = 0.25
 _SLACK = 0.95  # grow only when the larger picture is sure to fit
-_PATIENCE = 2.0  # below SOFT_SCALE a frame may take this many times its target before it gets any smaller
+_PATIENCE = 2.5  # at SOFT_SCALE a frame may take this many times its target before it gets any smaller
 #: Below this the eye sees pixels: frames may take longer rather than be drawn smaller.
 SOFT_SCALE = 0.5
 # A frame costs something whatever its size (vertices, conversion, readback): this share of it, when nothing is known.
@@ -15,7 +15,7 @@ _FIXED = 0.3
 
 
 class ResolutionGovernor:
-    """Chooses the internal scale so that a frame takes about `target_ms`; below `SOFT_SCALE`, twice that is allowed."""
+    """Chooses the internal scale so that a frame takes about `target_ms`; at `SOFT_SCALE` it may take longer."""
 
     def __init__(self, target_ms: float, scale: float = 1.0) -> None:
         self.target_ms = target_ms

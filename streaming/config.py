@@ -45,7 +45,7 @@ class Config:
 
     frame_rate: float = 60.0  # frames per second, highest per viewer
     animation_rate: float = 30.0  # the same while only time moves
-    frame_budget: float = 15.0  # milliseconds a moving frame may take; the resolution follows (60 pictures a second)
+    frame_budget: float = 10.0  # milliseconds a moving frame should take; the resolution follows
     rest_seconds: float = 0.12  # without input, until refinement starts
     refine_samples: int = 16  # jittered samples in the refined frame
 

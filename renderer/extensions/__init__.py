@@ -9,6 +9,8 @@ from renderer.extensions.ext_texture_webp import EXTENSION as TEXTURE_WEBP
 from renderer.extensions.khr_lights_punctual import EXTENSION as LIGHTS_PUNCTUAL
 from renderer.extensions.khr_materials_clearcoat import EXTENSION as CLEARCOAT
 from renderer.extensions.khr_materials_emissive_strength import EXTENSION as EMISSIVE_STRENGTH
+from renderer.extensions.khr_materials_ior import EXTENSION as IOR
+from renderer.extensions.khr_materials_specular import EXTENSION as SPECULAR
 from renderer.extensions.khr_materials_transmission import EXTENSION as TRANSMISSION
 from renderer.extensions.khr_materials_unlit import EXTENSION as UNLIT
 from renderer.extensions.khr_materials_variants import EXTENSION as VARIANTS
@@ -27,7 +29,7 @@ __all__ = [
 
 #: By name in the file; the order is the order of layers, innermost first.
 MATERIAL_EXTENSIONS: dict[str, MaterialExtension] = {
-    e.name: e for e in (UNLIT, EMISSIVE_STRENGTH, TRANSMISSION, CLEARCOAT)
+    e.name: e for e in (UNLIT, EMISSIVE_STRENGTH, IOR, SPECULAR, TRANSMISSION, CLEARCOAT)
 }
 
 #: By name in the file; of two that give a texture's picture, the later wins.

@@ -23,6 +23,7 @@ struct Surface {
     float roughness;     // perceptual
     float occlusion;     // 1 = open
     vec3 emissive;       // linear radiance
+    vec3 dielectric;     // reflectance at normal incidence of its non-metallic part
     vec3 f0;             // reflectance at normal incidence
     float f90;
     vec3 albedo;         // diffuse colour
@@ -104,7 +105,8 @@ Surface core_info() {
 #ifdef EMISSIVE_STRENGTH
     s.emissive *= u_emissiveStrength;
 #endif
-    s.f0 = mix(vec3(0.04), s.baseColor, s.metallic);
+    s.dielectric = vec3(0.04); // ior 1.5
+    s.f0 = mix(s.dielectric, s.baseColor, s.metallic);
     s.f90 = 1.0;
     s.albedo = s.baseColor * (1.0 - s.metallic);
     return s;

@@ -245,6 +245,33 @@ def test_rough_glass_blurs_what_is_behind_it(engine: Engine, scale: float) -> No
     assert ramps[1] >= ramps[0] + 4
 
 
+@pytest.mark.parametrize(("ior", "reflectance"), [(1.0, 0.0), (1.5, 0.04), (2.0, 1 / 9)])
+def test_the_index_of_refraction_sets_the_reflection(
+    engine: Engine, white_world: str, ior: float, reflectance: float
+) -> None:
+    """A black dielectric seen head on in a white world shows ((ior − 1) / (ior + 1))²."""
+    factors = {"baseColorFactor": (0.0, 0.0, 0.0, 1.0), "metallicFactor": (0.0,), "roughnessFactor": (0.0,)}
+    black = Material(factors=factors | {"ior": (ior,)}, features=frozenset({"IOR"}))
+    view = replace(FRONT, environment=white_world, tone_mapping="none")
+    assert abs(int(shown(engine, scene(quad(), materials=(black,)), view)[32, 32, 0]) - encode(reflectance)) <= 4
+
+
+def test_specular_scales_and_tints_a_dielectric_and_leaves_metal_alone(engine: Engine, white_world: str) -> None:
+    view = replace(FRONT, environment=white_world, tone_mapping="none")
+    extra = {"specularFactor": (0.5,), "specularColorFactor": (1.0, 0.0, 4.0), "roughnessFactor": (0.0,)}
+
+    def pixel(metallic: float, base: float) -> list[int]:
+        factors = extra | {"baseColorFactor": (base, base, base, 1.0), "metallicFactor": (metallic,)}
+        material = Material(factors=factors, features=frozenset({"SPECULAR"}))
+        return [int(c) for c in shown(engine, scene(quad(), materials=(material,)), view)[32, 32, :3]]
+
+    red, green, blue = pixel(0.0, 0.0)
+    assert abs(red - encode(0.02)) <= 4
+    assert green <= 4
+    assert abs(blue - encode(0.08)) <= 4
+    assert max(pixel(1.0, 0.5)) - min(pixel(1.0, 0.5)) <= 2
+
+
 def test_clear_coat_adds_a_reflection(engine: Engine, white_world: str) -> None:
     black = {"baseColorFactor": (0.0, 0.0, 0.0, 1.0), "metallicFactor": (1.0,), "roughnessFactor": (1.0,)}
     coated = Material(factors=black | {"clearcoatFactor": (1.0,)}, features=frozenset({"CLEARCOAT"}))

@@ -37,14 +37,14 @@ def test_a_hopeless_device_stops_at_the_smallest_picture() -> None:
 
 
 def test_a_frame_takes_longer_rather_than_show_its_pixels() -> None:
-    """20 ms whatever the size and 40 for the pixels: half size costs 30, more than the target, less than twice it."""
+    """20 ms whatever the size and 40 for the pixels: half size costs 30, more than the target, less than it may."""
     assert settle(ResolutionGovernor(24.0), 20.0, 40.0)[-1] == SOFT_SCALE
 
 
-def test_beyond_twice_the_target_the_picture_gets_smaller_still() -> None:
+def test_beyond_all_patience_the_picture_gets_smaller_still() -> None:
     scales = settle(ResolutionGovernor(10.0), 2.0, 160.0)
     assert MIN_SCALE < scales[-1] < SOFT_SCALE
-    assert 2.0 + 160.0 * scales[-1] ** 2 <= 20.0
+    assert 2.0 + 160.0 * scales[-1] ** 2 <= 25.0
 
 
 def test_it_grows_back_when_the_load_goes() -> None:

@@ -1,0 +1,14 @@
+"""KHR_materials_specular: strength and colour of a dielectric's reflection."""
+
+from __future__ import annotations
+
+from renderer.extensions.declaration import Factor, MaterialExtension, TextureSlot
+
+EXTENSION = MaterialExtension(
+    name="KHR_materials_specular",
+    feature="SPECULAR",
+    factors={"specularFactor": Factor((1.0,)), "specularColorFactor": Factor((1.0, 1.0, 1.0), maximum=None)},
+    textures={"specularTexture": TextureSlot("linear"), "specularColorTexture": TextureSlot("srgb")},
+    hooks=frozenset({"info"}),
+    glsl="khr_materials_specular.glsl",
+)
