@@ -29,8 +29,10 @@ VIEW_DTYPE = np.dtype(
 
 @dataclass(frozen=True, eq=False)
 class Camera:
-    """Where a view is seen from. world_to_camera, projection: [4, 4]; eye, target: [3] metres; radius: their
-    distance."""
+    """Where a view is seen from.
+
+    world_to_camera, projection: [4, 4]; eye, target: [3] metres; radius: their distance.
+    """
 
     world_to_camera: Matrix
     projection: Matrix

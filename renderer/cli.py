@@ -1,5 +1,7 @@
-"""`vitrine render`, `spin` and `inspect`. Only arguments and output here; drawing libraries are imported when a
-command runs."""
+"""`vitrine render`, `spin` and `inspect`.
+
+Only arguments and output here; drawing libraries are imported when a command runs.
+"""
 
 from __future__ import annotations
 

@@ -20,8 +20,10 @@ from renderer.scene import Floats, Matrices, Primitive, Scene
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Draws that need the same state. first, count: in the command buffer. centre: [3] metres, local to `node`, of a
-    single draw."""
+    """Draws that need the same state. first, count: in the command buffer.
+
+    centre: [3] metres, local to `node`, of a single draw.
+    """
 
     material: int
     layout: Layout

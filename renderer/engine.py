@@ -111,8 +111,10 @@ class Engine:
         model.close()
 
     def add_environment(self, name: str, pixels: NDArray[np.float32]) -> None:
-        """Offers an environment to views. pixels: float32 [H, 2H, 3], linear radiance. It is filtered when first
-        shown."""
+        """Offers an environment to views. pixels: float32 [H, 2H, 3], linear radiance.
+
+        It is filtered when first shown.
+        """
         if name in self._environments:
             self._environments.pop(name).close()
         self._sources[name] = lambda: pixels

@@ -1,5 +1,7 @@
-"""Small matrices, float64, column-vector convention (`m @ v`, translation in `[:3, 3]`). OpenGL clip space, z in
-[-1, 1]."""
+"""Small matrices, float64, column-vector convention (`m @ v`, translation in `[:3, 3]`).
+
+OpenGL clip space, z in [-1, 1].
+"""
 
 from __future__ import annotations
 
@@ -31,8 +33,10 @@ def translation_rotation_scale(translation: ArrayLike, rotation: ArrayLike, scal
 
 
 def orbit_position(theta: float, phi: float, radius: float, target: ArrayLike = (0.0, 0.0, 0.0)) -> Vector:
-    """Camera position [3] in metres. theta: degrees about +Y from +Z towards +X; phi: degrees from +Y; radius:
-    metres."""
+    """Camera position [3] in metres.
+
+    theta: degrees about +Y from +Z towards +X; phi: degrees from +Y; radius: metres.
+    """
     t, p = math.radians(theta), math.radians(phi)
     offset = np.array([math.sin(p) * math.sin(t), math.cos(p), math.sin(p) * math.cos(t)])
     return np.asarray(target, np.float64) + radius * offset

@@ -24,8 +24,10 @@ _IDENTITY = TextureInfo(0).transform
 
 @dataclass(frozen=True, slots=True)
 class TextureUse:
-    """How a shader reads one slot. source: the slot whose sampler it shares, because both show the same texture the
-    same way."""
+    """How a shader reads one slot.
+
+    source: the slot whose sampler it shares, because both show the same texture the same way.
+    """
 
     slot: str
     source: str

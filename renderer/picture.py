@@ -23,8 +23,10 @@ FILMS = (".webp", ".gif")
 
 
 def encode(frame: Frame, suffix: str) -> bytes:
-    """An "rgba8" frame as a PNG, JPEG or WebP file. JPEG has no alpha: it is laid over white. Raises ViewError for
-    another suffix."""
+    """An "rgba8" frame as a PNG, JPEG or WebP file. JPEG has no alpha: it is laid over white.
+
+    Raises ViewError for another suffix.
+    """
     if suffix.lower() not in KINDS:
         raise ViewError(f"pictures cannot be written as {suffix!r}; allowed: {', '.join(KINDS)}")
     kind, settings = KINDS[suffix.lower()]

@@ -137,8 +137,10 @@ class Camera:
 
 @dataclass(frozen=True, slots=True)
 class Light:
-    """KHR_lights_punctual: shines along the node's local -Z. intensity in candela (point, spot) or lux
-    (directional)."""
+    """KHR_lights_punctual: shines along the node's local -Z.
+
+    intensity in candela (point, spot) or lux (directional).
+    """
 
     name: str
     type: Literal["directional", "point", "spot"]

@@ -1,5 +1,7 @@
-"""The way people write views: `<model-viewer>`'s spelling of orbits, points and angles, sizes and colours. Text in,
-numbers out."""
+"""The way people write views: `<model-viewer>`'s spelling of orbits, points and angles, sizes and colours.
+
+Text in, numbers out.
+"""
 
 from __future__ import annotations
 

@@ -32,8 +32,10 @@ class RenderThread:
         self.info: ContextInfo = ready.result()
 
     def submit(self, work: Callable[[Engine], T]) -> Future[T]:
-        """Runs `work(engine)` on the render thread, in order. Raises DeviceError after `close` or when the queue is
-        full."""
+        """Runs `work(engine)` on the render thread, in order.
+
+        Raises DeviceError after `close` or when the queue is full.
+        """
         future: Future[T] = Future()
         with self._lock:
             if self._closed:

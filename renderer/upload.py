@@ -1,5 +1,7 @@
-"""Makes a Scene's GPU twin: the only place where scene data becomes OpenGL objects. Knows how to store, not how to
-draw."""
+"""Makes a Scene's GPU twin: the only place where scene data becomes OpenGL objects.
+
+Knows how to store, not how to draw.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
-"""What a viewer may change: one frozen value, absolute and idempotent, so that the newest simply wins. No GL, no
-scene."""
+"""What a viewer may change: one frozen value, absolute and idempotent, so that the newest simply wins.
+
+No GL, no scene.
+"""
 
 from __future__ import annotations
 
@@ -27,8 +29,10 @@ class Orbit:
 
 @dataclass(frozen=True, slots=True)
 class AnimationState:
-    """Which animation is shown and when. index: into `Scene.animations`. time: seconds, wrapped at the animation's
-    duration."""
+    """Which animation is shown and when. index: into `Scene.animations`.
+
+    time: seconds, wrapped at the animation's duration.
+    """
 
     index: int
     time: float = 0.0

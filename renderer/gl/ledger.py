@@ -9,8 +9,10 @@ from itertools import count
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One live GPU object. bytes: its own storage, 0 for objects without any (programs, vertex arrays,
-    framebuffers)."""
+    """One live GPU object.
+
+    bytes: its own storage, 0 for objects without any (programs, vertex arrays, framebuffers).
+    """
 
     kind: str
     bytes: int

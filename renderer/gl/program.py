@@ -80,8 +80,10 @@ class Program(Resource):
         defines: Mapping[str, int | str] | None = None,
         generated: Mapping[str, str] | None = None,
     ) -> None:
-        """generated: sources made by code, by the name under which shaders include them. Raises DeviceError with the
-        driver's log."""
+        """generated: sources made by code, by the name under which shaders include them.
+
+        Raises DeviceError with the driver's log.
+        """
         stages = [
             _compile(stage, name, defines or {}, generated or {})
             for stage, name in (("vert", vertex), ("frag", fragment))

@@ -77,8 +77,10 @@ class Readback:
         return Transfer(slot, slot.fence, (height, width, channels) if channels > 1 else (height, width))
 
     def collect(self, transfer: Transfer) -> NDArray[np.uint8]:
-        """Waits for the copy and returns it as an array of its own. Raises DeviceError when the device hangs or it
-        was overwritten."""
+        """Waits for the copy and returns it as an array of its own.
+
+        Raises DeviceError when the device hangs or it was overwritten.
+        """
         slot = transfer.slot
         if slot.fence is not transfer.fence:
             raise DeviceError(f"a frame was collected twice or after {SLOTS} newer ones of its size")

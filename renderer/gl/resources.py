@@ -1,5 +1,7 @@
-"""Buffers, textures, framebuffers and vertex arrays with one owner each, counted in the ledger. OpenGL 4.5 direct
-state access."""
+"""Buffers, textures, framebuffers and vertex arrays with one owner each, counted in the ledger.
+
+OpenGL 4.5 direct state access.
+"""
 
 from __future__ import annotations
 
@@ -215,8 +217,10 @@ class Renderbuffer(Resource):
 
 
 class Framebuffer(Resource):
-    """Where a pass draws. Borrows its attachments: closing it leaves them alive. Without any, faces are attached
-    later."""
+    """Where a pass draws. Borrows its attachments: closing it leaves them alive.
+
+    Without any, faces are attached later.
+    """
 
     kind = "framebuffer"
 

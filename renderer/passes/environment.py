@@ -1,5 +1,7 @@
-"""Turns an equirectangular picture into the filtered light that surfaces read. All filtering on the device, once per
-environment."""
+"""Turns an equirectangular picture into the filtered light that surfaces read.
+
+All filtering on the device, once per environment.
+"""
 
 from __future__ import annotations
 

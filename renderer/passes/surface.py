@@ -1,5 +1,7 @@
-"""Draws groups of a draw list with their materials' programs. Programs are shared by all models and made on first
-use."""
+"""Draws groups of a draw list with their materials' programs.
+
+Programs are shared by all models and made on first use.
+"""
 
 from __future__ import annotations
 
