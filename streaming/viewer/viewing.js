@@ -29,6 +29,8 @@ export class Viewing {
   /** @type {Ready|null} what the server said about the model */
   ready = null;
   loaded = false;
+  /** How much of the way to `load` has been told, 0..1. */
+  #share = 0;
   #host;
   #stage;
   #remote = new Remote();
@@ -107,6 +109,7 @@ export class Viewing {
       this.#end();
       this.ready = null;
       this.loaded = false;
+      this.#share = 0;
       this.#dismissed = false;
       this.choices.meet(null);
       this.#stage.cover();
@@ -168,7 +171,8 @@ export class Viewing {
 
   /** @param {number} share 0..1 */
   #progress(share) {
-    if (this.loaded) return;
+    if (this.loaded || share <= this.#share) return; // connection and server report in either order
+    this.#share = share;
     this.#stage.progress(share);
     this.#emit("progress", { totalProgress: share });
   }
