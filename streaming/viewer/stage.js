@@ -44,6 +44,8 @@ export class Stage {
     this.#hold = /** @type {HTMLCanvasElement} */ (find(".hold"));
     this.#poster = /** @type {HTMLElement} */ (find(".poster"));
     this.#image = /** @type {HTMLImageElement} */ (find(".poster img"));
+    this.#image.addEventListener("error", () => (this.#image.hidden = true)); // a broken picture is no poster
+    this.#image.addEventListener("load", () => (this.#image.hidden = false));
     this.#prompt = /** @type {HTMLElement} */ (find(".prompt"));
     this.#notice = /** @type {HTMLElement} */ (find(".notice"));
     this.#progress = /** @type {HTMLElement} */ (find(".progress"));

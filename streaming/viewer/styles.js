@@ -38,7 +38,7 @@ styles.replaceSync(`
 }
 /* Still, held frame and stream lie on each other, fitted alike. The stream is below: it is there before they go. */
 .poster, .hold { opacity: 1; transition: none; }
-.poster img:not([src]) { visibility: hidden; }
+.poster img:not([src]), .poster img[hidden] { visibility: hidden; }
 .gone { opacity: 0; visibility: hidden; transition: opacity 140ms ease-out, visibility 0s 140ms; }
 .input {
   position: absolute;

@@ -47,6 +47,11 @@ def test_a_model_appears_at_the_orbit_asked_for(show: Show) -> None:
 POSTER_IS_GONE = "v.shadowRoot.querySelector('.poster').classList.contains('gone')"
 
 
+def test_a_poster_that_does_not_load_leaves_no_broken_picture(show: Show) -> None:
+    page = show('<vitrine-viewer id="v" src="chair" poster="data:image/png;base64,AAAA"></vitrine-viewer>')
+    page.wait_for_function("v.shadowRoot.querySelector('.poster img').hidden")
+
+
 def test_the_poster_stays_until_the_picture_at_rest_is_as_good(show: Show) -> None:
     page = show(CHAIR)
     assert not page.evaluate(POSTER_IS_GONE)
