@@ -39,14 +39,15 @@ class Group:
 class DrawList:
     """All draws of one variant.
 
-    commands: uint32 [D, 5], struct DrawElementsIndirectCommand. blur: roughness of the roughest transmissive material.
+    commands: uint32 [D, 5], struct DrawElementsIndirectCommand.
+    blur: roughness of the roughest material that shows what lies behind it, blended ones included; None when none does.
     """
 
     commands: NDArray[np.uint32]
     opaque: tuple[Group, ...]
     transmissive: tuple[Group, ...]
     transparent: tuple[Group, ...]
-    blur: float
+    blur: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +120,10 @@ def build(scene: Scene, slices: dict[int, Slice], variant: str | None, flips: Se
     opaque = _groups(sorted(kinds["opaque"], key=lambda d: d.state), commands, merge=True)
     transmissive = _groups(sorted(kinds["transmissive"], key=lambda d: d.state), commands, merge=True)
     transparent = _groups(kinds["transparent"], commands, merge=False)
-    rough = [scene.materials[g.material].factors.get("roughnessFactor", (1.0,))[0] for g in transmissive]
+    seen_through = [scene.materials[g.material] for g in (*transmissive, *transparent)]
+    rough = [m.factors.get("roughnessFactor", (1.0,))[0] for m in seen_through if material_block.uses_transmission(m)]
     table = np.array(commands, np.uint32).reshape(-1, 5)
-    return DrawList(table, opaque, transmissive, transparent, max(rough, default=0.0))
+    return DrawList(table, opaque, transmissive, transparent, max(rough, default=None))
 
 
 def back_to_front(groups: Sequence[Group], world: Matrices, forward: Vector) -> list[Group]:

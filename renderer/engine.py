@@ -293,7 +293,9 @@ class Accumulation:
 
 
 def _jitter(i: int) -> tuple[float, float]:
-    """Point i of the R2 sequence (Roberts 2018, "The Unreasonable Effectiveness of Quasirandom Sequences") in [-0.5,
-    0.5)²."""
+    """Point i of the R2 sequence in [-0.5, 0.5)².
+
+    Roberts 2018, "The Unreasonable Effectiveness of Quasirandom Sequences".
+    """
     g = 1.32471795724474602596  # the plastic constant
     return ((0.5 + (i + 1) / g) % 1.0 - 0.5, (0.5 + (i + 1) / (g * g)) % 1.0 - 0.5)

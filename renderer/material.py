@@ -106,7 +106,9 @@ def key(material: Material) -> MaterialKey:
         if info is not None:
             source = first.setdefault((info, slot.encoding), name)
             uses.append(TextureUse(name, source, info.texCoord, info.transform != _IDENTITY))
-    return MaterialKey(material.features, tuple(uses), material.alphaMode, material.doubleSided)
+    # Without a share of transmission nothing is bound that its shader could read.
+    features = material.features if uses_transmission(material) else material.features - {"TRANSMISSION"}
+    return MaterialKey(features, tuple(uses), material.alphaMode, material.doubleSided)
 
 
 def texture_unit(slot: str) -> int:

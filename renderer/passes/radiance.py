@@ -65,17 +65,17 @@ class RadiancePass:
         if view.background == "environment":
             part = everywhere
         draw.target(targets.draw_buffer, *size)
-        with draw.only(everywhere if drawing.transmissive else part):  # blurred glass reads beyond the model
+        with draw.only(part if drawing.blur is None else everywhere):  # blurred glass reads beyond the model
             draw.clear(targets.draw_buffer, (0.0, 0.0, 0.0, 0.0), depth=True)
         shadow_map = self._shadows.map if shadows and self._shadows else None
         self._surfaces.frame_textures(environment, self._dfg, shadows=shadow_map)
         self._surfaces.draw(model.gpu, commands, drawing.opaque, lights=lit)
         if view.background == "environment":
             self._background.draw(environment, seen, projection)
-        if drawing.transmissive:
+        if drawing.blur is not None:
             self._behind.draw(targets, size, drawing.blur)
             draw.target(targets.draw_buffer, *size)
-        behind = targets.behind if drawing.transmissive else None
+        behind = None if drawing.blur is None else targets.behind
         self._surfaces.frame_textures(environment, self._dfg, behind, shadow_map)
         self._surfaces.draw(model.gpu, commands, drawing.transmissive, lights=lit)
         ordered = drawlist.back_to_front(drawing.transparent, pose.world, seen.forward)

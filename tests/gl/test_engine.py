@@ -225,6 +225,25 @@ def test_glass_shows_what_is_behind_it(engine: Engine) -> None:
     assert pixels[4, 4].min() > 250
 
 
+def test_blended_glass_shows_what_is_behind_it_too(engine: Engine) -> None:
+    """Transmission and alphaMode BLEND on one material, and no other glass in the scene."""
+    engine.add_environment("black", np.zeros((16, 32, 3), np.float32))
+    clear = {"metallicFactor": (0.0,), "roughnessFactor": (0.0,), "transmissionFactor": (1.0,)}
+    glass = Material(factors=clear, features=frozenset({"TRANSMISSION"}), alphaMode="BLEND")
+    made = scene(quad(0, z=0.1, half=0.3), quad(1, z=-0.1), materials=(glass, unlit(1, 1, 1)))
+    pixels = shown(engine, made, replace(FRONT, environment="black", tone_mapping="none"))
+    assert pixels[32, 32].min() > 235
+
+
+def test_glass_without_transmission_is_an_ordinary_surface(engine: Engine, white_world: str) -> None:
+    view = replace(FRONT, environment=white_world, tone_mapping="none")
+    factors = {"metallicFactor": (0.0,), "roughnessFactor": (0.5,)}
+    plain = Material(factors=factors)
+    none = Material(factors=factors | {"transmissionFactor": (0.0,)}, features=frozenset({"TRANSMISSION"}))
+    expected, got = (shown(engine, scene(quad(), materials=(m,)), view) for m in (plain, none))
+    assert np.array_equal(expected, got)
+
+
 @pytest.mark.parametrize("scale", [1.0, 0.5])
 def test_rough_glass_blurs_what_is_behind_it(engine: Engine, scale: float) -> None:
     """Half the picture behind is white: frosted glass in front of the edge shows a ramp, clear glass a step."""

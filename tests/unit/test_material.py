@@ -56,6 +56,6 @@ def test_slots_have_units_of_their_own_within_what_devices_offer() -> None:
 
 def test_hooks_are_called_innermost_first() -> None:
     features = frozenset(e.feature for e in MATERIAL_EXTENSIONS.values())
-    source = material.hooks_glsl(material.key(Material(features=features)))
+    source = material.hooks_glsl(material.key(Material(factors={"transmissionFactor": (1.0,)}, features=features)))
     assert source.index("transmission_diffuse(s, diffuse)") < source.index("clearcoat_layer(s, color)")
     assert "hooks_info" in material.hooks_glsl(material.key(Material()))
