@@ -21,6 +21,7 @@ void clearcoat_info(inout Surface s) {
     clearcoat_NdotV = clamp(dot(clearcoat_normal, s.view), 1e-3, 1.0);
 }
 
+#if !TRACING
 // What the coat reflects of the environment and the punctual lights.
 vec3 clearcoat_reflection(Surface s) {
     vec2 dfg = environment_dfg(clearcoat_NdotV, clearcoat_roughness);
@@ -45,3 +46,4 @@ vec4 clearcoat_layer(Surface s, vec4 below) {
     float fresnel = clearcoat_factor * F_Schlick(vec3(0.04), 1.0, clearcoat_NdotV).r;
     return vec4(below.rgb * (1.0 - fresnel) + clearcoat_factor * clearcoat_reflection(s), below.a);
 }
+#endif

@@ -1,5 +1,4 @@
 // KHR_materials_transmission on a thin wall: what lies behind, blurred by roughness and tinted, takes the place of diffuse light.
-layout(binding = 3) uniform sampler2D u_behind; // the opaque picture with mip levels, premultiplied
 float transmission_factor;
 
 void transmission_info(inout Surface s) {
@@ -9,6 +8,9 @@ void transmission_info(inout Surface s) {
 #endif
     transmission_factor *= 1.0 - s.metallic;
 }
+
+#if !TRACING
+layout(binding = 3) uniform sampler2D u_behind; // the opaque picture with mip levels, premultiplied
 
 // rgb: the light that comes through, without the reflected part; a: how much the surface covers an empty background.
 vec4 transmission_diffuse(Surface s, vec4 diffuse) {
@@ -25,3 +27,4 @@ vec4 transmission_diffuse(Surface s, vec4 diffuse) {
     float clear = (1.0 - behind.a) * transmission_factor * dot(through, vec3(1.0 / 3.0));
     return vec4(mix(diffuse.rgb, behind.rgb * through, transmission_factor), diffuse.a - clear);
 }
+#endif

@@ -97,6 +97,7 @@ class SurfacePass:
 
     def _compile(self, key: MaterialKey, layout: Layout, lights: bool, triangles: bool, shadows: bool) -> Program:
         defines = {
+            "TRACING": 0,
             "HAS_NORMAL": int(layout.normal),
             "HAS_TANGENT": int(layout.tangent),
             "HAS_TEXCOORD0": int(layout.texcoords > 0),

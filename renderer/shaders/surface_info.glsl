@@ -1,5 +1,15 @@
-// What a material is at this fragment: interpolated inputs and textures become one Surface, before any light.
+// What a material is at one point: interpolated inputs and textures become one Surface, before any light. The
+// rasteriser includes it (TRACING 0, inputs from the vertex shader) and so does the path tracer (TRACING 1, inputs are
+// globals that it fills from the triangle a ray has hit).
 
+#if TRACING
+vec3 v_position;
+vec3 v_normal;
+vec4 v_tangent;
+vec4 v_color;
+vec3 v_view;  // unit, towards where the ray came from
+bool v_front; // whether the ray came from the front side
+#else
 in vec3 v_position;
 #if HAS_NORMAL
 in vec3 v_normal;
@@ -10,6 +20,9 @@ in vec4 v_tangent;
 #if HAS_COLOR
 in vec4 v_color;
 #endif
+#define v_view normalize(u_cameraPosition.xyz - v_position)
+#define v_front gl_FrontFacing
+#endif
 
 struct Surface {
     vec3 position;       // world, metres
@@ -18,11 +31,12 @@ struct Surface {
     vec3 normal;         // unit, with the normal map
     float NdotV;
     vec3 baseColor;      // linear
-    float alpha;
+    float alpha;         // coverage; 1 unless the material blends
     float metallic;
     float roughness;     // perceptual
     float occlusion;     // 1 = open
     vec3 emissive;       // linear radiance
+    float ior;           // of what lies below the surface; 0 = a perfect reflector
     vec3 dielectric;     // reflectance at normal incidence of its non-metallic part
     vec3 f0;             // reflectance at normal incidence
     float f90;
@@ -38,7 +52,7 @@ mat3 surface_frame() {
 #elif FLAT_NORMAL
     vec3 n = normalize(cross(dFdx(v_position), dFdy(v_position)));
 #else
-    vec3 n = normalize(u_cameraPosition.xyz - v_position); // points and lines without normals face the camera
+    vec3 n = v_view; // points and lines without normals face the camera
 #endif
 #if HAS_TANGENT
     vec3 t = normalize(v_tangent.xyz - n * dot(n, v_tangent.xyz));
@@ -48,7 +62,7 @@ mat3 surface_frame() {
     vec3 b = cross(n, t);
 #endif
 #if DOUBLE_SIDED && HAS_NORMAL
-    if (!gl_FrontFacing) { t = -t; b = -b; n = -n; }
+    if (!v_front) { t = -t; b = -b; n = -n; }
 #endif
     return mat3(t, b, n);
 }
@@ -73,11 +87,11 @@ vec4 base_color() {
 Surface core_info() {
     Surface s;
     vec4 color = base_color();
-#if ALPHA_MASK
+#if ALPHA_MASK && !TRACING
     if (color.a < u_alphaCutoff) discard;
 #endif
     s.position = v_position;
-    s.view = normalize(u_cameraPosition.xyz - v_position);
+    s.view = v_view;
     s.frame = surface_frame();
     s.baseColor = color.rgb;
     s.alpha = ALPHA_BLEND == 1 ? color.a : 1.0;
@@ -105,7 +119,8 @@ Surface core_info() {
 #ifdef EMISSIVE_STRENGTH
     s.emissive *= u_emissiveStrength;
 #endif
-    s.dielectric = vec3(0.04); // ior 1.5
+    s.ior = 1.5;
+    s.dielectric = vec3(0.04);
     s.f0 = mix(s.dielectric, s.baseColor, s.metallic);
     s.f90 = 1.0;
     s.albedo = s.baseColor * (1.0 - s.metallic);
