@@ -7,13 +7,19 @@ from renderer.extensions.declaration import Factor, FileExtension, MaterialExten
 from renderer.extensions.ext_texture_avif import EXTENSION as TEXTURE_AVIF
 from renderer.extensions.ext_texture_webp import EXTENSION as TEXTURE_WEBP
 from renderer.extensions.khr_lights_punctual import EXTENSION as LIGHTS_PUNCTUAL
+from renderer.extensions.khr_materials_anisotropy import EXTENSION as ANISOTROPY
 from renderer.extensions.khr_materials_clearcoat import EXTENSION as CLEARCOAT
+from renderer.extensions.khr_materials_diffuse_transmission import EXTENSION as DIFFUSE_TRANSMISSION
+from renderer.extensions.khr_materials_dispersion import EXTENSION as DISPERSION
 from renderer.extensions.khr_materials_emissive_strength import EXTENSION as EMISSIVE_STRENGTH
 from renderer.extensions.khr_materials_ior import EXTENSION as IOR
+from renderer.extensions.khr_materials_iridescence import EXTENSION as IRIDESCENCE
+from renderer.extensions.khr_materials_sheen import EXTENSION as SHEEN
 from renderer.extensions.khr_materials_specular import EXTENSION as SPECULAR
 from renderer.extensions.khr_materials_transmission import EXTENSION as TRANSMISSION
 from renderer.extensions.khr_materials_unlit import EXTENSION as UNLIT
 from renderer.extensions.khr_materials_variants import EXTENSION as VARIANTS
+from renderer.extensions.khr_materials_volume import EXTENSION as VOLUME
 from renderer.extensions.khr_mesh_quantization import EXTENSION as MESH_QUANTIZATION
 from renderer.extensions.khr_texture_transform import EXTENSION as TEXTURE_TRANSFORM
 
@@ -29,7 +35,21 @@ __all__ = [
 
 #: By name in the file; the order is the order of layers, innermost first.
 MATERIAL_EXTENSIONS: dict[str, MaterialExtension] = {
-    e.name: e for e in (UNLIT, EMISSIVE_STRENGTH, IOR, SPECULAR, TRANSMISSION, CLEARCOAT)
+    e.name: e
+    for e in (
+        UNLIT,
+        EMISSIVE_STRENGTH,
+        IOR,
+        SPECULAR,
+        IRIDESCENCE,
+        ANISOTROPY,
+        VOLUME,
+        DISPERSION,
+        DIFFUSE_TRANSMISSION,
+        TRANSMISSION,
+        SHEEN,
+        CLEARCOAT,
+    )
 }
 
 #: By name in the file; of two that give a texture's picture, the later wins.

@@ -43,6 +43,12 @@ struct Surface {
     vec3 albedo;         // diffuse colour
 };
 
+// Of extensions, but read by others too: the inside of a closed surface. core_info() sets what a thin wall has.
+float volume_thickness;            // metres along the normal, in the model's own space; 0 = a thin wall
+vec3 volume_attenuationColor;      // what remains of white light after volume_attenuationDistance
+float volume_attenuationDistance;  // metres; 0 = infinite
+float dispersion_value;            // 20 / Abbe number
+
 // Below this the highlight of a point light is smaller than a pixel and a float (Filament's bound).
 const float MIN_ROUGHNESS = 0.045;
 
@@ -124,5 +130,9 @@ Surface core_info() {
     s.f0 = mix(s.dielectric, s.baseColor, s.metallic);
     s.f90 = 1.0;
     s.albedo = s.baseColor * (1.0 - s.metallic);
+    volume_thickness = 0.0;
+    volume_attenuationColor = vec3(1.0);
+    volume_attenuationDistance = 0.0;
+    dispersion_value = 0.0;
     return s;
 }

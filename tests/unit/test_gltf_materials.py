@@ -44,7 +44,8 @@ def test_everything_declared_is_read_under_its_own_name(declaration: MaterialExt
     glb.texture()
     given: dict[str, object] = {}
     for key, factor in declaration.factors.items():
-        given[key] = 0.25 if len(factor.default) == 1 else [0.25] * len(factor.default)
+        value = max(0.25, factor.minimum or 0.0)
+        given[key] = value if len(factor.default) == 1 else [value] * len(factor.default)
     for key, slot in declaration.textures.items():
         given[key] = {"index": 0, "texCoord": 1, **dict.fromkeys(slot.extra, 0.75)}
     if declaration.name:
@@ -54,7 +55,7 @@ def test_everything_declared_is_read_under_its_own_name(declaration: MaterialExt
         values["pbrMetallicRoughness"] = {k: v for k, v in given.items() if k in NESTED}
     result = material(values, glb)
     for key, factor in declaration.factors.items():
-        assert result.factors[key] == (0.25,) * len(factor.default)
+        assert result.factors[key] == (max(0.25, factor.minimum or 0.0),) * len(factor.default)
     for key, slot in declaration.textures.items():
         assert result.textures[key].texCoord == 1
         for extra in slot.extra:

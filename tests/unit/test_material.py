@@ -14,7 +14,7 @@ from renderer.scene import Material, TextureInfo
 def test_every_declared_factor_has_a_place_and_its_default() -> None:
     record = material.pack(Material())
     for name, factor in material.factors().items():
-        assert np.atleast_1d(record[name])[: len(factor.default)].tolist() == list(factor.default), name
+        assert np.atleast_1d(record[name])[: len(factor.default)].tolist() == np.float32(factor.default).tolist(), name
 
 
 def test_the_block_obeys_std140() -> None:

@@ -1,0 +1,14 @@
+"""KHR_materials_anisotropy: highlights stretched along a direction, as on brushed metal."""
+
+from __future__ import annotations
+
+from renderer.extensions.declaration import Factor, MaterialExtension, TextureSlot
+
+EXTENSION = MaterialExtension(
+    name="KHR_materials_anisotropy",
+    feature="ANISOTROPY",
+    factors={"anisotropyStrength": Factor((0.0,)), "anisotropyRotation": Factor((0.0,), None, None)},  # radians
+    textures={"anisotropyTexture": TextureSlot("linear")},
+    hooks=frozenset({"info"}),
+    glsl="khr_materials_anisotropy.glsl",
+)

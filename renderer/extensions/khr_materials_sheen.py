@@ -1,0 +1,14 @@
+"""KHR_materials_sheen: light scattered back at grazing angles by the fibres of a cloth."""
+
+from __future__ import annotations
+
+from renderer.extensions.declaration import Factor, MaterialExtension, TextureSlot
+
+EXTENSION = MaterialExtension(
+    name="KHR_materials_sheen",
+    feature="SHEEN",
+    factors={"sheenColorFactor": Factor((0.0, 0.0, 0.0)), "sheenRoughnessFactor": Factor((0.0,))},
+    textures={"sheenColorTexture": TextureSlot("srgb"), "sheenRoughnessTexture": TextureSlot("linear")},
+    hooks=frozenset({"info"}),
+    glsl="khr_materials_sheen.glsl",
+)
