@@ -32,7 +32,7 @@ _ATTRIBUTES: dict[str, tuple[tuple[str, ...], frozenset[int]]] = {
 }
 #: What deriving tangents holds at its peak, for each corner of a triangle.
 _TANGENT_BYTES = 80
-_NORMAL_MAPS = ("normalTexture", "clearcoatNormalTexture")
+_NORMAL_MAPS = ("normalTexture", "clearcoatNormalTexture", "anisotropyTexture")
 
 
 def read_mesh(reading: Reading, item: Item, materials: Sequence[Material]) -> Mesh:
@@ -160,14 +160,14 @@ def _flatten(reading: Reading, item: Item, vertices: Vertices, indices: Indices)
 
 
 def _with_tangents(reading: Reading, item: Item, primitive: Primitive, materials: Sequence[Material]) -> Primitive:
-    """Tangents exactly where a normal map of the material or of a variant asks for them."""
-    info = _normal_map(primitive, materials)
+    """Tangents exactly where the material or one of a variant has a normal map or a direction of its own."""
+    info = _directed(primitive, materials)
     if info is None or primitive.mode != Mode.TRIANGLES or primitive.normals is None:
         return replace(primitive, tangents=None)
     if primitive.tangents is not None:
         return primitive
     if info.texCoord >= len(primitive.texcoords):
-        reading.warn(f"{item.place} has a normal map but no TEXCOORD_{info.texCoord}: the map is without effect")
+        reading.warn(f"{item.place} has a normal map or anisotropy but no TEXCOORD_{info.texCoord} to direct it")
         return primitive
     corners = len(primitive.indices)
     vertices = Vertices(primitive.positions, primitive.normals, None, primitive.texcoords, primitive.colors)
@@ -180,14 +180,16 @@ def _with_tangents(reading: Reading, item: Item, primitive: Primitive, materials
     return replace(made, variants=primitive.variants)
 
 
-def _normal_map(primitive: Primitive, materials: Sequence[Material]) -> TextureInfo | None:
-    """The first use of a normal map by the primitive's material or those of its variants."""
-    for index in (primitive.material, *primitive.variants.values()):
-        if index < len(materials):
-            for key in _NORMAL_MAPS:
-                if key in materials[index].textures:
-                    return materials[index].textures[key]
-    return None
+def _directed(primitive: Primitive, materials: Sequence[Material]) -> TextureInfo | None:
+    """The texture coordinates that give the tangents: of the first normal map of the primitive's material or those of
+    its variants; TEXCOORD_0 for anisotropy without any; None when nothing has a direction.
+    """
+    used = [materials[i] for i in (primitive.material, *primitive.variants.values()) if i < len(materials)]
+    for material in used:
+        for key in _NORMAL_MAPS:
+            if key in material.textures:
+                return material.textures[key]
+    return TextureInfo(0) if any("ANISOTROPY" in material.features for material in used) else None
 
 
 def _transformed(uv: Floats, info: TextureInfo) -> Floats:
