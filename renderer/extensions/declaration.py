@@ -9,13 +9,15 @@ that the declaration names, called innermost extension first (see docs/extension
     diffuse  vec4 <feature>_diffuse(Surface s, vec4 diffuse)  replaces the light that leaves from below the surface;
     a: coverage
     layer    vec4 <feature>_layer(Surface s, vec4 below)      lies over everything so far
+
+Its channels are its inputs as debug pictures (`renderer/channels.py`, docs/channels.md).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:  # the reader imports this module
     from renderer.gltf.item import Item
@@ -43,6 +45,26 @@ class TextureSlot:
     extra: Mapping[str, Factor] = field(default_factory=dict)
 
 
+#: How a channel is written. "color": linear RGB as sRGB. "scalar": grey. "direction": a unit world vector n as
+#: 0.5 + 0.5 n. "length": metres as a share of the diagonal of the model's box, grey. "share": three numbers in [0, 1].
+ChannelKind: TypeAlias = Literal["color", "scalar", "direction", "length", "share"]
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """One input of a material as a picture, evaluated for `Surface s` after every info hook.
+
+    glsl: an expression; float for "scalar" and "length", else vec3. It may call `sample_<slot>()` whether or not the
+    material has that texture: white stands for a missing one. white: the value of a "scalar" that is shown as white.
+    absent: the expression for materials without the extension; None leaves them black.
+    """
+
+    kind: ChannelKind
+    glsl: str
+    white: float = 1.0
+    absent: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class MaterialExtension:
     """One material extension. feature: the shader define and hook prefix (`CLEARCOAT` → `clearcoat_info`)."""
@@ -53,6 +75,7 @@ class MaterialExtension:
     textures: Mapping[str, TextureSlot] = field(default_factory=dict)
     hooks: frozenset[Literal["info", "diffuse", "layer"]] = frozenset()
     glsl: str | None = None
+    channels: Mapping[str, Channel] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from renderer.extensions.declaration import Factor, MaterialExtension, TextureSlot
+from renderer.extensions.declaration import Channel, Factor, MaterialExtension, TextureSlot
 
 EXTENSION = MaterialExtension(
     name="KHR_materials_anisotropy",
@@ -11,4 +11,8 @@ EXTENSION = MaterialExtension(
     textures={"anisotropyTexture": TextureSlot("linear")},
     hooks=frozenset({"info"}),
     glsl="khr_materials_anisotropy.glsl",
+    channels={
+        "anisotropyStrength": Channel("scalar", "anisotropy_strength"),
+        "anisotropyDirection": Channel("direction", "anisotropy_tangent"),
+    },
 )

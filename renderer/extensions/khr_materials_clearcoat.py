@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from renderer.extensions.declaration import Factor, MaterialExtension, TextureSlot
+from renderer.extensions.declaration import Channel, Factor, MaterialExtension, TextureSlot
 
 EXTENSION = MaterialExtension(
     name="KHR_materials_clearcoat",
@@ -15,4 +15,9 @@ EXTENSION = MaterialExtension(
     },
     hooks=frozenset({"info", "layer"}),
     glsl="khr_materials_clearcoat.glsl",
+    channels={
+        "clearcoat": Channel("scalar", "clearcoat_factor"),
+        "clearcoatRoughness": Channel("scalar", "clearcoat_roughness"),
+        "clearcoatNormal": Channel("direction", "clearcoat_normal"),
+    },
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from renderer.extensions.declaration import Factor, MaterialExtension, TextureSlot
+from renderer.extensions.declaration import Channel, Factor, MaterialExtension, TextureSlot
 
 EXTENSION = MaterialExtension(
     name="KHR_materials_diffuse_transmission",
@@ -17,4 +17,10 @@ EXTENSION = MaterialExtension(
     },
     hooks=frozenset({"info"}),
     glsl="khr_materials_diffuse_transmission.glsl",
+    channels={
+        "diffuseTransmission": Channel("scalar", "u_diffuseTransmissionFactor * sample_diffuseTransmissionTexture().a"),
+        "diffuseTransmissionColor": Channel(
+            "color", "u_diffuseTransmissionColorFactor.rgb * sample_diffuseTransmissionColorTexture().rgb"
+        ),
+    },
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from renderer.extensions.declaration import Factor, MaterialExtension
+from renderer.extensions.declaration import Channel, Factor, MaterialExtension
 
 EXTENSION = MaterialExtension(
     name="KHR_materials_dispersion",
@@ -10,4 +10,7 @@ EXTENSION = MaterialExtension(
     factors={"dispersion": Factor((0.0,), maximum=None)},  # 20 / Abbe number
     hooks=frozenset({"info"}),
     glsl="khr_materials_dispersion.glsl",
+    channels={
+        "dispersion": Channel("scalar", "u_dispersion"),
+    },
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from renderer.extensions.declaration import Factor, MaterialExtension
+from renderer.extensions.declaration import Channel, Factor, MaterialExtension
 
 EXTENSION = MaterialExtension(
     name="KHR_materials_ior",
@@ -10,4 +10,7 @@ EXTENSION = MaterialExtension(
     factors={"ior": Factor((1.5,), maximum=None)},
     hooks=frozenset({"info"}),
     glsl="khr_materials_ior.glsl",
+    channels={
+        "ior": Channel("scalar", "u_ior", white=3.0, absent="s.ior"),
+    },
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from renderer.extensions.declaration import Factor, MaterialExtension, TextureSlot
+from renderer.extensions.declaration import Channel, Factor, MaterialExtension, TextureSlot
 
 EXTENSION = MaterialExtension(
     name="KHR_materials_iridescence",
@@ -16,4 +16,9 @@ EXTENSION = MaterialExtension(
     textures={"iridescenceTexture": TextureSlot("linear"), "iridescenceThicknessTexture": TextureSlot("linear")},
     hooks=frozenset({"info"}),
     glsl="khr_materials_iridescence.glsl",
+    channels={
+        "iridescence": Channel("scalar", "u_iridescenceFactor * sample_iridescenceTexture().r"),
+        "iridescenceIor": Channel("scalar", "u_iridescenceIor", white=3.0),
+        "iridescenceThickness": Channel("scalar", "iridescence_thickness", white=1000.0),
+    },
 )

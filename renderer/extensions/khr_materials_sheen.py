@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from renderer.extensions.declaration import Factor, MaterialExtension, TextureSlot
+from renderer.extensions.declaration import Channel, Factor, MaterialExtension, TextureSlot
 
 EXTENSION = MaterialExtension(
     name="KHR_materials_sheen",
@@ -11,4 +11,8 @@ EXTENSION = MaterialExtension(
     textures={"sheenColorTexture": TextureSlot("srgb"), "sheenRoughnessTexture": TextureSlot("linear")},
     hooks=frozenset({"info"}),
     glsl="khr_materials_sheen.glsl",
+    channels={
+        "sheenColor": Channel("color", "sheen_color"),
+        "sheenRoughness": Channel("scalar", "u_sheenRoughnessFactor * sample_sheenRoughnessTexture().a"),
+    },
 )

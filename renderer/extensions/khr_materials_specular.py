@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from renderer.extensions.declaration import Factor, MaterialExtension, TextureSlot
+from renderer.extensions.declaration import Channel, Factor, MaterialExtension, TextureSlot
 
 EXTENSION = MaterialExtension(
     name="KHR_materials_specular",
@@ -11,4 +11,10 @@ EXTENSION = MaterialExtension(
     textures={"specularTexture": TextureSlot("linear"), "specularColorTexture": TextureSlot("srgb")},
     hooks=frozenset({"info"}),
     glsl="khr_materials_specular.glsl",
+    channels={
+        "specular": Channel("scalar", "u_specularFactor * sample_specularTexture().a", absent="1.0"),
+        "specularColor": Channel(
+            "color", "u_specularColorFactor.rgb * sample_specularColorTexture().rgb", absent="vec3(1.0)"
+        ),
+    },
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from renderer.extensions.declaration import Factor, MaterialExtension, TextureSlot
+from renderer.extensions.declaration import Channel, Factor, MaterialExtension, TextureSlot
 
 EXTENSION = MaterialExtension(
     name="KHR_materials_transmission",
@@ -11,4 +11,7 @@ EXTENSION = MaterialExtension(
     textures={"transmissionTexture": TextureSlot("linear")},
     hooks=frozenset({"info", "diffuse"}),
     glsl="khr_materials_transmission.glsl",
+    channels={
+        "transmission": Channel("scalar", "u_transmissionFactor * sample_transmissionTexture().r"),
+    },
 )

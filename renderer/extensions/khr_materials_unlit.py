@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from renderer.extensions.declaration import MaterialExtension
+from renderer.extensions.declaration import Channel, MaterialExtension
 
-EXTENSION = MaterialExtension(name="KHR_materials_unlit", feature="UNLIT")
+EXTENSION = MaterialExtension(name="KHR_materials_unlit", feature="UNLIT", channels={"unlit": Channel("scalar", "1.0")})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from renderer.extensions.declaration import Factor, MaterialExtension, TextureSlot
+from renderer.extensions.declaration import Channel, Factor, MaterialExtension, TextureSlot
 
 EXTENSION = MaterialExtension(
     name="KHR_materials_volume",
@@ -15,4 +15,9 @@ EXTENSION = MaterialExtension(
     textures={"thicknessTexture": TextureSlot("linear")},
     hooks=frozenset({"info"}),
     glsl="khr_materials_volume.glsl",
+    channels={
+        "thickness": Channel("length", "u_thicknessFactor * sample_thicknessTexture().g"),
+        "attenuationColor": Channel("color", "u_attenuationColor.rgb"),
+        "attenuationDistance": Channel("length", "u_attenuationDistance > 0.0 ? u_attenuationDistance : 1e30"),
+    },
 )
