@@ -66,6 +66,7 @@ def _add_view_options(parser: argparse.ArgumentParser) -> None:
     add("--variant", help="name of a material variant")
     add("--animation", help="name or index of an animation (default: the rest pose)")
     add("--shadows", action="store_true", help="the model's own lights cast shadows")
+    add("--channel", metavar="NAME", help="a material input instead of light: baseColor, normal, roughness ...")
     add("--samples", type=_bounded_int(1, MAX_SAMPLES), default=16, help="jittered samples averaged (default 16)")
 
 
@@ -102,7 +103,17 @@ def _view(arguments: argparse.Namespace, scene: Scene) -> View:
         tone_mapping=arguments.tone_mapping,
         background=background,
         shadows=arguments.shadows,
+        channel=_channel(arguments.channel),
     )
+
+
+def _channel(name: str | None) -> str | None:
+    """Checked before a device is opened."""
+    from renderer import channels
+
+    if name is not None:
+        channels.find(name)
+    return name
 
 
 def _environment_name(text: str) -> str:

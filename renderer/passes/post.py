@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from renderer.camera import Rectangle
+from renderer.channels import is_color
 from renderer.gl import draw
 from renderer.gl.context import Context
 from renderer.gl.draw import Blend
@@ -61,7 +62,8 @@ class PostPass:
         def program(fragment: str, **defines: int) -> Program:
             return Program(context, "fullscreen.vert", fragment, defines)
 
-        self._tone_map = {c: program("post_tonemap.frag", TONE_MAPPING=_CURVES[c]) for c in TONE_MAPPINGS}
+        self._tone_map = {c: program("post_tonemap.frag", TONE_MAPPING=_CURVES[c], ENCODE=1) for c in TONE_MAPPINGS}
+        self._data = program("post_tonemap.frag", TONE_MAPPING=_CURVES["none"], ENCODE=0)
         self._accumulate = program("post_accumulate.frag")
         self._chroma = program("post_i420.frag", CHROMA=1, SCALED=1)
         self._luma = {scaled: program("post_i420.frag", CHROMA=0, SCALED=scaled) for scaled in (0, 1)}
@@ -84,16 +86,25 @@ class PostPass:
         Only `part` of the radiance may hold anything; around it the background needs no arithmetic.
         """
         weight = 1.0 / total.samples if total else 1.0
-        program = self._tone_map[view.tone_mapping]
+        program, exposure, backdrop = self._display(view)
         draw.target(targets.display_buffer, width, height)
         draw.state(depth_test=False, depth_write=False)
         solid = (0.0, 0.0, 0.0, 0.0) if isinstance(view.background, str) else (*view.background, 1.0)
         draw.clear(targets.display_buffer, solid, depth=False)
-        program.set(u_exposure=view.exposure * weight, u_weight=weight, u_background=background(view))
+        program.set(u_exposure=exposure * weight, u_weight=weight, u_background=backdrop)
         program.set_ivec2("u_size", width, height)
         x, y, w, h = part
         with draw.only((x, height - y - h, w, h)):  # display rows run from the top
             self._run(program, total.texture if total else targets.radiance)
+
+    def _display(self, view: View) -> tuple[Program, float, tuple[float, float, float, float]]:
+        """The program that writes a view, its exposure, and the backdrop as that program takes it."""
+        if view.channel is None:
+            return self._tone_map[view.tone_mapping], view.exposure, background(view)
+        if is_color(view.channel):
+            return self._tone_map["none"], 1.0, background(view)
+        backdrop = (0.0, 0.0, 0.0, 0.0) if isinstance(view.background, str) else (*view.background, 1.0)
+        return self._data, 1.0, backdrop
 
     def planes(self, targets: Targets, width: int, height: int) -> None:
         """Converts the drawn width × height pixels of `targets.display`, scaled to the full size, to I420 in
@@ -111,7 +122,7 @@ class PostPass:
     def close(self) -> None:
         """Frees the programs."""
         closers: list[Callable[[], None]] = [p.close for p in (*self._tone_map.values(), *self._luma.values())]
-        for close in (*closers, self._chroma.close, self._accumulate.close):
+        for close in (*closers, self._data.close, self._chroma.close, self._accumulate.close):
             close()
 
     def _run(self, program: Program, source: Texture) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from renderer import camera as cameras
 from renderer import drawlist
 from renderer.camera import Camera, Rectangle
+from renderer.drawlist import DrawList
 from renderer.gl import draw
 from renderer.gl.context import Context
 from renderer.gl.resources import Buffer, Texture, VertexArray
@@ -17,6 +18,7 @@ from renderer.linalg import Matrix
 from renderer.model import Model, Pose
 from renderer.passes.background import BackgroundPass
 from renderer.passes.behind import BehindPass
+from renderer.passes.channel import ChannelPass
 from renderer.passes.environment import Environment
 from renderer.passes.post import background_radiance
 from renderer.passes.shadow import ShadowPass
@@ -38,6 +40,7 @@ class RadiancePass:
         self._background = BackgroundPass(context, empty)
         self._behind = BehindPass(context, empty)
         self._shadows: ShadowPass | None = None
+        self._channels: ChannelPass | None = None
 
     def draw(
         self,
@@ -51,7 +54,7 @@ class RadiancePass:
         """Draws into the lower left part, of `size` pixels, of `targets.radiance`.
 
         jitter: (x, y) in pixels, each in [-0.5, 0.5]. Returns the part that may hold anything; what `targets.radiance`
-        has outside it is left over from earlier frames. Raises ViewError for an unknown variant.
+        has outside it is left over from earlier frames. Raises ViewError for an unknown variant or channel.
         """
         pose = model.pose(view.animation)
         drawing, commands = model.draw_list(view.variant, pose)
@@ -62,6 +65,9 @@ class RadiancePass:
         self._write_view_block(pose, shadows, view, targets, size, seen, projection)
         everywhere = 0, 0, *size
         part = cameras.screen_rectangle(projection, seen, pose.box, *size)
+        if view.channel is not None:
+            self._draw_channel(model, drawing, commands, view.channel, targets, size, part)
+            return part
         if view.background == "environment":
             part = everywhere
         draw.target(targets.draw_buffer, *size)
@@ -86,9 +92,30 @@ class RadiancePass:
 
     def close(self) -> None:
         """Frees programs and blocks."""
-        for part in (self._view_block, self._surfaces, self._background, self._behind, self._shadows):
+        for part in (self._view_block, self._surfaces, self._background, self._behind, self._shadows, self._channels):
             if part is not None:
                 part.close()
+
+    def _draw_channel(
+        self,
+        model: Model,
+        drawing: DrawList,
+        commands: Buffer,
+        channel: str,
+        targets: Targets,
+        size: tuple[int, int],
+        part: Rectangle,
+    ) -> None:
+        """One input of the materials instead of radiance: `post.py` writes it without tone mapping."""
+        if self._channels is None:
+            self._channels = ChannelPass(self._context)
+        draw.target(targets.draw_buffer, *size)
+        with draw.only(part):
+            draw.clear(targets.draw_buffer, (0.0, 0.0, 0.0, 0.0), depth=True)
+        groups = (*drawing.opaque, *drawing.transmissive, *drawing.transparent)
+        self._channels.draw(model.gpu, commands, groups, channel, model.bounds)
+        if targets.msaa > 1:
+            draw.resolve(targets.draw_buffer, targets.radiance_buffer, *size)
 
     def _draw_shadows(self, model: Model, pose: Pose, view: View) -> list[int]:
         """Each light's first layer of the shadow map; empty when there are no shadows to draw."""

@@ -6,7 +6,7 @@ Programs are shared by all models and made on first use.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from renderer import material as material_block
 from renderer.drawlist import Group
@@ -23,7 +23,7 @@ from renderer.upload import GpuScene
 
 #: Programs kept; the least recently used goes first.
 MAX_PROGRAMS = 256
-_TRIANGLES = (Mode.TRIANGLES, Mode.TRIANGLE_STRIP, Mode.TRIANGLE_FAN)
+TRIANGLES = (Mode.TRIANGLES, Mode.TRIANGLE_STRIP, Mode.TRIANGLE_FAN)
 
 
 class SurfacePass:
@@ -55,10 +55,10 @@ class SurfacePass:
         bound = -1
         for group in groups:
             material = gpu.scene.materials[group.material]
-            program = self._program(material, group.layout, lights, group.mode in _TRIANGLES)
+            program = self._program(material, group.layout, lights, group.mode in TRIANGLES)
             draw.use(program.name)
             if group.material != bound:
-                self._bind_material(gpu, group.material)
+                bind_material(gpu, group.material)
                 bound = group.material
             draw.state(
                 depth_test=True,
@@ -74,17 +74,6 @@ class SurfacePass:
         while self._programs:
             self._programs.popitem()[1].close()
 
-    def _bind_material(self, gpu: GpuScene, index: int) -> None:
-        if gpu.materials is None:
-            raise TypeError("the scene is not uploaded")
-        size = material_block.block_dtype().itemsize
-        draw.bind_uniforms(material_block.BLOCK_BINDING, gpu.materials, index * gpu.material_stride, size)
-        units, samplers = {}, {}
-        for slot, info in gpu.scene.materials[index].textures.items():
-            unit = material_block.texture_unit(slot)
-            units[unit], samplers[unit] = gpu.textures[info.texture, material_block.slots()[slot].encoding]
-        draw.bind_textures(units, samplers)
-
     def _program(self, material: Material, layout: Layout, lights: bool, triangles: bool) -> Program:
         key = (material_block.key(material), layout, lights, triangles, lights and self._shadows)
         if key in self._programs:
@@ -92,28 +81,52 @@ class SurfacePass:
             return self._programs[key]
         if len(self._programs) >= MAX_PROGRAMS:
             self._programs.popitem(last=False)[1].close()
-        self._programs[key] = program = self._compile(*key)
+        self._programs[key] = program = compile_surface(self._context, *key)
         return program
 
-    def _compile(self, key: MaterialKey, layout: Layout, lights: bool, triangles: bool, shadows: bool) -> Program:
-        defines = {
-            "TRACING": 0,
-            "HAS_NORMAL": int(layout.normal),
-            "HAS_TANGENT": int(layout.tangent),
-            "HAS_TEXCOORD0": int(layout.texcoords > 0),
-            "HAS_TEXCOORD1": int(layout.texcoords > 1),
-            "HAS_COLOR": int(layout.color),
-            "FLAT_NORMAL": int(triangles),
-            "DOUBLE_SIDED": int(key.doubleSided),
-            "ALPHA_MASK": int(key.alphaMode == "MASK"),
-            "ALPHA_BLEND": int(key.alphaMode == "BLEND"),
-            "UNLIT": int("UNLIT" in key.features),
-            "LIGHTS": int(lights),
-            "SHADOWS": int(shadows),
-            "SPECULAR_LEVELS": SPECULAR_LEVELS,
-        }
-        generated = {
-            "material.glsl": material_block.material_glsl(key, layout.texcoords),
-            "hooks.glsl": material_block.hooks_glsl(key),
-        }
-        return Program(self._context, "surface.vert", "surface.frag", defines, generated)
+
+def bind_material(gpu: GpuScene, index: int) -> None:
+    """Binds a material's uniforms and textures."""
+    if gpu.materials is None:
+        raise TypeError("the scene is not uploaded")
+    size = material_block.block_dtype().itemsize
+    draw.bind_uniforms(material_block.BLOCK_BINDING, gpu.materials, index * gpu.material_stride, size)
+    units, samplers = {}, {}
+    for slot, info in gpu.scene.materials[index].textures.items():
+        unit = material_block.texture_unit(slot)
+        units[unit], samplers[unit] = gpu.textures[info.texture, material_block.slots()[slot].encoding]
+    draw.bind_textures(units, samplers)
+
+
+def compile_surface(
+    context: Context,
+    key: MaterialKey,
+    layout: Layout,
+    lights: bool,
+    triangles: bool,
+    shadows: bool,
+    fragment: str = "surface.frag",
+    generated: Mapping[str, str] | None = None,
+) -> Program:
+    """The program of one kind of surface. generated: sources that `fragment` includes besides the material's."""
+    defines = {
+        "TRACING": 0,
+        "HAS_NORMAL": int(layout.normal),
+        "HAS_TANGENT": int(layout.tangent),
+        "HAS_TEXCOORD0": int(layout.texcoords > 0),
+        "HAS_TEXCOORD1": int(layout.texcoords > 1),
+        "HAS_COLOR": int(layout.color),
+        "FLAT_NORMAL": int(triangles),
+        "DOUBLE_SIDED": int(key.doubleSided),
+        "ALPHA_MASK": int(key.alphaMode == "MASK"),
+        "ALPHA_BLEND": int(key.alphaMode == "BLEND"),
+        "UNLIT": int("UNLIT" in key.features),
+        "LIGHTS": int(lights),
+        "SHADOWS": int(shadows),
+        "SPECULAR_LEVELS": SPECULAR_LEVELS,
+    }
+    sources = {
+        "material.glsl": material_block.material_glsl(key, layout.texcoords),
+        "hooks.glsl": material_block.hooks_glsl(key),
+    }
+    return Program(context, "surface.vert", fragment, defines, {**sources, **(generated or {})})

@@ -24,5 +24,5 @@ void main() {
     vec3 display = clamp(tone_map(straight), 0.0, 1.0);
     float covered = mix(alpha, 1.0, u_background.a);
     vec3 over = covered > 0.0 ? mix(u_background.rgb * u_background.a, display, alpha / covered) : display;
-    o_color = vec4(srgb_encode(over), covered);
+    o_color = vec4(ENCODE == 1 ? srgb_encode(over) : over, covered); // data is written as it is
 }

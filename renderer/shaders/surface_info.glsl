@@ -50,7 +50,11 @@ float volume_attenuationDistance;  // metres; 0 = infinite
 float dispersion_value;            // 20 / Abbe number
 
 // Below this the highlight of a point light is smaller than a pixel and a float (Filament's bound).
+#ifdef CHANNEL
+const float MIN_ROUGHNESS = 0.0; // a picture of the roughness shows what the file says
+#else
 const float MIN_ROUGHNESS = 0.045;
+#endif
 
 mat3 surface_frame() {
 #if HAS_NORMAL
