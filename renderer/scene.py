@@ -7,6 +7,7 @@ unless a field says sRGB. Names of material properties keep glTF's own spelling,
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 Floats: TypeAlias = NDArray[np.float32]
 Matrices: TypeAlias = NDArray[np.float64]
 AlphaMode: TypeAlias = Literal["OPAQUE", "MASK", "BLEND"]
-AnimationPath: TypeAlias = Literal["translation", "rotation", "scale", "weights"]
+Animated: TypeAlias = Literal["node", "mesh", "material", "light", "camera"]
 Interpolation: TypeAlias = Literal["LINEAR", "STEP", "CUBICSPLINE"]
 
 
@@ -63,14 +64,23 @@ class Texture:
 
 @dataclass(frozen=True, slots=True)
 class TextureInfo:
-    """One use of a texture by a material.
-
-    transform: row-major 2×3 affine on (u, v, 1) from KHR_texture_transform, identity by default.
-    """
+    """One use of a texture by a material; offset, rotation (radians) and scale are KHR_texture_transform's."""
 
     texture: int
     texCoord: int = 0
-    transform: tuple[float, float, float, float, float, float] = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
+    offset: tuple[float, float] = (0.0, 0.0)
+    rotation: float = 0.0
+    scale: tuple[float, float] = (1.0, 1.0)
+
+    @property
+    def transform(self) -> tuple[float, float, float, float, float, float]:
+        """Row-major 2×3 affine on (u, v, 1): translation · rotation · scale.
+
+        v points down the picture, so counter-clockwise has its sine below.
+        """
+        c, s = math.cos(self.rotation), math.sin(self.rotation)
+        (x, y), (sx, sy) = self.offset, self.scale
+        return (c * sx, s * sy, x, -s * sx, c * sy, y)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +91,7 @@ class Material:
     factors: e.g. ``{"baseColorFactor": (1, 1, 1, 1), "clearcoatFactor": (0.5,)}``.
     textures: e.g. ``{"baseColorTexture": TextureInfo(0)}``.
     features: shader features switched on by the material's extensions, e.g. ``{"CLEARCOAT", "UNLIT"}``.
+    animated: the factors and texture slots that an animation of the file may change.
     """
 
     name: str = ""
@@ -89,6 +100,31 @@ class Material:
     factors: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     textures: Mapping[str, TextureInfo] = field(default_factory=dict)
     features: frozenset[str] = frozenset()
+    animated: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class MorphTarget:
+    """What is added to a primitive's arrays at weight 1; None where the target leaves an attribute alone.
+
+    positions, normals, tangents: float32 [N, 3] (a tangent's sign never changes). texcoords: float32 [N, 2] by set.
+    colors: float32 [N, 4].
+    """
+
+    positions: Floats | None = None
+    normals: Floats | None = None
+    tangents: Floats | None = None
+    texcoords: tuple[Floats | None, ...] = ()
+    colors: Floats | None = None
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Skin:
+    """Bones. joints: [J], indices into `Scene.nodes`. inverseBindMatrices: float64 [J, 4, 4], model at rest → joint."""
+
+    name: str
+    joints: NDArray[np.intp]
+    inverseBindMatrices: Matrices
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -101,6 +137,8 @@ class Primitive:
     colors: float32 [N, 4] linear, or None. indices: uint32 [M], always present (the reader makes them), < N.
     material: index into `Scene.materials` (always valid; the reader appends glTF's default material when needed).
     variants: variant index → material index.
+    joints: uint16 [N, K], places in a skin's `joints`; weights: float32 [N, K], rows ≥ 0 with sum 1; both or neither.
+    targets: morph targets, in the order of the weights of mesh and node.
     """
 
     mode: Mode
@@ -112,14 +150,18 @@ class Primitive:
     texcoords: tuple[Floats, ...] = ()
     colors: Floats | None = None
     variants: Mapping[int, int] = field(default_factory=dict)
+    joints: NDArray[np.uint16] | None = None
+    weights: Floats | None = None
+    targets: tuple[MorphTarget, ...] = ()
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Mesh:
-    """Primitives drawn together at each node that names the mesh."""
+    """Primitives drawn together at each node that names the mesh. weights: of the morph targets, at rest."""
 
     name: str
     primitives: tuple[Primitive, ...]
+    weights: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +198,9 @@ class Node:
     """One node. Its local transform is `matrix` when given, else translation · rotation · scale.
 
     parent: index of the parent node, -1 for a root. matrix: float64 [4, 4] or None.
+    skin: index into `Scene.skins`; a skinned mesh ignores its node's transform. weights: of the mesh's morph targets at
+    rest, empty: the mesh's own. visible: false hides the node and everything below it.
+    instance_of: for a copy made by EXT_mesh_gpu_instancing the node that it repeats, else None.
     """
 
     name: str
@@ -167,21 +212,29 @@ class Node:
     mesh: int | None = None
     camera: int | None = None
     light: int | None = None
+    skin: int | None = None
+    weights: tuple[float, ...] = ()
+    visible: bool = True
+    instance_of: int | None = None
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Channel:
-    """One animated property. times: float32 [K] seconds, ascending.
+    """One animated property: `path` of the item `index` of the kind `of`. times: float32 [K] seconds, ascending.
 
-    values: float32 [K, C] (C = 3 translation and scale, 4 rotation), [3K, C] for CUBICSPLINE (in-tangent, value,
-    out-tangent).
+    path: a node's translation, rotation, scale, weights or visible; a mesh's weights; a material's factor by its key
+    ("baseColorFactor") or part of a texture transform ("normalTexture.offset", ".rotation", ".scale"); a field of a
+    light or a camera. values: float32 [K, C], [3K, C] for CUBICSPLINE (in-tangent, value, out-tangent).
+    component: the one number of the property that moves (then C = 1), or None for all of them.
     """
 
-    node: int
-    path: AnimationPath
+    index: int
+    path: str
     interpolation: Interpolation
     times: Floats
     values: Floats
+    of: Animated = "node"
+    component: int | None = None
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -210,6 +263,7 @@ class Scene:
     cameras: tuple[Camera, ...] = ()
     lights: tuple[Light, ...] = ()
     animations: tuple[Animation, ...] = ()
+    skins: tuple[Skin, ...] = ()
     variants: tuple[str, ...] = ()
     extensions: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()

@@ -10,7 +10,7 @@ import numpy as np
 from renderer.errors import FormatError
 from renderer.gltf.item import Item
 from renderer.gltf.reading import Reading
-from renderer.scene import Animation, AnimationPath, Channel, Floats, Interpolation, Node
+from renderer.scene import Animation, Channel, Floats, Interpolation, Node
 
 _INTERPOLATIONS = ("LINEAR", "STEP", "CUBICSPLINE")
 #: Path → accessor type of its values.
@@ -48,7 +48,7 @@ def _read_channel(
     interpolation = cast(Interpolation, sampler.choice("interpolation", _INTERPOLATIONS, "LINEAR"))
     times = _read_times(reading, sampler)
     values = _read_values(reading, sampler, path, len(times) * (3 if interpolation == "CUBICSPLINE" else 1))
-    return Channel(positions[node], cast(AnimationPath, path), interpolation, times, values)
+    return Channel(positions[node], path, interpolation, times, values)
 
 
 def _read_times(reading: Reading, sampler: Item) -> Floats:

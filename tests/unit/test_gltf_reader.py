@@ -197,7 +197,7 @@ def test_an_animation_knows_its_duration_and_its_nodes_place() -> None:
     glb.json["scenes"] = [{"nodes": [1]}]
     animation = read(glb.data()).animations[0]
     assert (animation.name, animation.duration) == ("move", 2.0)
-    assert (animation.channels[0].node, animation.channels[0].interpolation) == (1, "LINEAR")
+    assert (animation.channels[0].index, animation.channels[0].interpolation) == (1, "LINEAR")
 
 
 def test_weights_are_rows_of_one_value_per_morph_target() -> None:

@@ -8,17 +8,18 @@ import numpy as np
 import pytest
 
 from renderer.bounds import bounds
+from renderer.curves import evaluate, slerp
 from renderer.errors import ViewError
 from renderer.linalg import translation_rotation_scale
-from renderer.pose import Poser, evaluate, slerp, world_matrices
-from renderer.scene import Animation, AnimationPath, Channel, Interpolation, Mesh, Mode, Node, Primitive, Scene
+from renderer.pose import Poser, world_matrices
+from renderer.scene import Animation, Channel, Interpolation, Mesh, Mode, Node, Primitive, Scene
 from renderer.view import AnimationState
 
 HALF = math.sqrt(0.5)
 TURN_Z = (0.0, 0.0, HALF, HALF)
 
 
-def channel(path: AnimationPath, interpolation: Interpolation, times: list[float], values: object) -> Channel:
+def channel(path: str, interpolation: Interpolation, times: list[float], values: object) -> Channel:
     return Channel(0, path, interpolation, np.array(times, np.float32), np.array(values, np.float32))
 
 
