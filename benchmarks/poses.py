@@ -15,7 +15,7 @@ from benchmarks.errors import UsageError
 from renderer.bounds import bounds
 from renderer.linalg import framing_radius
 from renderer.load import load_scene
-from renderer.pose import world_matrices
+from renderer.pose import pose_at
 
 Pose = list[float]  # theta°, phi°, radius m, target x, y, z m, vertical fov°: what measure.js sends
 
@@ -94,7 +94,7 @@ def probe(width: int, height: int, flat_scene: bool) -> dict[str, int]:
 def subject_of(model: Path, aspect: float) -> Subject:
     """Frame a model by its bounding sphere. SceneError when it cannot be read, UsageError when it is empty."""
     scene = load_scene(model)
-    low, high = bounds(scene, world_matrices(scene, None))
+    low, high = bounds(scene, pose_at(scene, None))
     x, y, z = (float(value) for value in (low + high) / 2)
     extent = float(np.linalg.norm(high - low))
     if extent == 0:

@@ -1,52 +1,133 @@
-"""The box around everything a posed scene shows. Pure numpy."""
+"""Boxes around what a posed scene shows: the exact one, and one that is cheap for every frame. Pure numpy."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from renderer import deform
 from renderer.linalg import Vector
-from renderer.scene import Matrices, Mesh, Scene
+from renderer.pose import Pose
+from renderer.scene import Mesh, Primitive, Scene
 
-#: Up to this many vertices, instances counted, the box is exact; beyond it the corners of each primitive's box.
+#: Up to this many vertices, instances counted, the box is exact; beyond it the box around boxes.
 _EXACT_VERTICES = 4_000_000
 
 
 @np.errstate(under="ignore")
-def bounds(scene: Scene, world: Matrices) -> tuple[Vector, Vector]:
-    """Smallest and largest corner, float64 [3] each, in metres; two zeros for a scene that shows nothing.
+def bounds(scene: Scene, pose: Pose) -> tuple[Vector, Vector]:
+    """Smallest and largest corner, float64 [3] each, in metres, of everything that is not hidden, deformation included.
 
-    world: float64 [len(scene.nodes), 4, 4], from `renderer.pose`.
+    Two zeros for a scene that shows nothing.
     """
     drawn = [
-        (scene.meshes[node.mesh], matrix)
-        for node, matrix in zip(scene.nodes, world, strict=True)
-        if node.mesh is not None
+        (index, scene.meshes[node.mesh])
+        for index, node in enumerate(scene.nodes)
+        if node.mesh is not None and not pose.hidden[index]
     ]
-    vertices = sum(len(p.positions) for mesh, _ in drawn for p in mesh.primitives)
-    outline = {id(mesh): _outline(mesh, vertices <= _EXACT_VERTICES) for mesh, _ in drawn}
-    boxes = [_box(points, matrix) for mesh, matrix in drawn for points in outline[id(mesh)]]
+    if sum(len(p.positions) for _, mesh in drawn for p in mesh.primitives) > _EXACT_VERTICES:
+        return Extent(scene).box(pose)
+    boxes = [_exact(scene, pose, node, primitive) for node, mesh in drawn for primitive in mesh.primitives]
     if not boxes:
         return np.zeros(3), np.zeros(3)
     return np.min([low for low, _ in boxes], axis=0), np.max([high for _, high in boxes], axis=0)
 
 
-def _outline(mesh: Mesh, exact: bool) -> list[NDArray[np.floating]]:
-    """Points [N, 3] of each primitive that stand for it: all, or the corners of its box."""
-    if exact:
-        return [primitive.positions for primitive in mesh.primitives]
-    return [_corners(primitive.positions) for primitive in mesh.primitives]
-
-
-def _corners(points: NDArray[np.floating]) -> NDArray[np.float64]:
-    """The eight corners [8, 3] of the points' box."""
-    low, high = points.min(axis=0).astype(np.float64), points.max(axis=0).astype(np.float64)
-    choose = np.array([[(i >> axis) & 1 for axis in range(3)] for i in range(8)], bool)
-    corners: NDArray[np.float64] = np.where(choose, high, low)
-    return corners
-
-
-def _box(points: NDArray[np.floating], matrix: NDArray[np.float64]) -> tuple[Vector, Vector]:
+def _exact(scene: Scene, pose: Pose, node: int, primitive: Primitive) -> tuple[Vector, Vector]:
+    if deform.deforms(scene, node, primitive):
+        points, matrix = deform.placed(scene, pose, node, primitive).positions, np.eye(4)
+    else:
+        points, matrix = primitive.positions, pose.world[node]
     axes = [points @ row for row in matrix[:3, :3]]  # one run of memory each: min over [N, 3] is far slower
     low, high = np.array([axis.min() for axis in axes]), np.array([axis.max() for axis in axes])
     return low + matrix[:3, 3], high + matrix[:3, 3]
+
+
+class Extent:
+    """A box for any pose of one scene, in time that does not grow with its vertices. It may be a little too large.
+
+    Each mesh node, and each joint with the vertices it moves, is a part with a box of its own: a skinned vertex lies
+    between the places that its joints would carry it to.
+    """
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+        self._skins = sorted({n.skin for n in scene.nodes if n.skin is not None and n.mesh is not None})
+        parts = list(_parts(scene, self._skins))
+        self._carrier = np.array([carrier for _, carrier, _ in parts], np.intp)
+        self._node = np.array([node for node, _, _ in parts], np.intp)
+        self._boxes = np.array([box for _, _, box in parts], np.float64).reshape(-1, 2, 3)
+        self._reach = [_reach(mesh) for mesh in scene.meshes]
+
+    @np.errstate(all="ignore")  # as `renderer.pose`
+    def box(self, pose: Pose) -> tuple[Vector, Vector]:
+        """(min [3], max [3]) in metres, holds everything that is not hidden; two zeros when that is nothing."""
+        shown = ~pose.hidden[self._node]
+        if not shown.any():
+            return np.zeros(3), np.zeros(3)
+        joints = [deform.joint_matrices(self._scene, pose, skin) for skin in self._skins]
+        matrices = np.concatenate([pose.world, *joints])[self._carrier[shown]]
+        boxes = self._morphed(pose)[shown]
+        centre, half = boxes.mean(axis=1), (boxes[:, 1] - boxes[:, 0]) / 2
+        middle = np.einsum("bij,bj->bi", matrices[:, :3, :3], centre) + matrices[:, :3, 3]
+        reach = np.einsum("bij,bj->bi", np.abs(matrices[:, :3, :3]), half)
+        return (middle - reach).min(axis=0), (middle + reach).max(axis=0)
+
+    def _morphed(self, pose: Pose) -> NDArray[np.float64]:
+        """The parts' boxes [B, 2, 3] with what morph targets can add to them."""
+        if not pose.weights:
+            return self._boxes
+        boxes = self._boxes.copy()
+        for node, weights in pose.weights.items():
+            reach = self._reach[self._scene.nodes[node].mesh or 0]
+            scaled = weights[: len(reach), None, None] * reach
+            boxes[self._node == node] += np.stack([scaled.min(axis=1).sum(axis=0), scaled.max(axis=1).sum(axis=0)])
+        return boxes
+
+
+def _parts(scene: Scene, skins: Sequence[int]) -> Iterator[tuple[int, int, NDArray[np.float64]]]:
+    """(node, carrier, box [2, 3]) of each part; a carrier is a node or, counted on from there, a joint of the skins."""
+    sizes = [len(scene.skins[skin].joints) for skin in skins]
+    first = dict(zip(skins, np.cumsum([len(scene.nodes), *sizes]).tolist(), strict=False))
+    known: dict[int, list[tuple[int, NDArray[np.float64]]]] = {}
+    for index, node in enumerate(scene.nodes):
+        for primitive in () if node.mesh is None else scene.meshes[node.mesh].primitives:
+            if node.skin is None or primitive.joints is None:
+                yield index, index, _box(primitive.positions)
+                continue
+            for joint, box in known.setdefault(id(primitive), list(_joint_boxes(primitive))):
+                yield index, first[node.skin] + joint, box
+
+
+def _joint_boxes(primitive: Primitive) -> Iterator[tuple[int, NDArray[np.float64]]]:
+    """Each joint that moves anything, and the box [2, 3] of the vertices it moves."""
+    if primitive.joints is None or primitive.weights is None:
+        return
+    vertex, column = np.nonzero(primitive.weights > 0.0)
+    joint = primitive.joints[vertex, column]
+    order = np.argsort(joint, kind="stable")
+    found, first = np.unique(joint[order], return_index=True)
+    points = primitive.positions[vertex[order]]
+    low, high = np.minimum.reduceat(points, first), np.maximum.reduceat(points, first)
+    for i, name in enumerate(found.tolist()):
+        yield name, np.array([low[i], high[i]], np.float64)
+
+
+def _reach(mesh: Mesh) -> NDArray[np.float64]:
+    """The box [T, 2, 3] of each morph target's displacements, zero included."""
+    count = max((len(p.targets) for p in mesh.primitives), default=0)
+    reach = np.zeros((count, 2, 3))
+    for primitive in mesh.primitives:
+        for box, target in zip(reach, primitive.targets, strict=False):
+            if target.positions is not None and len(target.positions):
+                box[0] = np.minimum(box[0], target.positions.min(axis=0))
+                box[1] = np.maximum(box[1], target.positions.max(axis=0))
+    return reach
+
+
+def _box(points: NDArray[np.floating]) -> NDArray[np.float64]:
+    if not len(points):
+        return np.zeros((2, 3))
+    return np.array([points.min(axis=0), points.max(axis=0)], np.float64)

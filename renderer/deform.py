@@ -40,9 +40,14 @@ def placed(scene: Scene, pose: Pose, node: int, primitive: Primitive) -> Placed:
     """A primitive of the mesh at `node`, as the pose shows it. Arrays may be the scene's own: do not write to them."""
     shape = morphed(primitive, pose.weights.get(node))
     skin = scene.nodes[node].skin
-    if skin is None or primitive.joints is None or primitive.weights is None:
+    if skin is None or primitive.joints is None or primitive.weights is None:  # the reader gives both or neither
         return _carried(shape, pose.world[node])
     return _skinned(shape, joint_matrices(scene, pose, skin), primitive.joints, primitive.weights)
+
+
+def deforms(scene: Scene, node: int, primitive: Primitive) -> bool:
+    """Whether the primitive's vertices move against each other at this node: by morph targets or by a skin."""
+    return bool(primitive.targets) or (scene.nodes[node].skin is not None and primitive.joints is not None)
 
 
 def joint_matrices(scene: Scene, pose: Pose, skin: int) -> Matrices:

@@ -15,7 +15,7 @@ from renderer.gltf.container import open_container
 from renderer.gltf.reader import supported_extensions
 from renderer.limits import DEFAULT_LIMITS, Limits
 from renderer.load import GLTF_SUFFIXES, load_scene
-from renderer.pose import world_matrices
+from renderer.pose import pose_at
 from renderer.scene import Mode, Primitive, Scene
 
 #: A full mipmap chain adds a third.
@@ -121,7 +121,7 @@ def _report(path: Path, size: int, scene: Scene, extensions: tuple[ExtensionUse,
     stored = [primitive for mesh in scene.meshes for primitive in mesh.primitives]
     drawn = [p for node in scene.nodes if node.mesh is not None for p in scene.meshes[node.mesh].primitives]
     images = tuple(_picture(i.name, *i.pixels.shape[1::-1]) for i in scene.images)
-    low, high = bounds(scene, world_matrices(scene, None))
+    low, high = bounds(scene, pose_at(scene, None))
     x, y, z = (float(length) for length in high - low)
     return Report(
         file=path.name,

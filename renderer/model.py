@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 
-from renderer import drawlist
-from renderer.bounds import bounds
+from renderer import deform, drawlist
+from renderer.bounds import Extent, bounds
 from renderer.drawlist import DrawList
 from renderer.gl.context import Context
 from renderer.gl.resources import Buffer
 from renderer.linalg import Vector
+from renderer.pose import Pose as ScenePose
 from renderer.pose import Poser
-from renderer.scene import Light, Matrices, Scene
+from renderer.scene import Scene
 from renderer.upload import GpuScene, upload
 from renderer.view import AnimationState
 
@@ -23,17 +24,14 @@ MAX_DRAW_LISTS = 8
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Pose:
-    """Where everything is at one moment.
+class Pose(ScenePose):
+    """A pose, and what drawing needs to know of it.
 
-    world: [nodes, 4, 4]. lights: with the world matrices of their nodes. flips: which mesh nodes are mirrored.
-    box: (min [3], max [3]) in metres, holds everything drawn.
+    flips: which mesh nodes are mirrored. box: (min [3], max [3]) in metres, holds everything drawn.
     """
 
-    world: Matrices
-    lights: tuple[tuple[Light, Matrices], ...]
-    flips: tuple[bool, ...]
-    box: tuple[Vector, Vector]
+    flips: tuple[bool, ...] = ()
+    box: tuple[Vector, Vector] = field(default_factory=lambda: (np.zeros(3), np.zeros(3)))
 
 
 class Model:
@@ -45,27 +43,32 @@ class Model:
         self._poser = Poser(scene)
         before = context.ledger.total
         self._nodes = drawlist.mesh_nodes(scene)
-        self._corners = drawlist.mesh_corners(scene, self._nodes)
+        self._skinned = [i for i, n in enumerate(self._nodes.tolist()) if scene.nodes[n].skin is not None]
+        self._extent = Extent(scene)
         self.gpu: GpuScene = upload(context, scene, len(self._nodes))
         self.bytes = context.ledger.total - before
         self._lists: OrderedDict[tuple[str | None, tuple[bool, ...]], tuple[DrawList, Buffer]] = OrderedDict()
         self._pose: tuple[AnimationState | None, Pose] | None = None
-        self.bounds: tuple[Vector, Vector] = bounds(scene, self.pose(None).world)
+        self.bounds: tuple[Vector, Vector] = bounds(scene, self.pose(None))
 
     def pose(self, animation: AnimationState | None) -> Pose:
         """The pose at a moment of an animation, with the instance buffer brought up to it; the last one is
         remembered."""
         if self._pose is None or self._pose[0] != animation:
-            world = self._poser.world(animation)
-            lights = tuple(
-                (self.scene.lights[n.light], world[i]) for i, n in enumerate(self.scene.nodes) if n.light is not None
-            )
-            placed = world[self._nodes]
-            box = drawlist.enclosing_box(placed, self._corners)
-            self._pose = animation, Pose(world, lights, drawlist.mirrored(placed), box)
-            if self.gpu.instances is not None:
-                self.gpu.instances.write(drawlist.instance_rows(placed))
+            self._pose = animation, self._take(self._poser.pose(animation))
         return self._pose[1]
+
+    def _take(self, pose: ScenePose) -> Pose:
+        """Bring what lies on the GPU up to a pose."""
+        placed = pose.world[self._nodes]
+        flips = list(drawlist.mirrored(placed))
+        for i in self._skinned:
+            flips[i] = deform.mirrored(self.scene, pose, int(self._nodes[i]))
+            placed[i] = np.eye(4)  # skinned vertices already lie in the world
+        if self.gpu.instances is not None:
+            self.gpu.instances.write(drawlist.instance_rows(placed))
+        known = {f.name: getattr(pose, f.name) for f in fields(pose)}
+        return Pose(**known, flips=tuple(flips), box=self._extent.box(pose))
 
     def draw_list(self, variant: str | None, pose: Pose) -> tuple[DrawList, Buffer]:
         """The draw list of a variant and its commands on the GPU. Raises ViewError for an unknown variant."""

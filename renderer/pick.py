@@ -1,6 +1,6 @@
-"""Which point of a posed scene a ray meets first. Pure numpy; no acceleration structure, no GL.
+"""Which point of a posed scene a ray meets first, deformed surfaces included. Pure numpy; no acceleration structure.
 
-Memory: 24 bytes for each vertex of one primitive, and some 10 MB.
+Memory: 24 bytes for each vertex of one primitive (60 when it is deformed), and some 20 MB.
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from renderer import deform
 from renderer.errors import ViewError
 from renderer.gltf.topology import triangles
 from renderer.linalg import Matrix, Vector
-from renderer.scene import Floats, Matrices, Primitive, Scene
+from renderer.pose import Pose
+from renderer.scene import Floats, Primitive, Scene
 
 #: Triangles per step.
 _CHUNK = 1 << 16
@@ -41,12 +43,10 @@ class _Candidate:
 
 
 @np.errstate(all="ignore")  # parallel rays and slivers divide by zero and then meet nothing
-def pick(
-    scene: Scene, world: Matrices, origin: ArrayLike, direction: ArrayLike, variant: str | None = None
-) -> Hit | None:
+def pick(scene: Scene, pose: Pose, origin: ArrayLike, direction: ArrayLike, variant: str | None = None) -> Hit | None:
     """The nearest point in front of `origin` where the ray meets a triangle, from either side; None when it meets none.
 
-    world: float64 [len(scene.nodes), 4, 4]. origin: [3], metres; direction: [3], of any length but zero; in the world.
+    origin: [3], metres; direction: [3], of any length but zero; in the world. What the pose hides is not met.
     variant: a name of the scene; all variants have the same shape, so it is only checked.
     Raises ViewError when an argument is wrong.
     """
@@ -56,13 +56,31 @@ def pick(
     best: Hit | None = None
     nearest = np.inf
     for index, node in enumerate(scene.nodes):
-        for primitive in () if node.mesh is None else scene.meshes[node.mesh].primitives:
-            found = _nearest(primitive, world[index], start, along, nearest)
+        shown = node.mesh is not None and not pose.hidden[index]
+        for primitive in scene.meshes[node.mesh or 0].primitives if shown else ():
+            shape, matrix = _shape(scene, pose, index, primitive)
+            found = _nearest(shape, primitive, matrix, start, along, nearest)
             if found is not None:
                 nearest = found.distance
-                normal = _normal(primitive, found, world[index], along)
+                normal = _normal(shape, found, matrix, along)
                 best = Hit(index, start + along * found.distance, normal)
     return best
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Shape:
+    """Vertices [N, 3] and their normals, in the space that a matrix carries to the world."""
+
+    positions: Floats
+    normals: Floats | None
+
+
+def _shape(scene: Scene, pose: Pose, node: int, primitive: Primitive) -> tuple[_Shape, Matrix]:
+    """The primitive's own arrays and its node's matrix, or its deformed ones, which lie in the world."""
+    if not deform.deforms(scene, node, primitive):
+        return _Shape(primitive.positions, primitive.normals), pose.world[node]
+    placed = deform.placed(scene, pose, node, primitive)
+    return _Shape(placed.positions, placed.normals), np.eye(4)
 
 
 def _ray(origin: ArrayLike, direction: ArrayLike) -> tuple[Vector, Vector]:
@@ -75,12 +93,14 @@ def _ray(origin: ArrayLike, direction: ArrayLike) -> tuple[Vector, Vector]:
     return start, along / length
 
 
-def _nearest(primitive: Primitive, matrix: Matrix, start: Vector, along: Vector, limit: float) -> _Candidate | None:
+def _nearest(
+    shape: _Shape, primitive: Primitive, matrix: Matrix, start: Vector, along: Vector, limit: float
+) -> _Candidate | None:
     """The nearest triangle of one primitive that is met before `limit` metres."""
     faces = triangles(primitive.mode, primitive.indices)
-    if not len(faces) or not _meets_box(primitive.positions, matrix, start, along, limit):
+    if not len(faces) or not _meets_box(shape.positions, matrix, start, along, limit):
         return None
-    seen = _from_the_ray(primitive.positions, matrix, start, along)
+    seen = _from_the_ray(shape.positions, matrix, start, along)
     best: _Candidate | None = None
     for first in range(0, len(faces), _CHUNK):
         found = _intersect(seen, faces[first : first + _CHUNK], limit)
@@ -128,18 +148,13 @@ def _intersect(seen: NDArray[np.float64], faces: NDArray[np.uint32], limit: floa
     return _Candidate(float(distance[nearest]), faces[met[nearest]], weights[:, nearest])
 
 
-def _normal(primitive: Primitive, found: _Candidate, matrix: Matrix, along: Vector) -> Vector:
+def _normal(shape: _Shape, found: _Candidate, matrix: Matrix, along: Vector) -> Vector:
     """The interpolated normal, the triangle's own where there is none, turned to face the ray's origin."""
-    a, b, c = primitive.positions[found.corners] @ matrix[:3, :3].T
+    a, b, c = shape.positions[found.corners] @ matrix[:3, :3].T
     normal: Vector = np.cross(b - a, c - a)
-    if primitive.normals is not None:
-        smooth = _cofactors(matrix) @ (found.weights @ primitive.normals[found.corners].astype(np.float64))
+    if shape.normals is not None:
+        between = found.weights @ shape.normals[found.corners].astype(np.float64)
+        smooth = deform.cofactors(matrix[:3, :3]) @ between
         normal = smooth if np.linalg.norm(smooth) > 0.0 else normal
     normal = normal / np.linalg.norm(normal)
     return normal if normal @ along <= 0.0 else -normal
-
-
-def _cofactors(matrix: Matrix) -> NDArray[np.float64]:
-    """[3, 3] that carries normals: the inverse transpose times the determinant, so flattened nodes have one too."""
-    a, b, c = matrix[:3, :3].T
-    return np.stack([np.cross(b, c), np.cross(c, a), np.cross(a, b)], axis=1)

@@ -18,7 +18,7 @@ from renderer.drawlist import variant_index
 from renderer.errors import DeviceError
 from renderer.frame import Frame
 from renderer.gl import egl
-from renderer.pose import world_matrices
+from renderer.pose import pose_at
 from renderer.scene import Image, Primitive, Scene, TextureInfo
 from renderer.view import View
 
@@ -29,21 +29,21 @@ _KEY_LIGHT = 3.0  # lux of the light at the camera
 def render(scene: Scene, view: View) -> Frame:
     """One frame, "rgba8". Raises DeviceError when pyrender is not installed, ViewError for a wrong variant."""
     pyrender = _pyrender()
-    world = world_matrices(scene, view.animation)
-    seen = camera(view, bounds(scene, world))
+    pose = pose_at(scene, view.animation)
+    seen = camera(view, bounds(scene, pose))
     chosen = variant_index(scene, view.variant)
     solid = view.background if not isinstance(view.background, str) else (0.0, 0.0, 0.0)
     stage = pyrender.Scene(bg_color=(*solid, float(not isinstance(view.background, str))), ambient_light=[_AMBIENT] * 3)
-    for node, matrix in zip(scene.nodes, world, strict=True):
+    for node, matrix in zip(scene.nodes, pose.world, strict=True):
         for primitive in scene.meshes[node.mesh].primitives if node.mesh is not None else ():
             index = primitive.material if chosen is None else primitive.variants.get(chosen, primitive.material)
             stage.add(pyrender.Mesh([_primitive(pyrender, scene, primitive, index)]), pose=matrix)
-    pose = np.linalg.inv(seen.world_to_camera)
+    eye = np.linalg.inv(seen.world_to_camera)
     projection = seen.projection
     near = projection[2, 3] / (projection[2, 2] - 1)
     far = projection[2, 3] / (projection[2, 2] + 1)
-    stage.add(pyrender.PerspectiveCamera(np.radians(view.fov), znear=near, zfar=far), pose=pose)
-    stage.add(pyrender.DirectionalLight(intensity=_KEY_LIGHT), pose=pose)
+    stage.add(pyrender.PerspectiveCamera(np.radians(view.fov), znear=near, zfar=far), pose=eye)
+    stage.add(pyrender.DirectionalLight(intensity=_KEY_LIGHT), pose=eye)
     renderer = pyrender.OffscreenRenderer(view.width, view.height)
     try:
         pixels, _ = renderer.render(stage, flags=pyrender.RenderFlags.RGBA)

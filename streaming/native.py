@@ -62,10 +62,10 @@ class Native:
         """See `Backend.pick`."""
         from renderer.camera import camera
         from renderer.pick import pick
-        from renderer.pose import world_matrices
+        from renderer.pose import pose_at
 
         origin, direction = camera(view, model.bounds).ray(x, y)
-        hit = pick(model.scene, world_matrices(model.scene, view.animation), origin, direction, view.variant)
+        hit = pick(model.scene, pose_at(model.scene, view.animation), origin, direction, view.variant)
         if hit is None:
             return None
         name = model.scene.nodes[hit.node].name or f"node {hit.node}"

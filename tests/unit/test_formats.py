@@ -16,7 +16,7 @@ from renderer.bounds import bounds
 from renderer.errors import FormatError, LimitError, SceneError
 from renderer.limits import Limits
 from renderer.load import SUFFIXES, load_scene
-from renderer.pose import world_matrices
+from renderer.pose import pose_at
 from renderer.scene import Mode, Primitive, Scene
 from tests.unit.glb import png
 from tests.unit.test_hostile_models import mutate_bytes
@@ -54,7 +54,7 @@ def only(scene: Scene) -> Primitive:
 )
 def test_a_box_keeps_its_size_and_its_edges(suffix: str, size: tuple[float, ...], tmp_path: Path) -> None:
     scene = load_scene(save(tmp_path, suffix))
-    low, high = bounds(scene, world_matrices(scene, None))
+    low, high = bounds(scene, pose_at(scene, None))
     np.testing.assert_allclose(high - low, size, rtol=1e-6)
     primitive = only(scene)
     assert (primitive.mode, len(primitive.indices)) == (Mode.TRIANGLES, 36)

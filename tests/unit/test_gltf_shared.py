@@ -15,7 +15,7 @@ from renderer.gltf.container import open_container
 from renderer.limits import DEFAULT_LIMITS
 from renderer.load import load_scene
 from renderer.pick import pick
-from renderer.pose import world_matrices
+from renderer.pose import pose_at
 from renderer.scene import Floats, Mode, Scene
 
 MODELS = Path(__file__).resolve().parents[3] / "shared" / "testdata" / "fidelity" / "models"
@@ -29,7 +29,7 @@ def test_every_model_loads_whole(name: str) -> None:
     scene = load_scene(MODELS / name)
     root = open_container((MODELS / name).read_bytes(), DEFAULT_LIMITS).root
     assert len(scene.materials) >= root.count("materials")
-    low, high = bounds(scene, world_matrices(scene, None))
+    low, high = bounds(scene, pose_at(scene, None))
     assert (high > low).any()
     for primitive in (p for mesh in scene.meshes for p in mesh.primitives):
         assert primitive.mode in (Mode.POINTS, Mode.LINES, Mode.TRIANGLES)
@@ -47,7 +47,7 @@ def test_draco_is_named_as_what_is_missing() -> None:
 
 def corners(scene: Scene) -> Floats:
     """Every triangle's corners in the world, [T, 3, 3]."""
-    world = world_matrices(scene, None)
+    world = pose_at(scene, None).world
     placed = [
         (p.positions[p.indices] @ world[i][:3, :3].T + world[i][:3, 3]).reshape(-1, 3, 3)
         for i, node in enumerate(scene.nodes)
@@ -89,15 +89,15 @@ def test_derived_tangents_agree_with_the_files_own() -> None:
 
 def test_rays_hit_what_trimesh_says_they_hit() -> None:
     scene = load_scene(MODELS / "WaterBottle.glb")
-    world = world_matrices(scene, None)
-    low, high = bounds(scene, world)
+    pose = pose_at(scene, None)
+    low, high = bounds(scene, pose)
     middle, size = (low + high) / 2, np.linalg.norm(high - low)
     triangles = corners(scene).astype(np.float64)
     rng = np.random.default_rng(1)
     for _ in range(10):
         outwards = rng.normal(size=3)
         origin = middle + outwards / np.linalg.norm(outwards) * size
-        hit = pick(scene, world, origin, middle - origin)
+        hit = pick(scene, pose, origin, middle - origin)
         assert hit is not None
         nearest = trimesh.triangles.closest_point(triangles, np.repeat(hit.position[None], len(triangles), axis=0))
         assert np.linalg.norm(nearest - hit.position, axis=1).min() < 1e-6 * size

@@ -8,7 +8,7 @@ import pytest
 from renderer import pick as pick_module
 from renderer.errors import ViewError
 from renderer.pick import Hit, pick
-from renderer.pose import world_matrices
+from renderer.pose import pose_at
 from renderer.scene import Mesh, Mode, Node, Primitive, Scene
 
 SQUARE = np.array([[-1, -1, 0], [1, -1, 0], [1, 1, 0], [-1, 1, 0]], np.float32)
@@ -21,7 +21,7 @@ def square(normals: object = None, mode: Mode = Mode.TRIANGLES, indices: np.ndar
 
 
 def shoot(scene: Scene, origin: object, direction: object, variant: str | None = None) -> Hit | None:
-    return pick(scene, world_matrices(scene, None), np.array(origin), np.array(direction), variant)
+    return pick(scene, pose_at(scene, None), np.array(origin), np.array(direction), variant)
 
 
 def test_the_nearest_of_two_squares_is_hit_from_either_side() -> None:

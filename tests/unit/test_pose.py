@@ -11,7 +11,7 @@ from renderer.bounds import bounds
 from renderer.curves import evaluate, slerp
 from renderer.errors import ViewError
 from renderer.linalg import translation_rotation_scale
-from renderer.pose import Poser, world_matrices
+from renderer.pose import Poser, pose_at, world_matrices
 from renderer.scene import Animation, Channel, Interpolation, Mesh, Mode, Node, Primitive, Scene
 from renderer.view import AnimationState
 
@@ -136,7 +136,7 @@ def boxed(positions: object, *nodes: Node) -> tuple[list[float], list[float]]:
     points = np.array(positions, np.float32)
     primitive = Primitive(Mode.POINTS, points, np.arange(len(points), dtype=np.uint32), 0)
     made = Scene("s", nodes, (Mesh("m", (primitive,)),), ())
-    low, high = bounds(made, world_matrices(made, None))
+    low, high = bounds(made, pose_at(made, None))
     return low.tolist(), high.tolist()
 
 
