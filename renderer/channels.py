@@ -31,6 +31,12 @@ def channels() -> Mapping[str, Channel]:
     return {name: channel for d in declarations() for name, channel in d.channels.items()}
 
 
+@lru_cache(maxsize=1)
+def owners() -> Mapping[str, str]:
+    """Channel → name of the extension that declares it; "" for glTF's own."""
+    return {name: d.name for d in declarations() for name in d.channels}
+
+
 def find(name: str) -> Channel:
     """The channel of that name. Raises ViewError that lists the allowed names."""
     if name not in channels():

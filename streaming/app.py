@@ -56,6 +56,7 @@ class Gateway:
                 web.get("/readyz", self._readyz),
                 web.get("/metrics", self._metrics),
                 web.get("/models", self._models),
+                web.get("/channels", self._channels),
                 web.get(f"/render/{model}.{{extension:png|jpg|webp}}", self._still),
                 web.post(f"/whep/{model}", self.whep.post),
                 web.patch(f"/whep/{model}/{{session}}", self.whep.patch),
@@ -119,7 +120,7 @@ class Gateway:
     def _add_headers(self, request: web.Request, response: web.StreamResponse) -> None:
         headers = response.headers
         headers["X-Content-Type-Options"] = "nosniff"
-        if request.path.startswith(("/models", "/render", "/whep", "/viewer")) and self.config.cors:
+        if request.path.startswith(("/models", "/channels", "/render", "/whep", "/viewer")) and self.config.cors:
             headers["Access-Control-Allow-Origin"] = self.config.cors
             headers["Access-Control-Expose-Headers"] = CORS_EXPOSED
             if request.method == "OPTIONS":
@@ -157,6 +158,13 @@ class Gateway:
             raise SignallingError(503, "store", str(error)) from error
         body = {"models": [_listed(asset) for asset in models]}
         return web.json_response(body, headers={"Cache-Control": "no-cache"})
+
+    async def _channels(self, _: web.Request) -> web.Response:
+        from renderer.channels import channels, owners
+
+        offered = channels().items() if self.config.channels else ()
+        listed = [{"name": name, "extension": owners()[name], "kind": channel.kind} for name, channel in offered]
+        return web.json_response({"channels": listed}, headers={"Cache-Control": "no-cache"})
 
     async def _still(self, request: web.Request) -> web.Response:
         asset, path = await self.find(request.match_info["model"])

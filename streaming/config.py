@@ -53,6 +53,8 @@ class Config:
     camera_rate: float = 250.0  # camera messages per second taken from one viewer
     control_rate: float = 40.0  # control messages per second taken from one viewer
 
+    channels: bool = True  # viewers may see material inputs and depth (docs/channels.md); 0 where geometry is a secret
+
     still_concurrency: int = 2  # stills rendered at once
     still_queue: int = 32  # stills waiting; one more gets 503
     still_cache_bytes: int = 64 << 20  # finished stills kept in memory

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,7 @@ class ModelCache:
     budget: int  # bytes on the device
     frame_budget: float  # milliseconds
     pool: ThreadPoolExecutor
+    channels: bool = True  # whether viewers may see material inputs
     _loaded: OrderedDict[Key, Loaded] = field(default_factory=OrderedDict)
     _loading: dict[Key, asyncio.Task[Loaded]] = field(default_factory=dict)
 
@@ -95,6 +96,8 @@ class ModelCache:
     def _upload(self, engine: Any, key: Key, scene: Any) -> Loaded:
         model = self.backend.upload(engine, scene)
         facts = self.backend.facts(engine, model)
+        if not self.channels:
+            facts = replace(facts, channels=())
         return Loaded(key, model, facts, self.backend.governor(self.frame_budget), self.backend.size(model))
 
     def _trim(self) -> None:

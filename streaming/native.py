@@ -43,6 +43,8 @@ class Native:
 
     def facts(self, engine: Any, model: Any) -> Facts:
         """See `Backend.facts`."""
+        from renderer.channels import channels
+
         scene = model.scene
         low, high = ((float(c[0]), float(c[1]), float(c[2])) for c in model.bounds)
         return Facts(
@@ -52,6 +54,7 @@ class Native:
             durations=tuple(float(a.duration) for a in scene.animations),
             cameras=tuple(c.name or f"camera {i}" for i, c in enumerate(scene.cameras)),
             environments=tuple(engine.environments),
+            channels=tuple(channels()),
         )
 
     def ledger(self, engine: Any) -> tuple[int, int]:

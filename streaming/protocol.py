@@ -162,6 +162,17 @@ class Exposure:
 
 
 @dataclass(frozen=True, slots=True)
+class MaterialChannel:
+    """One input of the materials instead of the lit picture, by a name that GET /channels lists; null for the picture.
+
+    Optional: a server that does not offer it answers with an error, a viewer that never sends it sees no difference.
+    """
+
+    type: ClassVar[str] = "channel"
+    name: str | None = _text(64, null=True)
+
+
+@dataclass(frozen=True, slots=True)
 class Pick:
     """What is at a point of the picture; x from the left, y from the top, 0 to 1. Answered by `picked`."""
 
@@ -238,12 +249,15 @@ class ErrorReply:
     message: str
 
 
-Inbound: TypeAlias = Camera | Hello | Viewport | Variant | Animation | Environment | Exposure | Pick | Ping
+Inbound: TypeAlias = (
+    Camera | Hello | Viewport | Variant | Animation | Environment | Exposure | MaterialChannel | Pick | Ping
+)
 Outbound: TypeAlias = Ready | FrameShown | Picked | GoAway | Pong | ErrorReply
 
 CAMERA_CHANNEL: Mapping[str, type[Inbound]] = {"camera": Camera}
 CONTROL_CHANNEL: Mapping[str, type[Inbound]] = {
-    kind.type: kind for kind in (Hello, Viewport, Variant, Animation, Environment, Exposure, Pick, Ping)
+    kind.type: kind
+    for kind in (Hello, Viewport, Variant, Animation, Environment, Exposure, MaterialChannel, Pick, Ping)
 }
 OUTBOUND: tuple[type[Outbound], ...] = (Ready, FrameShown, Picked, GoAway, Pong, ErrorReply)
 CHANNELS: Mapping[str, Mapping[str, type[Inbound]]] = {"camera": CAMERA_CHANNEL, "control": CONTROL_CHANNEL}
@@ -328,7 +342,7 @@ def _definition(kind: type[Inbound] | type[Outbound]) -> dict[str, Any]:
     members: dict[str, Any] = {"type": {"const": kind.type}}
     members.update({member.name: _member_schema(member) for member in fields(kind)})
     return {
-        "description": (kind.__doc__ or "").strip(),
+        "description": " ".join((kind.__doc__ or "").split()),
         "type": "object",
         "properties": members,
         "required": list(members),

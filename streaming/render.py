@@ -76,7 +76,9 @@ class RenderProcess(Handler):
         self._loop = asyncio.get_running_loop()
         self._workers = ThreadPoolExecutor(config.load_threads, thread_name_prefix="load")
         self._pickers = ThreadPoolExecutor(1, thread_name_prefix="pick")
-        self._models = ModelCache(backend, thread, config.gpu_bytes, config.frame_budget, self._workers)
+        self._models = ModelCache(
+            backend, thread, config.gpu_bytes, config.frame_budget, self._workers, config.channels
+        )
         self.broken = asyncio.Event()  # the device fails again and again: only a new process helps
         self._device_failures = 0  # in a row
         self._viewers: dict[int, Viewer] = {}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from renderer.view import AnimationState, Orbit, View
 from streaming.errors import ProtocolError
-from streaming.protocol import Animation, Camera, Environment, Exposure, Inbound, Variant, Viewport
+from streaming.protocol import Animation, Camera, Environment, Exposure, Inbound, MaterialChannel, Variant, Viewport
 
 STEP = 8  # pixels; encoders and the I420 layout want sizes that are multiples of it
 SMALLEST = 64  # pixels, each axis
@@ -23,6 +23,7 @@ class Facts:
     durations: tuple[float, ...] = ()
     cameras: tuple[str, ...] = ()
     environments: tuple[str, ...] = ("neutral",)
+    channels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,8 @@ def apply(state: State, message: Inbound, facts: Facts, *, now: float, max_pixel
             changed = replace(view, environment=_known("environment", name, facts.environments))
         case Exposure(ev=ev):
             changed = replace(view, exposure=2.0**ev)
+        case MaterialChannel(name=name):
+            changed = replace(view, channel=None if name is None else _known("channel", name, facts.channels))
         case Animation():
             return _animate(state, message, facts, now)
         case _:

@@ -14,7 +14,7 @@ from streaming.errors import SignallingError
 from streaming.state import Facts, fit
 
 _NUMBERS = ("orbit", "target", "fov", "size", "exposure", "animation", "time")
-_NAMES = ("variant", "environment", "background", "tone-mapping")
+_NAMES = ("variant", "environment", "channel", "background", "tone-mapping")
 VIEW_KEYS = frozenset(_NUMBERS + _NAMES)
 
 _UNITS = {"deg": 1.0, "rad": math.degrees(1.0), "m": 1.0, "cm": 0.01, "mm": 0.001, "": 1.0}
@@ -58,6 +58,8 @@ def check_names(view: View, facts: Facts) -> View:
         raise ViewError(f"no variant {view.variant!r}; there are: {', '.join(facts.variants) or 'none'}")
     if view.environment not in facts.environments:
         raise ViewError(f"no environment {view.environment!r}; there are: {', '.join(facts.environments)}")
+    if view.channel is not None and view.channel not in facts.channels:
+        raise ViewError(f"no channel {view.channel!r}; there are: {', '.join(facts.channels) or 'none'}")
     if view.animation is not None and view.animation.index >= len(facts.animations):
         raise ViewError(f"no animation {view.animation.index}; there are {len(facts.animations)}")
     return view
@@ -132,7 +134,9 @@ def _size(view: View, key: str, text: str) -> View:
 def _name(view: View, key: str, text: str) -> View:
     if len(text) > 256:
         raise _bad(key, text, "expected at most 256 characters")
-    return replace(view, variant=text) if key == "variant" else replace(view, environment=text)
+    if key == "variant":
+        return replace(view, variant=text)
+    return replace(view, channel=text) if key == "channel" else replace(view, environment=text)
 
 
 def _exposure(view: View, key: str, text: str) -> View:
@@ -188,6 +192,7 @@ _READERS: Mapping[str, Callable[[View, str, str], View]] = {
     "size": _size,
     "variant": _name,
     "environment": _name,
+    "channel": _name,
     "exposure": _exposure,
     "background": _background,
     "tone-mapping": _tone_mapping,

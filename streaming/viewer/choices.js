@@ -18,6 +18,8 @@ export class Choices {
   #ready = null;
   /** Whether the animation was ever put into motion. */
   #moved = false;
+  /** Whether a channel was ever asked for. */
+  #debugged = false;
 
   /**
    * @param {HTMLElement} host its attributes are the choices
@@ -45,6 +47,7 @@ export class Choices {
     }
     this.variant();
     this.environment();
+    this.channel();
     this.animate(first ? { playing: this.#host.hasAttribute("autoplay") } : {});
   }
 
@@ -67,6 +70,14 @@ export class Choices {
     const name = this.#host.getAttribute("environment-image");
     const known = name !== null && environments.includes(name) ? name : environments[0];
     this.#tell("environment", known === undefined ? null : () => protocol.environment(known));
+  }
+
+  /** Debugging only: a server is not told of channels before one was asked for. */
+  channel() {
+    if (!this.#ready) return;
+    const name = this.#host.getAttribute("channel") || null;
+    this.#debugged ||= name !== null;
+    if (this.#debugged) this.#tell("channel", () => protocol.channel(name));
   }
 
   /** @param {number} factor linear, 1 = as it is */

@@ -1,5 +1,6 @@
 // The view page: one model, and everything that can be chosen about it.
 
+import { DebugPanel } from "./debug.js";
 import { fetchModels, formatBytes, still } from "./models.js";
 import "./vitrine-viewer.js";
 
@@ -17,6 +18,7 @@ const get = (id) => /** @type {T} */ (document.getElementById(id));
 let opened = 1;
 
 const viewer = /** @type {VitrineViewer} */ (document.createElement("vitrine-viewer"));
+const debug = new DebugPanel(viewer, BASE, get("debug"));
 
 /** Called once the viewer knows what the model has. */
 function offer() {
@@ -152,6 +154,7 @@ function key(event) {
   if (field || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key === "s") numbers();
   else if (event.key === "f") fullscreen();
+  else if (event.key === "d") debug.toggle();
   else if (event.key === "?") help();
 }
 
@@ -191,3 +194,4 @@ get("reset").addEventListener("click", () => viewer.resetCamera());
 document.addEventListener("keydown", key);
 playing();
 describe();
+if (new URLSearchParams(location.search).has("debug")) debug.toggle();

@@ -40,6 +40,8 @@ export const animation = (name, play, time) => text({ type: "animation", name, p
 export const environment = (name) => text({ type: "environment", name });
 /** @param {number} ev stops; 0 leaves the picture as it is */
 export const exposure = (ev) => text({ type: "exposure", ev: round(ev) });
+/** @param {string|null} name of a material input; null: the lit picture */
+export const channel = (name) => text({ type: "channel", name });
 /** @param {number} id @param {number} x @param {number} y 0..1 from the left and from the top */
 export const pick = (id, x, y) => text({ type: "pick", id, x, y });
 /** @param {number} t milliseconds of the sender's clock */

@@ -14,7 +14,7 @@ const MOST = 1920 * 1080;
 const STEP = 8;
 const LEAST = 64;
 /** Attributes that name something the model or the server has, and what `/render` calls them. */
-const NAMES = [["variant-name", "variant"], ["environment-image", "environment"]];
+const NAMES = [["variant-name", "variant"], ["environment-image", "environment"], ["channel", "channel"]];
 
 /**
  * Size in pixels for an element: its CSS size in device pixels (density counts up to 2), multiples of 8, area bounded.

@@ -33,6 +33,7 @@ export const ATTRIBUTES = /** @type {const} */ ({
   "disable-tap": "boolean",
   "interaction-prompt": "string",
   "touch-action": "string",
+  channel: "string",
   stats: "boolean",
 });
 
@@ -112,6 +113,7 @@ export class VitrineViewer extends HTMLElement {
     else if (name === "autoplay") viewing.choices.animate({ playing: value !== null });
     else if (name === "exposure") viewing.choices.exposure(parseNumber(value, 1));
     else if (name === "environment-image") viewing.choices.environment();
+    else if (name === "channel") viewing.choices.channel();
     else if (name === "stats") viewing.showStats(value !== null);
     else viewing.refresh();
   }

@@ -92,6 +92,14 @@ def test_the_still_and_the_stream_show_the_same_picture(slab: Page) -> None:
     assert slab.evaluate(edges, "img") == pytest.approx(slab.evaluate(edges, "video"), abs=2)
 
 
+def test_a_channel_shows_normals_instead_of_light(slab: Page) -> None:
+    wait_for_colour(slab, "red")
+    slab.evaluate("v.channel = 'geometricNormal'")
+    slab.wait_for_function(f"() => {{ const c = ({MIDDLE})(); return c[2] > 235 && Math.abs(c[0] - 128) < 12 }}")
+    slab.evaluate("v.channel = null")
+    wait_for_colour(slab, "red")
+
+
 def test_a_point_of_the_picture_is_found_on_the_model(slab: Page) -> None:
     hit = slab.evaluate("v.positionAndNormalFromPoint(240, 160).then(({ position, normal }) => [position, normal.z])")
     position, towards = hit

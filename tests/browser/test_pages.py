@@ -96,6 +96,31 @@ def test_versions_light_and_animation_are_offered_and_told(page: Page, server: s
     assert last["environment"]["name"] == "studio"
 
 
+def test_the_debug_panel_offers_material_inputs_and_leaves_the_lit_picture_behind(page: Page, server: str) -> None:
+    page.goto(f"{server}view/chair")
+    until(page, f"{VIEWER}.loaded")
+    choice = page.get_by_label("Channel")
+    expect(choice).to_be_hidden()
+    page.keyboard.press("d")
+    expect(choice.locator("optgroup[label='KHR_materials_clearcoat'] option").first).to_be_attached()
+    assert page.evaluate("sent.filter(({ type }) => type === 'channel')") == []
+    choice.select_option("normal")
+    until(page, "sent.some(({ type, name }) => type === 'channel' && name === 'normal')")
+    expect(page.locator("#debug").get_by_role("status")).to_contain_text("red +X")
+    page.get_by_role("heading", name="Chair").click()
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("d")
+    until(page, "sent.findLast(({ type }) => type === 'channel').name === null")
+    expect(choice).to_be_hidden()
+
+
+def test_debug_in_the_address_opens_the_panel(page: Page, server: str) -> None:
+    page.route("**/channels", lambda route: route.fulfill(json={"channels": []}))
+    page.goto(f"{server}view/chair?debug")
+    expect(page.get_by_label("Channel")).to_be_disabled()
+    expect(page.locator("#debug").get_by_role("status")).to_contain_text("does not show material inputs")
+
+
 def test_s_shows_the_numbers_and_the_question_mark_the_keys(page: Page, server: str) -> None:
     page.goto(f"{server}view/chair")
     page.keyboard.press("s")

@@ -1,4 +1,4 @@
-"""Debug channels as pictures: values to the byte, whatever the light, and every one of them on every kind of material."""
+"""Debug channels as pictures: values to the byte, whatever the light; every one on every kind of material."""
 
 from __future__ import annotations
 

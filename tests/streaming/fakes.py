@@ -159,6 +159,7 @@ class FakeBackend:
             durations=(2.0,),
             cameras=(),
             environments=("neutral", "studio"),
+            channels=("baseColor", "normal"),
         )
 
     def ledger(self, engine: Any) -> tuple[int, int]:

@@ -50,6 +50,7 @@ def test_up_described_picked_and_gone(thread: RenderThread) -> None:
     assert facts.bounds == ((-0.5, -0.5, 0.0), (0.5, 0.5, 0.0))
     assert (facts.variants, facts.animations, facts.durations) == (("plain",), ("animation 0",), (1.5,))
     assert "neutral" in facts.environments
+    assert {"baseColor", "clearcoatNormal"} <= set(facts.channels)
     assert native.size(model) > 0
     front = View(orbit=Orbit(0.0, 90.0, 3.0), target=(0.0, 0.0, 0.0), width=64, height=64)
     name, position, normal = native.pick(model, front, 0.5, 0.5) or ("", [], [])

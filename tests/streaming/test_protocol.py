@@ -16,6 +16,7 @@ from streaming.protocol import (
     Camera,
     FrameShown,
     Hello,
+    MaterialChannel,
     Pick,
     Variant,
     Viewport,
@@ -49,6 +50,8 @@ def test_camera_is_read() -> None:
         ('{"type":"viewport","width":1280,"height":720}', Viewport(1280, 720)),
         ('{"type":"variant","name":null}', Variant(None)),
         ('{"type":"animation","name":"spin","play":true,"time":1.5}', Animation("spin", True, 1.5)),
+        ('{"type":"channel","name":"normal"}', MaterialChannel("normal")),
+        ('{"type":"channel","name":null}', MaterialChannel(None)),
         ('{"type":"pick","id":3,"x":0,"y":1}', Pick(3, 0.0, 1.0)),
     ],
 )

@@ -54,6 +54,24 @@ async def test_health_models_and_metrics(server: Served) -> None:
         assert name in text
 
 
+async def test_material_inputs_are_listed_shown_and_can_be_refused(server: Served, models: Path) -> None:
+    status, listing, headers = await fetch(server, "GET", "/channels")
+    found = {channel["name"]: channel for channel in listing["channels"]}
+    assert (status, headers["Access-Control-Allow-Origin"]) == (200, "*")
+    assert found["normal"] == {"name": "normal", "extension": "", "kind": "direction"}
+    assert found["clearcoatNormal"]["extension"] == "KHR_materials_clearcoat"
+    assert (await fetch(server, "GET", "/render/chair.png?size=64x64&channel=normal"))[0] == 200
+    async with client(server) as viewer:
+        await viewer.join()
+        viewer.say(type="channel", name="gloss")
+        await viewer.until(lambda: viewer.messages)
+        assert viewer.messages[0]["code"] == "unknown-channel"
+    with serving(models, channels="0") as secret:
+        assert (await fetch(secret, "GET", "/channels"))[1] == {"channels": []}
+        status, answer, _ = await fetch(secret, "GET", "/render/chair.png?size=64x64&channel=normal")
+        assert (status, answer["error"]["code"]) == (400, "bad-view")
+
+
 async def test_stills_are_cached_by_their_content(server: Served) -> None:
     for extension, kind in (("png", "image/png"), ("jpg", "image/jpeg"), ("webp", "image/webp")):
         status, body, headers = await fetch(server, "GET", f"/render/chair.{extension}?size=128x64&orbit=90 75 auto")
@@ -73,6 +91,7 @@ async def test_stills_are_cached_by_their_content(server: Served) -> None:
         ("GET", "/render/chair.png?samples=9999", 400, "bad-query"),
         ("GET", "/render/chair.png?colour=red", 400, "bad-query"),
         ("GET", "/render/chair.png?variant=gold", 400, "bad-view"),
+        ("GET", "/render/chair.png?channel=gloss", 400, "bad-view"),
         ("GET", "/render/broken.png", 422, "bad-model"),
         ("GET", "/render/nothing.png", 404, "no-model"),
         ("GET", "/render/chair.gif", 404, "http"),

@@ -8,7 +8,17 @@ from hypothesis import strategies as st
 
 from renderer.view import AnimationState, Orbit, View
 from streaming.errors import ProtocolError
-from streaming.protocol import Animation, Camera, Environment, Exposure, Hello, Inbound, Variant, Viewport
+from streaming.protocol import (
+    Animation,
+    Camera,
+    Environment,
+    Exposure,
+    Hello,
+    Inbound,
+    MaterialChannel,
+    Variant,
+    Viewport,
+)
 from streaming.state import SMALLEST, STEP, Facts, State, apply, fit
 
 FACTS = Facts(
@@ -17,6 +27,7 @@ FACTS = Facts(
     animations=("spin", "open"),
     durations=(1.0, 2.0),
     environments=("neutral", "studio"),
+    channels=("baseColor", "normal"),
 )
 BOUND = 3840 * 2160
 
@@ -46,12 +57,19 @@ def test_the_same_state_comes_back_when_nothing_changes() -> None:
     assert after(Hello(1), state) is state
 
 
+def test_a_channel_replaces_the_lit_picture_until_null() -> None:
+    state = after(MaterialChannel("normal"))
+    assert state.view.channel == "normal"
+    assert after(MaterialChannel(None), state).view.channel is None
+
+
 @pytest.mark.parametrize(
     ("message", "code"),
     [
         (Variant("gold"), "unknown-variant"),
         (Environment("mars"), "unknown-environment"),
         (Animation("fly", True, 0.0), "unknown-animation"),
+        (MaterialChannel("gloss"), "unknown-channel"),
     ],
 )
 def test_unknown_names_are_refused_with_what_there_is(message: Inbound, code: str) -> None:

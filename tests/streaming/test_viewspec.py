@@ -36,6 +36,7 @@ def test_everything_at_once() -> None:
         fov="45deg",
         variant="oak",
         environment="studio",
+        channel="normal",
         exposure="1.5",
         background="#ff8000",
         tone_mapping="aces",
@@ -43,6 +44,7 @@ def test_everything_at_once() -> None:
         time="2.5",
     )
     assert (view.width, view.height, view.fov, view.variant, view.environment) == (640, 360, 45.0, "oak", "studio")
+    assert view.channel == "normal"
     assert view.background == pytest.approx((1.0, 128 / 255, 0.0))
     assert (view.exposure, view.tone_mapping, view.animation) == (1.5, "aces", AnimationState(1, 2.5))
 
@@ -111,7 +113,9 @@ def test_views_cross_processes_unchanged() -> None:
     assert view_from_json(view_to_json(View(background="transparent"))) == View(background="transparent")
 
 
-@pytest.mark.parametrize("view", [View(variant="x"), View(environment="x"), View(animation=AnimationState(1))])
+@pytest.mark.parametrize(
+    "view", [View(variant="x"), View(environment="x"), View(channel="x"), View(animation=AnimationState(1))]
+)
 def test_names_that_the_model_lacks_are_view_errors(view: View) -> None:
     facts = Facts(bounds=((0, 0, 0), (1, 1, 1)), animations=("spin",))
     with pytest.raises(ViewError):

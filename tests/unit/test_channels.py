@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
-from renderer.channels import channel_glsl, channels, find
+from renderer.channels import channel_glsl, channels, find, owners
 from renderer.errors import ViewError
 from renderer.extensions import MATERIAL_EXTENSIONS, MaterialExtension
 from renderer.material import declarations, factors, key, slots
@@ -46,3 +47,11 @@ def test_a_missing_texture_is_white_and_a_missing_extension_black() -> None:
     assert "vec4 sample_transmissionTexture() { return vec4(1.0); }" in channel_glsl("transmission", glass)
     assert channel_glsl("transmission", PLAIN) == "vec3 channel(Surface s) { return vec3(0.0); }\n"
     assert "vec3(float(1.0) / 1)" in channel_glsl("specular", PLAIN)
+
+
+def test_the_documented_table_is_the_registry() -> None:
+    text = (Path(__file__).parents[2] / "docs/channels.md").read_text("utf-8").split("## All of them")[1]
+    rows = re.findall(r"^\| `(\w+)` \| ([\w. ]+) \| (\w+) \| (.+) \|$", text, re.MULTILINE)
+    assert [row[:3] for row in rows] == [(n, owners()[n] or "glTF 2.0", c.kind) for n, c in channels().items()]
+    scalars = {name: float(white) for name, _, kind, white in rows if kind == "scalar"}
+    assert scalars == {n: c.white for n, c in channels().items() if c.kind == "scalar"}
