@@ -1,0 +1,176 @@
+// One path for each pixel: a picture's light, followed back from the camera. Kajiya 1986, "The Rendering Equation";
+// next-event estimation and multiple importance sampling after Veach 1997, "Robust Monte Carlo Methods for Light
+// Transport Simulation".
+#include "common_view.glsl"
+#include "common_lights.glsl"
+#include "trace_random.glsl"
+#include "trace_scene.glsl"
+#include "trace_material.glsl"
+#include "surface_info.glsl"
+#include "trace_hooks.glsl"
+#include "trace_inputs.glsl"
+#include "trace_light.glsl"
+#include "trace_bsdf.glsl"
+
+uniform mat4 u_cameraRays; // pixel (x, y, 0, 1) to a point on the ray, world
+uniform int u_sample;
+uniform bool u_skybox;     // the environment is the backdrop
+
+layout(location = 0) out vec4 o_color;
+
+// Surfaces at which a path may scatter, and at most pass straight through.
+const int MAX_SCATTERS = 12, MAX_PASSES = 24;
+// Scatters before a dim path may be ended early.
+const int SURE_SCATTERS = 2;
+// Light after the first scatter is cut here: rare paths to tiny lights show as sparks long before they average out.
+const float MAX_INDIRECT = 12.0;
+
+vec3 radiance = vec3(0.0);
+vec3 throughput = vec3(1.0);
+int scatters = 0;
+
+void receive(vec3 light, int after) {
+    light *= throughput;
+    radiance += after > 0 ? light * min(1.0, MAX_INDIRECT / max(largest(light), 1e-6)) : light;
+}
+
+// Coverage of a surface: what its alpha lets through is not there.
+float coverage(Surface s) {
+    return has_flag(ALPHA_IS_MASK) ? (s.alpha < u_alphaCutoff ? 0.0 : 1.0) : has_flag(ALPHA_IS_BLEND) ? s.alpha : 1.0;
+}
+
+// What comes of light on a straight way of `reach` metres.
+vec3 visibility(vec3 origin, vec3 l, float reach) {
+#if SEE_THROUGH
+    vec3 left = vec3(1.0);
+    for (int i = 0; i < MAX_PASSES; ++i) {
+        Hit hit = nearest_hit(origin, l, reach, false);
+        if (hit.triangle < 0) return left;
+        read_inputs(hit, l);
+        Surface s = read_surface();
+        vec3 share = vec3(1.0 - coverage(s));
+        if (has_flag(IS_UNLIT)) share = vec3(1.0);
+#ifdef TRANSMISSION
+        if (volume_thickness <= 0.0 && s.roughness <= CLEAR_ROUGHNESS) {
+            share += (1.0 - share) * transmission_factor * s.baseColor * (1.0 - F_Schlick(s.f0, s.f90, s.NdotV));
+        }
+#endif
+        left *= share;
+        if (largest(left) < 0.01) return vec3(0.0);
+        origin = v_position;
+        reach -= hit.distance;
+    }
+    return vec3(0.0);
+#else
+    return nearest_hit(origin, l, reach, true).triangle < 0 ? vec3(1.0) : vec3(0.0);
+#endif
+}
+
+// What a ray that meets nothing more finds. straight: it has not been reflected or scattered on its way from the
+// camera, so that it sees the backdrop. Returns the coverage.
+float arrive(vec3 direction, float density, bool straight) {
+    if (straight && !u_skybox) {
+        // Nothing in the way: the backdrop itself. Something clear: its colours, seen through that.
+        if (throughput == vec3(1.0)) return 0.0;
+        radiance += throughput * u_backgroundRadiance.rgb * u_backgroundRadiance.a;
+        return mix(1.0 - min(luminance(throughput), 1.0), 1.0, u_backgroundRadiance.a);
+    }
+    float other = density > 0.0 ? environment_density(direction) : 0.0;
+    receive(environment_radiance(direction) * (density > 0.0 ? density * density / (density * density + other * other) : 1.0), scatters - 1);
+    return 1.0;
+}
+
+// Light that may arrive straight from the environment and the punctual lights, and where from. Its BSDF is evaluated
+// before any shadow ray, because that reads other materials into the same globals.
+struct Direct {
+    vec3 sky, sky_l, lamp, lamp_l;
+    float reach;
+};
+
+Direct direct_light(Surface s, Bsdf b) {
+    Direct d;
+    float chance, density;
+    d.sky_l = sample_environment(random_pair(), chance);
+    d.sky = evaluate(s, b, d.sky_l, density) * environment_radiance(d.sky_l);
+    d.sky *= chance / (chance * chance + density * density); // the power heuristic, over the chance
+    d.lamp = vec3(0.0);
+#if LIGHTS
+    d.lamp = sample_lights(s.position, random_one(), d.lamp_l, d.reach);
+    d.lamp *= evaluate(s, b, d.lamp_l, density);
+#endif
+    return d;
+}
+
+// Origins of rays that leave a surface on the side of the viewer and on the other.
+vec3 origin_towards(vec3 l, vec3 normal, vec3 above, vec3 below) {
+    return dot(l, normal) > 0.0 ? above + normal * u_epsilon : below - normal * u_epsilon;
+}
+
+void main() {
+    random_seed = random_hash(uint(gl_FragCoord.x) ^ random_hash(uint(gl_FragCoord.y)));
+    random_index = uint(u_sample);
+    random_dimension = 0u;
+    vec4 ahead = u_cameraRays * vec4(floor(gl_FragCoord.xy) + random_pair(), 0.0, 1.0);
+    vec3 origin = u_cameraPosition.xyz, direction = normalize(ahead.xyz / ahead.w - origin);
+    float density = 0.0, travelled = 0.0, alpha = 0.0;
+    bool straight = true, seen = true; // straight: only passed or transmitted so far; seen: only passed
+    for (int i = 0; i < MAX_SCATTERS + MAX_PASSES && scatters < MAX_SCATTERS; ++i) {
+        Hit hit = nearest_hit(origin, direction, 1e30, false);
+        if (hit.triangle < 0) {
+            alpha = arrive(direction, density, straight);
+            break;
+        }
+        read_inputs(hit, direction);
+        Surface s = read_surface();
+        travelled += hit.distance;
+        bool solid = volume_thickness > 0.0;
+        bool culled = seen && !v_front && !solid && !has_flag(IS_DOUBLE_SIDED);
+        bool unseen = has_flag(IS_UNLIT) && !straight; // it takes no part in the light of others
+        if (culled || unseen || random_one() >= coverage(s)) {
+            origin = v_position + direction * u_epsilon;
+            continue;
+        }
+        alpha = 1.0;
+        if (has_flag(IS_UNLIT)) {
+            receive(s.baseColor, scatters);
+            break;
+        }
+        if (!v_front && solid && volume_attenuationDistance > 0.0) {
+            throughput *= pow(volume_attenuationColor, vec3(travelled / volume_attenuationDistance));
+        }
+        Bsdf b = prepare(s);
+        receive(s.emissive * b.below, scatters);
+        Direct direct = direct_light(s, b);
+        vec3 normal = geometric_normal, above = smooth_position, below = v_position, weight, l;
+        float next_density;
+        int event = scatter(s, b, random_one(), random_pair(), l, weight, next_density);
+        ++scatters;
+        if (largest(direct.sky) > 0.0) {
+            receive(direct.sky * visibility(origin_towards(direct.sky_l, normal, above, below), direct.sky_l, 1e30), scatters - 1);
+        }
+#if LIGHTS
+        if (largest(direct.lamp) > 0.0) {
+            receive(direct.lamp * visibility(origin_towards(direct.lamp_l, normal, above, below), direct.lamp_l, direct.reach - 2.0 * u_epsilon), scatters - 1);
+        }
+#endif
+        if (event == ABSORBED) break;
+        throughput *= weight;
+        if (scatters > SURE_SCATTERS) {
+            float chance = clamp(largest(throughput), 0.05, 0.95);
+            if (random_one() >= chance) break;
+            throughput /= chance;
+        }
+        if (event != PASSED) {
+            density = next_density;
+            seen = false;
+            straight = straight && event == TRANSMITTED;
+        } else {
+            --scatters;
+        }
+        travelled = 0.0;
+        origin = origin_towards(l, normal, above, below);
+        direction = l;
+    }
+    o_color = vec4(radiance, alpha);
+    if (any(isnan(o_color)) || any(isinf(o_color))) o_color = vec4(0.0, 0.0, 0.0, 1.0);
+}

@@ -1,0 +1,242 @@
+// How a Surface scatters: the glTF material (specification appendix B) and its layers as lobes that can be evaluated and
+// sampled. Lobes that change the side a ray is on are only sampled. Vectors named *_l are local: z along the normal.
+#include "common_brdf.glsl"
+#include "common_sampling.glsl"
+
+layout(binding = 1) uniform sampler2D u_dfg;
+
+// What became of a ray at a surface.
+const int ABSORBED = 0, REFLECTED = 1, TRANSMITTED = 2, PASSED = 3; // PASSED: straight on, as if nothing were there
+
+// Thin glass this smooth does not bend what is seen through it.
+const float CLEAR_ROUGHNESS = 0.1;
+// Share of samples that a lobe gets at least, if it is there at all.
+const float LEAST_SHARE = 0.02;
+
+struct Bsdf {
+    mat3 frame;        // shading tangent, bitangent, normal
+    vec3 view_l;
+    vec2 alpha;        // GGX widths along tangent and bitangent
+    vec3 f0;
+    float f90;
+    float eta;         // of the far side over this one; 0 for a thin wall or a closed surface
+    vec3 boost;        // what scattering between microfacets adds to the specular lobe
+    vec3 diffuse;      // colour, what the layers above take already taken
+    vec3 behind;       // diffuse colour on the other side
+    vec3 through;      // colour of what passes, before Fresnel
+    float below;       // share of light that the coat lets through to everything else
+    float cloth;       // share that the sheen lets through to the base
+    vec4 chances;      // of sampling: specular, diffuse, behind, through
+    vec2 layer_chances; // coat, sheen
+};
+
+float luminance(vec3 c) { return dot(c, vec3(0.2126, 0.7152, 0.0722)); }
+float largest(vec3 c) { return max(c.r, max(c.g, c.b)); }
+
+vec2 split_sum(float NdotV, float roughness) { return textureLod(u_dfg, vec2(NdotV, roughness), 0.0).rg; }
+
+// Unpolarised Fresnel reflectance; eta: index beyond over index here.
+float fresnel_dielectric(float cosine, float eta) {
+    float g2 = eta * eta - 1.0 + cosine * cosine;
+    if (g2 <= 0.0) return 1.0;
+    float g = sqrt(g2), a = (g - cosine) / (g + cosine), b = ((g + cosine) * cosine - 1.0) / ((g - cosine) * cosine + 1.0);
+    return 0.5 * a * a * (1.0 + b * b);
+}
+
+vec3 specular_fresnel(Surface s, Bsdf b, float cosine) {
+    vec3 f = F_Schlick(b.f0, b.f90, cosine);
+    if (b.eta > 0.0) {
+        float r = (s.ior - 1.0) / (s.ior + 1.0), exact = fresnel_dielectric(cosine, b.eta);
+        f = exact >= 1.0 ? vec3(1.0) : min(exact * b.f0 / max(r * r, 1e-4), vec3(1.0));
+    }
+#ifdef IRIDESCENCE
+    f = mix(f, iridescent_fresnel(cosine, b.f0), iridescence_factor);
+#endif
+    return f;
+}
+
+// GGX with two widths (Heitz 2014, section 5.3): microfacets facing h, and light lost to them on the way in and out.
+float ggx_facets(vec3 h, vec2 a) {
+    vec3 k = vec3(h.xy / a, h.z);
+    float d = dot(k, k);
+    return INV_PI / (a.x * a.y * d * d);
+}
+float ggx_lambda(vec3 v, vec2 a) {
+    vec2 k = a * v.xy / max(abs(v.z), 1e-4);
+    return 0.5 * (sqrt(1.0 + dot(k, k)) - 1.0);
+}
+
+// A microfacet normal among those visible from v (Dupuy and Benyoub 2023, "Sampling Visible GGX Normals with
+// Spherical Caps").
+vec3 sample_facet(vec3 v, vec2 a, vec2 u) {
+    vec3 w = normalize(vec3(v.xy * a, v.z));
+    float phi = 2.0 * PI * u.x, z = (1.0 - u.y) * (1.0 + w.z) - w.z, sine = sqrt(clamp(1.0 - z * z, 0.0, 1.0));
+    vec3 h = vec3(sine * cos(phi), sine * sin(phi), z) + w;
+    return normalize(vec3(h.xy * a, max(h.z, 1e-6)));
+}
+// Density of a mirrored direction when its microfacet comes from `sample_facet`.
+float ggx_density(vec3 v, vec3 h, vec2 a) {
+    return ggx_facets(h, a) / (4.0 * v.z * (1.0 + ggx_lambda(v, a)));
+}
+// BRDF without Fresnel, times NdotL.
+float ggx_lobe(vec3 v, vec3 l, vec3 h, vec2 a) {
+    return ggx_facets(h, a) / (4.0 * v.z * (1.0 + ggx_lambda(v, a) + ggx_lambda(l, a)));
+}
+
+vec3 sample_cosine(vec2 u) {
+    float r = sqrt(u.x), phi = 2.0 * PI * u.y;
+    return vec3(r * cos(phi), r * sin(phi), sqrt(max(0.0, 1.0 - u.x)));
+}
+
+mat3 shading_frame(Surface s) {
+#ifdef ANISOTROPY
+    vec3 t = anisotropy_tangent - s.normal * dot(s.normal, anisotropy_tangent);
+    if (dot(t, t) > 1e-8) {
+        t = normalize(t);
+        return mat3(t, cross(s.normal, t), s.normal);
+    }
+#endif
+    return basis(s.normal);
+}
+
+Bsdf prepare(Surface s) {
+    Bsdf b;
+    b.frame = shading_frame(s);
+    b.view_l = s.view * b.frame;
+    b.view_l.z = max(b.view_l.z, 1e-3);
+    b.alpha = vec2(s.roughness * s.roughness);
+#ifdef ANISOTROPY
+    b.alpha = anisotropy_alpha(s);
+#endif
+    b.f0 = s.f0;
+    b.f90 = s.f90;
+    float transmission = 0.0;
+#ifdef TRANSMISSION
+    transmission = transmission_factor;
+#endif
+    bool thick = transmission > 0.0 && volume_thickness > 0.0 && s.ior > 0.0;
+    b.eta = thick ? (v_front ? s.ior : 1.0 / s.ior) : 0.0;
+    vec2 dfg = split_sum(b.view_l.z, sqrt(sqrt(b.alpha.x * b.alpha.y)));
+    vec3 facing = specular_fresnel(s, b, b.view_l.z);
+    float missing = 1.0 - dfg.x - dfg.y;
+    vec3 average = s.f0 + (vec3(s.f90) - s.f0) / 21.0;
+    b.boost = thick ? vec3(1.0) : 1.0 + average * missing / (1.0 - average * missing);
+    vec3 reflected = min((b.f0 * dfg.x + b.f90 * dfg.y) * b.boost, vec3(1.0));
+#ifdef IRIDESCENCE
+    reflected = mix(reflected, facing * (dfg.x + dfg.y) * b.boost, iridescence_factor);
+#endif
+    if (thick) reflected = facing;
+    vec3 rest = s.albedo * (1.0 - largest(reflected)) * (1.0 - transmission);
+    b.behind = vec3(0.0);
+#ifdef DIFFUSE_TRANSMISSION
+    b.behind = diffuse_transmission_color * (1.0 - s.metallic) * (1.0 - largest(reflected)) * (1.0 - transmission) * diffuse_transmission_factor;
+    rest *= 1.0 - diffuse_transmission_factor;
+#endif
+    b.diffuse = s.albedo * 0.0 + rest;
+    // A ray crosses the tint of a solid body twice, that of a thin wall once.
+    b.through = transmission * (thick ? sqrt(s.baseColor) : s.baseColor);
+    b.below = b.cloth = 1.0;
+    b.layer_chances = vec2(0.0);
+#ifdef SHEEN
+    float fibres = sheen_albedo(b.view_l.z);
+    b.cloth = 1.0 - largest(sheen_color) * fibres;
+    b.layer_chances.y = luminance(sheen_color) * fibres;
+#endif
+#ifdef CLEARCOAT
+    vec2 coat = split_sum(clearcoat_NdotV, clearcoat_roughness);
+    float taken = clearcoat_factor * (0.04 * coat.x + coat.y);
+    b.below = 1.0 - taken;
+    b.layer_chances = vec2(taken, b.layer_chances.y * b.below);
+#endif
+    b.chances = vec4(luminance(reflected), luminance(b.diffuse), luminance(b.behind), luminance(b.through) * (1.0 - luminance(facing)));
+    b.chances = mix(vec4(0.0), max(b.chances, LEAST_SHARE), greaterThan(b.chances, vec4(0.0))) * b.below * b.cloth;
+    b.layer_chances = mix(vec2(0.0), max(b.layer_chances, LEAST_SHARE), greaterThan(b.layer_chances, vec2(0.0)));
+    float sum = dot(b.chances, vec4(1.0)) + b.layer_chances.x + b.layer_chances.y;
+    b.chances /= max(sum, 1e-6);
+    b.layer_chances /= max(sum, 1e-6);
+    return b;
+}
+
+#ifdef SHEEN
+// Estevez and Kulla 2017, "Production Friendly Microfacet Sheen BRDF", with the visibility of KHR_materials_sheen.
+float sheen_lobe(vec3 v, vec3 l, vec3 h) {
+    float alpha = sheen_roughness * sheen_roughness, sine2 = max(1.0 - h.z * h.z, 1e-4);
+    float facets = (2.0 + 1.0 / alpha) * pow(sine2, 0.5 / alpha) * 0.5 * INV_PI;
+    return facets * sheen_visibility(alpha, v.z, l.z) * l.z;
+}
+#endif
+
+// Light from direction l towards the viewer: BSDF times |cos|; density: of `scatter` choosing l.
+vec3 evaluate(Surface s, Bsdf b, vec3 l, out float density) {
+    vec3 l_l = l * b.frame;
+    bool above = dot(l, geometric_normal) > 0.0;
+    density = 0.0;
+    if (!above) {
+        float cosine = max(-l_l.z, 0.0);
+        density = b.chances.z * cosine * INV_PI;
+        return b.behind * (b.below * b.cloth * INV_PI * cosine);
+    }
+    vec3 sum = vec3(0.0);
+    if (l_l.z > 1e-5) {
+        vec3 h = normalize(b.view_l + l_l);
+        vec3 specular = specular_fresnel(s, b, max(dot(b.view_l, h), 0.0)) * b.boost * ggx_lobe(b.view_l, l_l, h, b.alpha);
+        sum = (specular + b.diffuse * (INV_PI * l_l.z)) * b.cloth;
+        density = b.chances.x * ggx_density(b.view_l, h, b.alpha) + b.chances.y * l_l.z * INV_PI;
+#ifdef SHEEN
+        sum += sheen_color * sheen_lobe(b.view_l, l_l, h);
+        density += b.layer_chances.y * l_l.z * INV_PI;
+#endif
+    }
+    sum *= b.below;
+#ifdef CLEARCOAT
+    mat3 coat = basis(clearcoat_normal);
+    vec3 cv = s.view * coat, cl = l * coat;
+    cv.z = max(cv.z, 1e-3);
+    if (cl.z > 1e-5) {
+        vec3 h = normalize(cv + cl);
+        vec2 a = vec2(clearcoat_roughness * clearcoat_roughness);
+        sum += clearcoat_factor * F_Schlick(vec3(0.04), 1.0, max(dot(cv, h), 0.0)) * ggx_lobe(cv, cl, h, a);
+        density += b.layer_chances.x * ggx_density(cv, h, a);
+    }
+#endif
+    return sum;
+}
+
+// Through the surface, past one microfacet. Returns what is left of the light.
+int pass_through(Surface s, Bsdf b, vec2 u, out vec3 l, out vec3 weight) {
+    vec3 h = sample_facet(b.view_l, b.alpha, u);
+    float cosine = max(dot(b.view_l, h), 0.0);
+    weight = b.through * b.below * b.cloth * (1.0 - specular_fresnel(s, b, cosine)) / max(b.chances.w, 1e-6);
+    if (b.eta == 0.0) {
+        bool clear = s.roughness <= CLEAR_ROUGHNESS;
+        vec3 mirrored = reflect(-b.view_l, h);
+        l = clear ? -s.view : normalize(b.frame * vec3(mirrored.xy, -abs(mirrored.z)));
+        return clear ? PASSED : TRANSMITTED;
+    }
+    vec3 bent = refract(-b.view_l, h, 1.0 / b.eta);
+    l = b.frame * bent;
+    return dot(bent, bent) > 0.0 && dot(l, geometric_normal) < 0.0 ? TRANSMITTED : ABSORBED;
+}
+
+// Where the ray goes on. weight: BSDF times |cos| over density; density: 0 when it cannot be evaluated.
+int scatter(Surface s, Bsdf b, float choice, vec2 u, out vec3 l, out vec3 weight, out float density) {
+    density = 0.0;
+    if (choice < b.chances.w) return pass_through(s, b, u, l, weight);
+    choice -= b.chances.w;
+    vec3 l_l = sample_cosine(u);
+    if (choice < b.chances.z) l_l.z = -l_l.z;
+    else if (choice < b.chances.z + b.chances.x) l_l = reflect(-b.view_l, sample_facet(b.view_l, b.alpha, u));
+    l = b.frame * l_l;
+#ifdef CLEARCOAT
+    if (choice >= 1.0 - b.chances.w - b.layer_chances.x) {
+        mat3 coat = basis(clearcoat_normal);
+        vec3 cv = s.view * coat;
+        cv.z = max(cv.z, 1e-3);
+        l = coat * reflect(-cv, sample_facet(cv, vec2(clearcoat_roughness * clearcoat_roughness), u));
+    }
+#endif
+    weight = evaluate(s, b, l, density);
+    if (density <= 1e-9) return ABSORBED;
+    weight /= density;
+    return REFLECTED;
+}

@@ -1,0 +1,90 @@
+"""Materials as a table that a path tracer indexes by triangle: its rows, and the GLSL that reads them under the names
+that the extensions' info hooks use. No material property is named here. No OpenGL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from renderer.extensions import MATERIAL_EXTENSIONS
+from renderer.material import block_dtype, pack, slots
+from renderer.scene import Floats, Material, Sampler, Scene
+
+#: Bits of a material's flags.
+_FLAGS = {"IS_UNLIT": 1, "ALPHA_IS_MASK": 2, "ALPHA_IS_BLEND": 4, "IS_DOUBLE_SIDED": 8}
+_CLAMP_TO_EDGE, _MIRRORED_REPEAT = 33071, 33648
+#: What a slot reads where a material has no texture: factors stand alone, normals and directions point along their axis.
+_NEUTRAL = {"anisotropyTexture": "vec4(1.0, 0.5, 1.0, 1.0)"}
+
+
+def features(materials: Sequence[Material]) -> frozenset[str]:
+    """The shader features that any of them needs."""
+    return frozenset().union(*(m.features for m in materials)) - {"UNLIT"}
+
+
+def used_slots(materials: Sequence[Material]) -> tuple[str, ...]:
+    """The texture slots that any of them fills, in the declarations' order."""
+    return tuple(slot for slot in slots() if any(slot in m.textures for m in materials))
+
+
+def table(scene: Scene, materials: Sequence[Material], layers: Mapping[tuple[int, str], int]) -> Floats:
+    """float32 [materials · rows, 4]: the uniform block's record, one texel a texture slot, one of flags.
+
+    layers: (texture index, encoding) → layer of that encoding's texture array.
+    """
+    record = block_dtype().itemsize // 16
+    rows = np.zeros((len(materials), record + len(slots()) + 1, 4), np.float32)
+    for row, material in zip(rows, materials, strict=True):
+        row[:record] = np.frombuffer(pack(material).tobytes(), np.float32).reshape(record, 4)
+        for i, (name, slot) in enumerate(slots().items()):
+            info = material.textures.get(name)
+            row[record + i, 0] = -1.0
+            if info is not None:
+                sampler = scene.textures[info.texture].sampler
+                row[record + i] = layers[info.texture, slot.encoding], info.texCoord, *_wraps(sampler)
+        row[-1, 0] = _flags(material)
+    return rows.reshape(-1, 4)
+
+
+def _wraps(sampler: Sampler) -> tuple[float, float]:
+    kinds = {_CLAMP_TO_EDGE: 1.0, _MIRRORED_REPEAT: 2.0}
+    return kinds.get(sampler.wrapS, 0.0), kinds.get(sampler.wrapT, 0.0)
+
+
+def _flags(material: Material) -> int:
+    return (
+        _FLAGS["IS_UNLIT"] * ("UNLIT" in material.features)
+        + _FLAGS["ALPHA_IS_MASK"] * (material.alphaMode == "MASK")
+        + _FLAGS["ALPHA_IS_BLEND"] * (material.alphaMode == "BLEND")
+        + _FLAGS["IS_DOUBLE_SIDED"] * material.doubleSided
+    )
+
+
+def material_glsl(features: frozenset[str], slots_used: Sequence[str]) -> str:
+    """`trace_material.glsl`: every `u_<factor>` as a read of the table, and `sample_<slot>()` for the slots in use."""
+    record = block_dtype().itemsize // 16
+    lines = [f"#define {f} 1" for f in sorted(features)]
+    lines += [f"const int {name} = {bit};" for name, bit in _FLAGS.items()]
+    lines.append(f"const int MATERIAL_ROWS = {record + len(slots()) + 1};")
+    lines.append('#include "trace_table.glsl"')
+    for name, (dtype, offset, *_) in (block_dtype().fields or {}).items():
+        read = f"material_row({offset // 16})"
+        if name != "padding":
+            lines.append(f"#define u_{name} {read if dtype.shape else read + '.' + 'xyzw'[offset % 16 // 4]}")
+    for i, (name, slot) in enumerate(slots().items()):
+        if name in slots_used:
+            neutral = "vec4(0.5, 0.5, 1.0, 1.0)" if name.lower().endswith("normaltexture") else "vec4(1.0)"
+            arguments = f"material_row({record + i}), u_{name}Row0, u_{name}Row1, {_NEUTRAL.get(name, neutral)}"
+            lines.append(f"#define HAS_{name} 1")
+            lines.append(f"vec4 sample_{name}() {{ return read_texture(u_{slot.encoding}Textures, {arguments}); }}")
+    return "\n".join(lines) + "\n"
+
+
+def hooks_glsl(features: frozenset[str]) -> str:
+    """`trace_hooks.glsl`: the extensions' snippets and the call of their info hooks, innermost first."""
+    active = [e for e in MATERIAL_EXTENSIONS.values() if e.feature in features and e.glsl]
+    includes = "".join(f'#include "{e.glsl}"\n' for e in active)
+    calls = "".join(f"    {e.feature.lower()}_info(s);\n" for e in active if "info" in e.hooks)
+    return f"{includes}void hooks_info(inout Surface s) {{\n{calls}}}\n"
