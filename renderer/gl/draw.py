@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from enum import Enum
 
 from renderer.gl.binding import GL
-from renderer.gl.resources import Buffer, DepthArray, Framebuffer, Sampler, Texture, VertexArray
+from renderer.gl.resources import Buffer, Framebuffer, Resource, Sampler, Texture, VertexArray
 
 #: struct DrawElementsIndirectCommand: five 32-bit words.
 COMMAND_BYTES = 20
@@ -64,11 +64,20 @@ def depth_offset(slope: float, units: float) -> Iterator[None]:
 
 
 def state(
-    *, depth_test: bool, depth_write: bool, blend: Blend = Blend.NONE, cull: bool = False, flipped: bool = False
+    *,
+    depth_test: bool,
+    depth_write: bool,
+    depth_equal: bool = False,
+    blend: Blend = Blend.NONE,
+    cull: bool = False,
+    flipped: bool = False,
 ) -> None:
-    """Sets all fixed-function state that passes vary. flipped: clockwise triangles are front-facing."""
+    """Sets all fixed-function state that passes vary.
+
+    depth_equal: only fragments at exactly the depth that is there. flipped: clockwise triangles are front-facing.
+    """
     _toggle(GL.GL_DEPTH_TEST, depth_test)
-    GL.glDepthFunc(GL.GL_LEQUAL)
+    GL.glDepthFunc(GL.GL_EQUAL if depth_equal else GL.GL_LEQUAL)
     GL.glDepthMask(depth_write)
     _toggle(GL.GL_BLEND, blend is not Blend.NONE)
     if blend is Blend.OVER:
@@ -77,6 +86,16 @@ def state(
         GL.glBlendFunc(GL.GL_ONE, GL.GL_ONE)
     _toggle(GL.GL_CULL_FACE, cull)
     GL.glFrontFace(GL.GL_CW if flipped else GL.GL_CCW)
+
+
+@contextmanager
+def encoded() -> Iterator[None]:
+    """Colours drawn to an sRGB picture are encoded; otherwise they are written as they are."""
+    GL.glEnable(GL.GL_FRAMEBUFFER_SRGB)
+    try:
+        yield
+    finally:
+        GL.glDisable(GL.GL_FRAMEBUFFER_SRGB)
 
 
 def context_state() -> None:
@@ -91,7 +110,7 @@ def _toggle(capability: int, on: bool) -> None:
     (GL.glEnable if on else GL.glDisable)(capability)
 
 
-def bind_textures(units: Mapping[int, Texture | DepthArray], samplers: Mapping[int, Sampler] | None = None) -> None:
+def bind_textures(units: Mapping[int, Resource], samplers: Mapping[int, Sampler] | None = None) -> None:
     """Binds textures (and samplers that override their own) to texture units."""
     for unit, texture in units.items():
         GL.glBindTextureUnit(unit, texture.name)

@@ -38,7 +38,7 @@ _UPLOAD = {
 }
 
 
-def _create(function: Callable[..., Any], *arguments: Any) -> int:
+def create(function: Callable[..., Any], *arguments: Any) -> int:
     name = ctypes.c_uint()
     function(*arguments, 1, ctypes.byref(name))
     if not name.value:
@@ -95,7 +95,7 @@ class Buffer(Resource):
         self, context: Context, data: NDArray[Any] | int, label: str, *, flags: int = GL.GL_DYNAMIC_STORAGE_BIT
     ) -> None:
         size = data if isinstance(data, int) else data.nbytes
-        name = _create(GL.glCreateBuffers)
+        name = create(GL.glCreateBuffers)
         super().__init__(context, name, size, label)
         # OpenGL refuses empty storage; one unused word keeps empty arrays legal.
         source = None if isinstance(data, int) or not size else np.ascontiguousarray(data)
@@ -121,7 +121,7 @@ class Texture(Resource):
         self.width, self.height, self.format, self.levels, self.cube = width, height, format, levels, cube
         faces = 6 if cube else 1
         size = sum(max(1, width >> i) * max(1, height >> i) for i in range(levels)) * TEXEL_BYTES[format] * faces
-        name = _create(GL.glCreateTextures, GL.GL_TEXTURE_CUBE_MAP if cube else GL.GL_TEXTURE_2D)
+        name = create(GL.glCreateTextures, GL.GL_TEXTURE_CUBE_MAP if cube else GL.GL_TEXTURE_2D)
         super().__init__(context, name, size, label)
         GL.glTextureStorage2D(name, levels, format, width, height)
         self.sample(GL.GL_LINEAR, GL.GL_LINEAR_MIPMAP_LINEAR if levels > 1 else GL.GL_LINEAR)
@@ -163,13 +163,34 @@ class DepthArray(Resource):
     def __init__(self, context: Context, size: int, layers: int, label: str) -> None:
         self.size, self.layers = size, layers
         bytes_used = size * size * layers * TEXEL_BYTES[GL.GL_DEPTH_COMPONENT24]
-        super().__init__(context, _create(GL.glCreateTextures, GL.GL_TEXTURE_2D_ARRAY), bytes_used, label)
+        super().__init__(context, create(GL.glCreateTextures, GL.GL_TEXTURE_2D_ARRAY), bytes_used, label)
         GL.glTextureStorage3D(self.name, 1, GL.GL_DEPTH_COMPONENT24, size, size, layers)
         for parameter, value in (
             *_filters(GL.GL_LINEAR, GL.GL_LINEAR, GL.GL_CLAMP_TO_EDGE, GL.GL_CLAMP_TO_EDGE),
             (GL.GL_TEXTURE_COMPARE_MODE, GL.GL_COMPARE_REF_TO_TEXTURE),
             (GL.GL_TEXTURE_COMPARE_FUNC, GL.GL_LEQUAL),
         ):
+            GL.glTextureParameteri(self.name, parameter, value)
+
+    def _delete(self) -> None:
+        GL.glDeleteTextures(1, ctypes.byref(ctypes.c_uint(self.name)))
+
+
+class DepthPicture(Resource):
+    """Depth that is drawn to and then read, texel by texel: sampler2D, or sampler2DMS when samples > 1."""
+
+    kind = "texture"
+
+    def __init__(self, context: Context, width: int, height: int, label: str, *, samples: int = 1) -> None:
+        self.samples = samples
+        kind = GL.GL_TEXTURE_2D_MULTISAMPLE if samples > 1 else GL.GL_TEXTURE_2D
+        bytes_used = width * height * samples * TEXEL_BYTES[GL.GL_DEPTH_COMPONENT32F]
+        super().__init__(context, create(GL.glCreateTextures, kind), bytes_used, label)
+        if samples > 1:  # fixed sample locations, or it could not share a framebuffer with a renderbuffer
+            GL.glTextureStorage2DMultisample(self.name, samples, GL.GL_DEPTH_COMPONENT32F, width, height, True)
+            return
+        GL.glTextureStorage2D(self.name, 1, GL.GL_DEPTH_COMPONENT32F, width, height)
+        for parameter, value in _filters(GL.GL_NEAREST, GL.GL_NEAREST, GL.GL_CLAMP_TO_EDGE, GL.GL_CLAMP_TO_EDGE):
             GL.glTextureParameteri(self.name, parameter, value)
 
     def _delete(self) -> None:
@@ -192,7 +213,7 @@ class Sampler(Resource):
         *,
         anisotropy: float = 1.0,
     ) -> None:
-        super().__init__(context, _create(GL.glCreateSamplers), 0, label)
+        super().__init__(context, create(GL.glCreateSamplers), 0, label)
         for parameter, value in _filters(magnify, minify, wrap_s, wrap_t):
             GL.glSamplerParameteri(self.name, parameter, value)
         if anisotropy > 1.0:
@@ -208,7 +229,7 @@ class Renderbuffer(Resource):
     kind = "renderbuffer"
 
     def __init__(self, context: Context, width: int, height: int, format: int, label: str, *, samples: int = 1) -> None:
-        name = _create(GL.glCreateRenderbuffers)
+        name = create(GL.glCreateRenderbuffers)
         super().__init__(context, name, width * height * TEXEL_BYTES[format] * samples, label)
         GL.glNamedRenderbufferStorageMultisample(name, samples if samples > 1 else 0, format, width, height)
 
@@ -219,7 +240,7 @@ class Renderbuffer(Resource):
 class Framebuffer(Resource):
     """Where a pass draws. Borrows its attachments: closing it leaves them alive.
 
-    Without any, faces are attached later.
+    Without a colour, depth alone is drawn; without any, faces are attached later.
     """
 
     kind = "framebuffer"
@@ -229,16 +250,18 @@ class Framebuffer(Resource):
         context: Context,
         label: str,
         color: Texture | Renderbuffer | None,
-        depth: Texture | Renderbuffer | None = None,
+        depth: Texture | Renderbuffer | DepthPicture | None = None,
     ) -> None:
-        super().__init__(context, _create(GL.glCreateFramebuffers), 0, label)
+        super().__init__(context, create(GL.glCreateFramebuffers), 0, label)
         for point, target in ((GL.GL_COLOR_ATTACHMENT0, color), (GL.GL_DEPTH_ATTACHMENT, depth)):
             if isinstance(target, Renderbuffer):
                 GL.glNamedFramebufferRenderbuffer(self.name, point, GL.GL_RENDERBUFFER, target.name)
             elif target is not None:
                 GL.glNamedFramebufferTexture(self.name, point, target.name, 0)
+        if color is None:
+            GL.glNamedFramebufferDrawBuffer(self.name, GL.GL_NONE if depth is not None else GL.GL_COLOR_ATTACHMENT0)
         status = GL.glCheckNamedFramebufferStatus(self.name, GL.GL_DRAW_FRAMEBUFFER)
-        if color is not None and status != GL.GL_FRAMEBUFFER_COMPLETE:
+        if (color is not None or depth is not None) and status != GL.GL_FRAMEBUFFER_COMPLETE:
             self.close()
             raise DeviceError(f"framebuffer {label!r} is incomplete (status 0x{int(status):04x})")
 
@@ -276,7 +299,7 @@ class VertexArray(Resource):
         bindings: Sequence[tuple[int, Buffer, int, int]],
         indices: Buffer | None,
     ) -> None:
-        super().__init__(context, _create(GL.glCreateVertexArrays), 0, label)
+        super().__init__(context, create(GL.glCreateVertexArrays), 0, label)
         for location, binding, components, kind, normalised, offset in attributes:
             GL.glEnableVertexArrayAttrib(self.name, location)
             GL.glVertexArrayAttribFormat(self.name, location, components, kind, normalised, offset)

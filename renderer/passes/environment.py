@@ -29,8 +29,10 @@ _DFG_SAMPLES = 128
 
 @dataclass(eq=False)
 class Environment:
-    """One light: the picture itself and its two filtered forms."""
+    """One light: the picture itself, as pixels (float32 [H, 2H, 3], linear radiance) and texture, and its filtered
+    forms."""
 
+    pixels: NDArray[np.float32]
     equirect: Texture
     specular: Texture
     irradiance: Texture
@@ -82,7 +84,7 @@ class EnvironmentFilter:
             self._fill(self._irradiance, faces, irradiance, 0, radiance, u_size=float(SPECULAR_SIZE))
             self._context.check(f"filtering environment {name}")
             guard.pop_all()
-        return Environment(equirect, specular, irradiance, stack)
+        return Environment(pixels, equirect, specular, irradiance, stack)
 
     def close(self) -> None:
         """Frees the programs and the table; Environments are their makers' to close."""
