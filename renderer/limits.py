@@ -2,7 +2,8 @@
 
 Memory bound of one load, whatever the bytes claim: 3 × `file_bytes` (files, and texts once more) + twice `array_bytes`
 (arrays, and temporaries of one at a time) + `image_bytes` (decoded pictures) + 12 × `image_pixels` for each of four
-decoder threads + some 30 × `json_bytes` or `text_bytes` (Python objects made of text).
+decoder threads + some 30 × `json_bytes` or `text_bytes` (Python objects made of text). A decoding process beside it
+(`renderer/decoding/`; at most four at work) holds `decoder_bytes` + its input + 8 × its output as the file declares it.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ class Limits:
     vertices, indices: sums over all primitives. nodes: of the file. node_depth: generations of them.
     items: materials, textures, primitives, channels and the like together.
     text_bytes: a file of a text or zipped format (OBJ, OFF, 3MF …), unpacked.
+    decoder_bytes: what a decoding process may take beyond what its item needs. decoder_seconds: for one item, and once
+    more for each 16 MiB of it; six times that for all items of a model.
     """
 
     file_bytes: int = 512 << 20
@@ -39,6 +42,8 @@ class Limits:
     node_depth: int = 2000
     items: int = 300_000
     text_bytes: int = 128 << 20
+    decoder_bytes: int = 512 << 20
+    decoder_seconds: float = 5.0
 
 
 DEFAULT_LIMITS = Limits()

@@ -17,12 +17,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 if TYPE_CHECKING:  # the reader imports this module
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from renderer.gltf.buffers import Buffers
     from renderer.gltf.item import Item
     from renderer.gltf.reading import Reading
-    from renderer.scene import Node, Primitive, Scene, TextureInfo
+    from renderer.scene import Material, Node, Primitive, Scene, TextureInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,28 @@ class MaterialExtension:
 
 
 @dataclass(frozen=True, slots=True)
+class DerivedTexture:
+    """A texture of the file through a function of pixels: uint8 [height, width, 4] → a new array of the same shape.
+
+    make: comparable, so that materials which say the same share one picture.
+    """
+
+    texture: int
+    make: Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
+
+
+@dataclass(frozen=True, slots=True)
+class MaterialConversion:
+    """A material in other terms than ours. declaration: what the reader reads of it, under its own names.
+
+    convert: (reading, the material so far, given factors, given textures) → the material in our terms.
+    """
+
+    declaration: MaterialExtension
+    convert: Callable[[Reading, Material, Mapping[str, tuple[float, ...]], Mapping[str, TextureInfo]], Material]
+
+
+@dataclass(frozen=True, slots=True)
 class FileExtension:
     """One extension that is not a material's: hooks that the reader calls where the file uses it.
 
@@ -87,6 +113,8 @@ class FileExtension:
 
     scene: the object at the file's root. node: at a node. primitive: at a primitive, its arrays read, tangents not yet
     derived.
+    buffer_view: at a buffer view whose bytes it decodes. accessors: at a primitive, whose item it gets as well: by
+    index, what accessors hold for this primitive, [count, components] in their component type. material: at a material.
     texture_info: at a use of a texture by a material. texture_source: its `source` replaces that of a texture.
     components: attribute semantic → component types it allows beyond the core's.
     """
@@ -95,6 +123,9 @@ class FileExtension:
     scene: Callable[[Reading, Item, Scene], Scene] | None = None
     node: Callable[[Reading, Item, Node], Node] | None = None
     primitive: Callable[[Reading, Item, Primitive], Primitive] | None = None
+    buffer_view: Callable[[Buffers, Item], memoryview] | None = None
+    accessors: Callable[[Reading, Item, Item], Mapping[int, NDArray[Any]]] | None = None
+    material: MaterialConversion | None = None
     texture_info: Callable[[Reading, Item, TextureInfo], TextureInfo] | None = None
     texture_source: bool = False
     components: Mapping[str, frozenset[int]] = field(default_factory=dict)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -50,6 +52,32 @@ class Accessors:
     def item(self, index: int) -> Item:
         """The JSON of accessor `index` (known to be valid)."""
         return self._root.item("accessors", index)
+
+    def shape(self, index: int) -> tuple[int, int, np.dtype[Any]]:
+        """(count, components, component type) as accessor `index` says them."""
+        item = self.item(index)
+        dtype, (columns, rows) = _layout(item, "componentType")
+        return item.integer("count"), columns * rows, dtype
+
+    @contextmanager
+    def replaced(self, arrays: Mapping[int, Array]) -> Iterator[None]:
+        """For the time of the block, accessors hold other arrays than the file's: [count, components], already charged.
+
+        Their components are of the accessor's type and component type, their count may differ from the accessor's.
+        """
+        kept_raw = {i: self._raw.pop(i) for i in arrays if i in self._raw}
+        kept_floats = {i: self._floats.pop(i) for i in arrays if i in self._floats}
+        for array in arrays.values():
+            array.flags.writeable = False
+        self._raw.update(arrays)
+        try:
+            yield
+        finally:
+            for index in arrays:
+                del self._raw[index]
+                self._floats.pop(index, None)
+            self._raw.update(kept_raw)
+            self._floats.update(kept_floats)
 
     def raw(self, index: int) -> Array:
         """[count, components] in the stored component type, sparse values applied, not normalised."""

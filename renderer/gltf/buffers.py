@@ -10,6 +10,7 @@ from typing import Protocol
 from urllib.parse import unquote, unquote_to_bytes
 
 from renderer.errors import FormatError, LimitError, SceneError
+from renderer.extensions import FILE_EXTENSIONS
 from renderer.gltf.item import Item, show
 from renderer.limits import Budget
 
@@ -69,18 +70,29 @@ def read_file(path: Path, limit: int, what: str) -> bytes:
 
 
 class Buffers:
-    """The buffers and buffer views of one file, each fetched once, when it is first used."""
+    """The buffers and buffer views of one file, each fetched or decoded once, when it is first used."""
 
     def __init__(self, root: Item, binary: memoryview | None, resolver: Resolver, budget: Budget) -> None:
         self._root = root
         self._binary = binary
         self._resolver = resolver
-        self._budget = budget
+        self.budget = budget
         self._fetched: dict[int, memoryview] = {}
+        self._decoded: dict[int, memoryview] = {}
 
     def view(self, index: int) -> memoryview:
         """The bytes of buffer view `index` (known to be valid)."""
+        if index in self._decoded:
+            return self._decoded[index]
         item = self._root.item("bufferViews", index)
+        for extension in FILE_EXTENSIONS.values():
+            if extension.buffer_view and (given := item.extension(extension.name)) is not None:
+                self._decoded[index] = _cut(item, extension.buffer_view(self, given))
+                return self._decoded[index]
+        return self.slice(item)
+
+    def slice(self, item: Item) -> memoryview:
+        """The bytes that the item's `buffer`, `byteOffset` and `byteLength` name."""
         buffer = item.index("buffer", "buffers", required=True)
         data = self._buffer(buffer or 0)
         offset, length = item.integer("byteOffset", 0), item.integer("byteLength", minimum=1)
@@ -93,12 +105,12 @@ class Buffers:
     def fetch(self, item: Item) -> bytes:
         """The bytes of the item's `uri`: a data URI or a side file."""
         uri = item.string("uri")
-        left = self._budget.limits.file_bytes - self._budget.used("file_bytes")
+        left = self.budget.limits.file_bytes - self.budget.used("file_bytes")
         try:
             data = _decode_data_uri(uri) if uri.startswith("data:") else self._resolver.read(uri, left)
         except SceneError as error:
             raise type(error)(f"{item.place}: {error}") from error
-        self._budget.take("file_bytes", len(data), item.place)
+        self.budget.take("file_bytes", len(data), item.place)
         return data
 
     def _buffer(self, index: int) -> memoryview:
@@ -118,6 +130,14 @@ class Buffers:
         if len(data) < length:
             raise FormatError(f"{item.at('byteLength')} is {show(length)}, but there are only {len(data):,} bytes")
         return data[:length]
+
+
+def _cut(item: Item, data: memoryview) -> memoryview:
+    """Decoded data at the length that the buffer view says."""
+    length = item.integer("byteLength", minimum=1)
+    if length > len(data):
+        raise FormatError(f"{item.at('byteLength')} is {show(length)}, its data decode to {len(data):,} bytes")
+    return data[:length]
 
 
 def _decode_data_uri(uri: str) -> bytes:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from renderer.errors import FormatError
 from renderer.extensions import FILE_EXTENSIONS
 from renderer.gltf import tangents
-from renderer.gltf.accessors import FLOAT, UNSIGNED_BYTE, UNSIGNED_SHORT
+from renderer.gltf.accessors import FLOAT, UNSIGNED_BYTE, UNSIGNED_SHORT, Array
 from renderer.gltf.item import Item
 from renderer.gltf.reading import Reading
 from renderer.gltf.topology import as_list
@@ -37,10 +37,20 @@ _NORMAL_MAPS = ("normalTexture", "clearcoatNormalTexture", "anisotropyTexture")
 
 def read_mesh(reading: Reading, item: Item, materials: Sequence[Material]) -> Mesh:
     """One mesh with those of its primitives that draw something."""
-    read = (_read_primitive(reading, primitive, materials) for primitive in item.items("primitives"))
+    read = (_read_decoded(reading, primitive, materials) for primitive in item.items("primitives"))
     if item.has("weights") or any(p.has("targets") for p in item.items("primitives")):
         reading.warn("morph targets are not supported yet: the base shape is shown")
     return Mesh(item.name(), tuple(primitive for primitive in read if primitive is not None))
+
+
+def _read_decoded(reading: Reading, item: Item, materials: Sequence[Material]) -> Primitive | None:
+    """A primitive whose arrays an extension may have to decode first."""
+    decoded: dict[int, Array] = {}
+    for extension in FILE_EXTENSIONS.values():
+        if extension.accessors and (given := item.extension(extension.name)) is not None:
+            decoded.update(extension.accessors(reading, given, item))
+    with reading.accessors.replaced(decoded):
+        return _read_primitive(reading, item, materials)
 
 
 def _read_primitive(reading: Reading, item: Item, materials: Sequence[Material]) -> Primitive | None:

@@ -1,8 +1,7 @@
-"""Materials, textures and samplers, read as `renderer.extensions` declares them: no property is parsed by hand here."""
+"""Materials, read as `renderer.extensions` declares them: no property is parsed by hand here."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import cast
 
@@ -10,7 +9,7 @@ from renderer.extensions import CORE, FILE_EXTENSIONS, MATERIAL_EXTENSIONS
 from renderer.extensions.declaration import Factor, MaterialExtension, TextureSlot
 from renderer.gltf.item import Item
 from renderer.gltf.reading import Reading
-from renderer.scene import AlphaMode, Material, Sampler, Texture, TextureInfo
+from renderer.scene import AlphaMode, Material, TextureInfo
 
 #: Keys of the core material that live in its `pbrMetallicRoughness` object.
 _NESTED = frozenset(
@@ -27,9 +26,6 @@ _SURFACE = replace(
     textures={k: v for k, v in CORE.textures.items() if k not in _NESTED},
 )
 _ALPHA_MODES = ("OPAQUE", "MASK", "BLEND")
-_MAG_FILTERS = (9728, 9729)
-_MIN_FILTERS = (9728, 9729, 9984, 9985, 9986, 9987)
-_WRAPS = (10497, 33071, 33648)
 
 
 @dataclass(slots=True)
@@ -54,7 +50,7 @@ def _read_material(reading: Reading, item: Item) -> Material:
         if (extension := item.extension(declaration.name)) is not None:
             draft.features.add(declaration.feature)
             _read_declared(reading, declaration, extension, draft)
-    return Material(
+    material = Material(
         name=item.name(),
         alphaMode=cast(AlphaMode, item.choice("alphaMode", _ALPHA_MODES, "OPAQUE")),
         doubleSided=item.boolean("doubleSided"),
@@ -62,6 +58,12 @@ def _read_material(reading: Reading, item: Item) -> Material:
         textures=draft.textures,
         features=frozenset(draft.features),
     )
+    for conversion in FILE_EXTENSIONS.values():
+        if conversion.material and (extension := item.extension(conversion.name)) is not None:
+            given = _Draft()
+            _read_declared(reading, conversion.material.declaration, extension, given)
+            material = conversion.material.convert(reading, material, given.factors, given.textures)
+    return material
 
 
 def _read_declared(reading: Reading, declaration: MaterialExtension, item: Item, draft: _Draft) -> None:
@@ -106,38 +108,3 @@ def _read_texture_info(reading: Reading, item: Item) -> TextureInfo:
         reading.warn(f"{item.place} uses TEXCOORD_{min(info.texCoord, 999)}, only 0 and 1 are supported: 0 is used")
         info = replace(info, texCoord=0)
     return info
-
-
-def read_textures(reading: Reading) -> list[Texture | None]:
-    """Every texture of the file, `image` still being the file's own index; None for one without a readable picture."""
-    samplers = [_read_sampler(reading, item) for item in reading.root.items("samplers")]
-    return [_read_texture(item, samplers) for item in reading.root.items("textures")]
-
-
-def _read_texture(item: Item, samplers: list[Sampler]) -> Texture | None:
-    sampler = item.index("sampler", "samplers")
-    image = item.index("source", "images")
-    for extension in FILE_EXTENSIONS.values():
-        if extension.texture_source and (given := item.extension(extension.name)) is not None:
-            image = given.index("source", "images", required=True)
-    if image is None:
-        return None
-    return Texture(image, Sampler() if sampler is None else samplers[sampler])
-
-
-def _read_sampler(reading: Reading, item: Item) -> Sampler:
-    default = Sampler()
-    return Sampler(
-        _read_enum(reading, item, "magFilter", _MAG_FILTERS, default.magFilter),
-        _read_enum(reading, item, "minFilter", _MIN_FILTERS, default.minFilter),
-        _read_enum(reading, item, "wrapS", _WRAPS, default.wrapS),
-        _read_enum(reading, item, "wrapT", _WRAPS, default.wrapT),
-    )
-
-
-def _read_enum(reading: Reading, item: Item, key: str, allowed: Iterable[int], default: int) -> int:
-    value = item.integer(key, default)
-    if value in allowed:
-        return value
-    reading.warn(f"{item.at(key)} is not one of {', '.join(map(str, allowed))}: {default} is used")
-    return default

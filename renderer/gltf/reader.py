@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from renderer.decoding.guard import Guard
 from renderer.errors import FormatError, LimitError, UnsupportedError
 from renderer.extensions import FILE_EXTENSIONS, MATERIAL_EXTENSIONS
 from renderer.gltf.accessors import Accessors
@@ -14,14 +15,14 @@ from renderer.gltf.animations import read_animations
 from renderer.gltf.buffers import Buffers, Resolver
 from renderer.gltf.container import Container, open_container
 from renderer.gltf.geometry import read_mesh
-from renderer.gltf.images import read_images
 from renderer.gltf.item import Item, clean
-from renderer.gltf.materials import read_materials, read_textures
+from renderer.gltf.materials import read_materials
 from renderer.gltf.nodes import Hierarchy, read_hierarchy, read_nodes
 from renderer.gltf.reading import Reading, Warnings
+from renderer.gltf.textures import read_pictures
 from renderer.limits import Budget
 from renderer.pose import world_matrices
-from renderer.scene import Camera, Image, Material, Mesh, Scene, Texture
+from renderer.scene import Camera, Material, Mesh, Scene
 
 #: No product is farther from its origin than this, in metres; a float32 has long lost its millimetres there.
 _FARTHEST = 1e15
@@ -40,10 +41,14 @@ def read_gltf(data: bytes, name: str, resolver: Resolver, budget: Budget) -> Sce
     Raises FormatError, LimitError or UnsupportedError; their messages do not name the file.
     """
     container = open_container(data, budget.limits)
-    reading = _begin(container, resolver, budget)
+    with Guard(budget.limits) as guard:
+        return _read(_begin(container, resolver, budget, guard), name)
+
+
+def _read(reading: Reading, name: str) -> Scene:
     _check_count(reading)
     materials = read_materials(reading)
-    textures, images = _read_pictures(reading, materials)
+    textures, images = read_pictures(reading, materials)
     hierarchy = read_hierarchy(reading)
     used, meshes = _read_meshes(reading, hierarchy, materials)
     if not any(mesh.primitives for mesh in meshes):
@@ -68,11 +73,11 @@ def read_gltf(data: bytes, name: str, resolver: Resolver, budget: Budget) -> Sce
     return replace(scene, warnings=reading.warnings.lines())
 
 
-def _begin(container: Container, resolver: Resolver, budget: Budget) -> Reading:
+def _begin(container: Container, resolver: Resolver, budget: Budget, guard: Guard) -> Reading:
     """Refuse unknown required extensions, warn of unknown optional ones."""
     root = container.root
     buffers = Buffers(root, container.binary, resolver, budget)
-    reading = Reading(root, budget, buffers, Accessors(root, buffers, budget), Warnings())
+    reading = Reading(root, budget, buffers, Accessors(root, buffers, budget), Warnings(), guard)
     for line in container.warnings:
         reading.warn(line)
     known = supported_extensions()
@@ -93,20 +98,6 @@ def _check_count(reading: Reading) -> None:
     count += sum(moves.count("channels") + moves.count("samplers") for moves in root.items("animations"))
     if count > most:
         raise LimitError(f"has {count:,} materials, textures, primitives, channels …; at most {most:,} are allowed")
-
-
-def _read_pictures(reading: Reading, materials: Sequence[Material]) -> tuple[tuple[Texture, ...], tuple[Image, ...]]:
-    """All textures and the images that materials use; textures that no material uses share the first image."""
-    textures = read_textures(reading)
-    used = {info.texture for material in materials for info in material.textures.values()}
-    for index in sorted(used):
-        if textures[index] is None:
-            raise FormatError(f"textures[{index}] has no picture that this build can read")
-    wanted = sorted({texture.image for i, texture in enumerate(textures) if texture is not None and i in used})
-    position = {image: place for place, image in enumerate(wanted)}
-    images = tuple(read_images(reading, wanted))
-    placed = (replace(t, image=position.get(t.image, 0)) if t is not None else Texture(0) for t in textures)
-    return tuple(placed) if images else (), images
 
 
 def _read_meshes(

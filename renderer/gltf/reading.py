@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from renderer.gltf.accessors import Accessors
+from renderer.decoding.guard import Guard
+from renderer.extensions.declaration import DerivedTexture
+from renderer.gltf.accessors import Accessors, Array
 from renderer.gltf.buffers import Buffers
 from renderer.gltf.item import Item
 from renderer.limits import Budget
@@ -35,13 +38,24 @@ class Warnings:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One file on its way to a Scene; handed to every step and to the hooks of every extension."""
+    """One file on its way to a Scene; handed to every step and to the hooks of every extension.
+
+    guard: decodes what may do harm. geometry: what it has decoded, by buffer view and the arrays wanted of it.
+    derived: textures that are made of others when the pictures are there → their index, after the file's own.
+    """
 
     root: Item
     budget: Budget
     buffers: Buffers
     accessors: Accessors
     warnings: Warnings
+    guard: Guard
+    geometry: dict[tuple[int, tuple[str, ...]], Mapping[str, Array]] = field(default_factory=dict)
+    derived: dict[DerivedTexture, int] = field(default_factory=dict)
+
+    def derive(self, derived: DerivedTexture) -> int:
+        """The index of a derived texture, the same one for equal ones."""
+        return self.derived.setdefault(derived, self.root.count("textures") + len(self.derived))
 
     def warn(self, line: str) -> None:
         """Add one line to the scene's warnings."""

@@ -179,7 +179,7 @@ def test_webp_replaces_the_fallback_picture() -> None:
 def test_a_texture_without_a_readable_picture_matters_only_where_it_is_used() -> None:
     glb = triangle()
     glb.texture((1, 2, 3))
-    glb.add("textures", {"extensions": {"KHR_texture_basisu": {"source": 0}}})
+    glb.add("textures", {"extensions": {"MSFT_texture_dds": {"source": 0}}})
     assert len(textured(glb).textures) == 2
     glb.add("materials", {"normalTexture": {"index": 1}})
     with pytest.raises(FormatError, match=r"textures\[1\] has no picture that this build can read"):

@@ -9,7 +9,6 @@ import pytest
 import trimesh
 
 from renderer.bounds import bounds
-from renderer.errors import UnsupportedError
 from renderer.gltf import tangents
 from renderer.gltf.container import open_container
 from renderer.limits import DEFAULT_LIMITS
@@ -24,7 +23,7 @@ NAMES = sorted(path.name for path in MODELS.glob("*.glb"))
 pytestmark = pytest.mark.shared
 
 
-@pytest.mark.parametrize("name", [n for n in NAMES if "draco" not in n])
+@pytest.mark.parametrize("name", NAMES)
 def test_every_model_loads_whole(name: str) -> None:
     scene = load_scene(MODELS / name)
     root = open_container((MODELS / name).read_bytes(), DEFAULT_LIMITS).root
@@ -38,11 +37,6 @@ def test_every_model_loads_whole(name: str) -> None:
         if primitive.tangents is not None:
             np.testing.assert_allclose(np.linalg.norm(primitive.tangents[:, :3].astype(float), axis=1), 1.0, atol=1e-5)
             assert set(np.unique(primitive.tangents[:, 3])) <= {-1.0, 1.0}
-
-
-def test_draco_is_named_as_what_is_missing() -> None:
-    with pytest.raises(UnsupportedError, match=r"^Avocado-draco\.glb: needs the extension KHR_draco_mesh_compression"):
-        load_scene(MODELS / "Avocado-draco.glb")
 
 
 def corners(scene: Scene) -> Floats:
