@@ -18,7 +18,7 @@ from rich.table import Table
 from benchmarks import machine
 from benchmarks.errors import BenchError
 from benchmarks.progress import Progress
-from benchmarks.report import envelope
+from benchmarks.report import envelope, model_of
 from benchmarks.servers import Server, vitrine_server
 from benchmarks.viewers import JOIN_SECONDS, join_all
 
@@ -53,7 +53,7 @@ def measure(model: Path, width: int, height: int, joins: int, killed: int, progr
     plan = {"joins": joins, "killed": killed, "width": width, "height": height}
     grown = growth(before, after, gauges_before, gauges_after)
     found = {"before": before, "after": after, "gauges_before": gauges_before, "gauges_after": gauges_after}
-    return envelope("churn", model, plan) | {"found": found, "passed": not grown, "warnings": grown}
+    return envelope("churn", plan, model=model_of(model)) | {"found": found, "passed": not grown, "warnings": grown}
 
 
 def table(result: dict[str, Any]) -> Table:

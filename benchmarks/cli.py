@@ -13,15 +13,17 @@ from benchmarks.errors import BenchError, UsageError
 
 _CACHE = Path(".cache") / "demo"
 _DEFAULT_PRODUCT = "armchair"
+_SIDES = "filament,three,cycles"
 _PATIENCE = "seconds to wait before each phase for other processes to become quiet (default: 0)"
 
 
 def add_commands(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Mount `bench` with one subcommand per measurement."""
-    bench = subparsers.add_parser("bench", help="measure: latency, render, idle, churn; compare results")
+    bench = subparsers.add_parser("bench", help="measure: latency, render, fidelity, idle, churn; compare results")
     commands = bench.add_subparsers(title="measurements", metavar="MEASUREMENT", required=True)
     _add_latency(commands)
     _add_render(commands)
+    _add_fidelity(commands)
     _add_idle(commands)
     _add_churn(commands)
     compare = commands.add_parser("compare", help="two latency results of one machine side by side")
@@ -59,6 +61,29 @@ def count(text: str) -> int:
     return int(text)
 
 
+def _names(text: str) -> tuple[str, ...]:
+    """Names between commas, each once."""
+    return tuple(dict.fromkeys(name for name in text.split(",") if name))
+
+
+def _sides(text: str) -> tuple[str, ...]:
+    """Peers to compare with. "cycles" may be said: it is the reference, whatever is compared with it."""
+    return tuple(side for side in _chosen(text, _SIDES) if side != "cycles")
+
+
+def _fresh(text: str) -> tuple[str, ...]:
+    """Sides that can be drawn anew; the order is that of the work."""
+    return _chosen(text, "cycles,filament")
+
+
+def _chosen(text: str, allowed: str) -> tuple[str, ...]:
+    names = _names(text)
+    wrong = [name for name in names if name not in allowed.split(",")]
+    if wrong:
+        raise argparse.ArgumentTypeError(f"{wrong[0]!r} is none of {allowed}")
+    return tuple(name for name in allowed.split(",") if name in names)
+
+
 def _add_latency(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser("latency", help="camera message to changed pixel in Chromium, against the plain stack")
     _add_subject(parser)
@@ -87,6 +112,24 @@ def _add_render(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     parser.add_argument("--frames", type=count, default=25, metavar="N", help="pictures of each (default: 25)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="result (default: benchmarks/results/…)")
     parser.set_defaults(run=_guarded(_render))
+
+
+def _add_fidelity(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser("fidelity", help="how close pictures are to a path tracer's, ours and peers'")
+    parser.add_argument("--suite", type=Path, required=True, metavar="DIR", help="config.json, models, references")
+    parser.add_argument(
+        "--against", type=_sides, default=("filament", "three"), metavar="SIDES", help=f"of {_SIDES} (default: all)"
+    )
+    parser.add_argument("--samples", type=count, default=64, metavar="N", help="of the refined pictures (default: 64)")
+    parser.add_argument("--scenarios", type=_names, default=(), metavar="A,B", help="only these (default: all)")
+    parser.add_argument("--jobs", type=count, default=1, metavar="N", help="processes that draw at a time (default: 1)")
+    parser.add_argument(
+        "--fresh", type=_fresh, default=(), metavar="SIDES", help="draw anew with filly (filament), bpy (cycles)"
+    )
+    parser.add_argument("--fresh-samples", type=count, default=64, metavar="N", help="of Cycles (default: 64)")
+    parser.add_argument("--peer-python", default=sys.executable, metavar="FILE", help="which Python has filly and bpy")
+    parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="report (default: benchmarks/results/…)")
+    parser.set_defaults(run=_guarded(_fidelity))
 
 
 def _add_idle(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -188,6 +231,26 @@ def _render(arguments: argparse.Namespace) -> int:
     report.save(result, arguments.json or report.default_path("render", result["model"]["name"]))
     report.show(render.table(result), result["warnings"])
     return 0
+
+
+def _fidelity(arguments: argparse.Namespace) -> int:
+    from benchmarks import report
+    from benchmarks.fidelity import measure, table
+    from benchmarks.fidelity.suite import read_suite
+    from benchmarks.progress import Progress
+
+    suite = read_suite(arguments.suite, arguments.scenarios)
+    folder = arguments.output or report.default_path("fidelity", arguments.suite.resolve().name).with_suffix("")
+    fresh = (arguments.fresh, arguments.fresh_samples, arguments.peer_python)
+    plan = measure.Plan(arguments.samples, arguments.against, *fresh, arguments.jobs, folder)
+    with Progress() as progress:
+        result = measure.measure(suite, plan, progress)
+    failed = [f"{row['scenario']}: {row['error']}" for row in result["rows"] if row["error"]]
+    report.show(table.scenarios(result), [*failed, *result["warnings"]])
+    if result["summary"]:
+        report.show(table.summary(result))
+    print(folder / "index.html")
+    return 1 if failed else 0
 
 
 def _idle(arguments: argparse.Namespace) -> int:

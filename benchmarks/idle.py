@@ -14,7 +14,7 @@ from benchmarks import machine
 from benchmarks.errors import BenchError
 from benchmarks.poses import subject_of
 from benchmarks.progress import Progress
-from benchmarks.report import envelope
+from benchmarks.report import envelope, model_of
 from benchmarks.servers import Server, vitrine_server
 from benchmarks.viewers import Viewer, join_all
 
@@ -32,7 +32,7 @@ def measure(model: Path, width: int, height: int, count: int, seconds: float, pr
     plan = {"viewers": count, "seconds": seconds, "width": width, "height": height}
     warnings = machine.instability({"at rest": found["cpu"]["other"]}, {})
     passed = found["packets"] == 0 and found["cpu"]["server"] < CPU_LIMIT
-    return envelope("idle", model, plan) | {"found": found, "passed": passed, "warnings": warnings}
+    return envelope("idle", plan, model=model_of(model)) | {"found": found, "passed": passed, "warnings": warnings}
 
 
 def table(result: dict[str, Any]) -> Table:

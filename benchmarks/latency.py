@@ -16,6 +16,7 @@ from benchmarks.browser import Chromium
 from benchmarks.plain import plain_copy
 from benchmarks.probes import summarise
 from benchmarks.progress import Progress
+from benchmarks.report import model_of
 from benchmarks.rounds import DRAG_HZ, Plan, Round, phases, run_round
 from benchmarks.servers import Server, baseline_server, vitrine_server
 
@@ -59,7 +60,7 @@ def conclude(
         "schema": SCHEMA,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": dict(description),
-        "model": {"name": model.stem, "bytes": model.stat().st_size},
+        "model": model_of(model),
         "plan": {**asdict(plan), "runs": runs, "drag_hz": DRAG_HZ},
         "sides": found,
         "ratios": ratios(found),

@@ -19,7 +19,10 @@ from benchmarks.errors import UsageError
 
 BUSY_PERCENT = 20.0  # of one core, used by processes that are not measured: above, numbers are not to be trusted
 SPREAD = 1.5  # largest ÷ smallest round: above, say so
-_PACKAGES = ("aiortc", "aiohttp", "av", "numpy", "PyOpenGL", "pyrender-maintained", "trimesh", "playwright", "vitrine")
+_PACKAGES = (
+    *("aiortc", "aiohttp", "av", "flip-evaluator", "numpy", "PyOpenGL"),
+    *("pyrender-maintained", "trimesh", "playwright", "vitrine"),
+)
 _SAME = ("cpu", "cores", "memory_gib", "gl_renderer")  # what must agree before two results may be compared
 
 

@@ -34,3 +34,7 @@ class Progress:
     def step(self, *description: str) -> None:
         """One more is done; say which."""
         self._bar.update(self._task, advance=1, description=": ".join(description))
+
+    def line(self, text: str) -> None:
+        """A line above the bar, for those who read a log."""
+        self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -14,11 +12,11 @@ from typing import Any
 
 from rich.table import Table
 
-from benchmarks.errors import BenchError
+from benchmarks.companion import Companion, serve
 from benchmarks.poses import Pose, subject_of
 from benchmarks.probes import summarise
 from benchmarks.progress import Progress
-from benchmarks.report import envelope
+from benchmarks.report import envelope, model_of
 
 SIDES = ("vitrine", "pyrender")
 _TURN = 5  # pictures of one side before it is the other's turn
@@ -34,19 +32,19 @@ def measure(model: Path, width: int, height: int, frames: int, progress: Progres
     timings: dict[str, list[dict[str, float]]] = {side: [] for side in SIDES}
     progress.begin(f"{model.stem}: loading", 2 * frames)
     with ExitStack() as stack:
-        workers = {side: stack.enter_context(_worker(side, model, width, height)) for side in SIDES}
+        workers = {side: stack.enter_context(_companion(side, model, width, height)) for side in SIDES}
         for worker in workers.values():
             for _ in range(_WARM_UP):
-                worker(subject.rest)
+                worker.ask(subject.rest)
         for start in range(0, frames, _TURN):
             for side, worker in workers.items():
                 for pose in poses[start : start + _TURN]:
-                    timings[side].append(worker(pose))
+                    timings[side].append(worker.ask(pose))
                     progress.step(side)
     plan = {"frames": frames, "width": width, "height": height}
     found = {side: _by_stage(rows) for side, rows in timings.items()}
     ratio = found["pyrender"]["total"]["p50"] / found["vitrine"]["total"]["p50"]
-    return envelope("render", model, plan) | {"found": found, "ratio": round(ratio, 2), "warnings": []}
+    return envelope("render", plan, model=model_of(model)) | {"found": found, "ratio": round(ratio, 2), "warnings": []}
 
 
 def table(result: dict[str, Any]) -> Table:
@@ -67,34 +65,17 @@ def _by_stage(rows: list[dict[str, float]]) -> dict[str, Any]:
     return {stage: asdict(summarise([row[stage] for row in rows])) for stage in rows[0]}
 
 
-@contextmanager
-def _worker(side: str, model: Path, width: int, height: int) -> Iterator[Draw]:
-    """A process that draws one pose at a time. Raises BenchError when it fails."""
+def _companion(side: str, model: Path, width: int, height: int) -> Companion:
+    """A process that draws one pose at a time."""
     # pyrender and PyOpenGL take their platform from the environment only
     command = ["/usr/bin/env", "PYOPENGL_PLATFORM=egl", sys.executable, "-m", "benchmarks.render"]
-    command += [side, str(model), str(width), str(height)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-
-        def draw(pose: Pose) -> dict[str, float]:
-            if process.stdin is None or process.stdout is None:
-                raise BenchError(f"{side}: no pipe to its process")
-            process.stdin.write(json.dumps(pose) + "\n")
-            process.stdin.flush()
-            answer = process.stdout.readline()
-            if not answer:
-                raise BenchError(f"{side}: its process ended")
-            timings: dict[str, float] = json.loads(answer)
-            return timings
-
-        yield draw
+    return Companion(side, [*command, side, str(model), str(width), str(height)])
 
 
-def _serve(side: str, model: Path, width: int, height: int) -> None:
-    """The worker's main: a pose per line in, timings per line out, until the input ends."""
+def _draw(side: str, model: Path, width: int, height: int) -> None:
+    """The companion's main: a pose in, timings out."""
     with (_ours if side == "vitrine" else _pyrender)(model, width, height) as draw:
-        for line in sys.stdin:
-            sys.stdout.write(json.dumps(draw(json.loads(line))) + "\n")
-            sys.stdout.flush()
+        serve(draw)
 
 
 @contextmanager
@@ -132,4 +113,4 @@ def _pyrender(model: Path, width: int, height: int) -> Iterator[Draw]:
 
 
 if __name__ == "__main__":
-    _serve(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))
+    _draw(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))

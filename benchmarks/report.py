@@ -27,21 +27,28 @@ def default_path(kind: str, name: str) -> Path:
     return RESULTS / f"{kind}-{name}-{stamp}.json"
 
 
-def envelope(kind: str, model: Path, plan: Mapping[str, Any]) -> dict[str, Any]:
-    """What every result begins with. kind: the measurement's name."""
+def envelope(kind: str, plan: Mapping[str, Any], **subject: Mapping[str, Any]) -> dict[str, Any]:
+    """What every result begins with. kind: the measurement. subject: what was measured, e.g. model=model_of(path)."""
     return {
         "schema": f"vitrine-bench-{kind}/1",
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": describe(gl_renderer(), None),
-        "model": {"name": model.stem, "bytes": model.stat().st_size},
+        **{key: dict(value) for key, value in subject.items()},
         "plan": dict(plan),
     }
 
 
-def save(result: Mapping[str, Any], path: Path) -> None:
-    """Write a result; floats are rounded to 0.01 so that files stay small and readable."""
+def model_of(path: Path) -> dict[str, Any]:
+    """What a result says of a model."""
+    return {"name": path.stem, "bytes": path.stat().st_size}
+
+
+def save(result: Mapping[str, Any], path: Path, digits: int = 2) -> None:
+    """Write a result, whole or not at all; floats are rounded to `digits` so that files stay small and readable."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(_rounded(result), indent=1) + "\n", encoding="utf-8")
+    scratch = path.with_name(path.name + ".part")
+    scratch.write_text(json.dumps(_rounded(result, digits), indent=1) + "\n", encoding="utf-8")
+    scratch.replace(path)
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -162,11 +169,11 @@ def _ms(value: float | None) -> str:
     return "–" if value is None else f"{value:.1f}"
 
 
-def _rounded(value: Any) -> Any:
+def _rounded(value: Any, digits: int) -> Any:
     if isinstance(value, float):
-        return round(value, 2)
+        return round(value, digits)
     if isinstance(value, Mapping):
-        return {key: _rounded(item) for key, item in value.items()}
+        return {key: _rounded(item, digits) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_rounded(item) for item in value]
+        return [_rounded(item, digits) for item in value]
     return value
