@@ -112,6 +112,7 @@ def lines(report: Report) -> list[str]:
     ]
     if report.error is not None:
         rows = [rows[0], ("error", report.error)]
+    rows += [("asset", f"{key}: {value}") for key, value in report.asset.items() if key != "version"]
     rows += [("extension", _extension(use)) for use in report.extensions]
     rows += [("warning", warning) for warning in report.warnings]
     return [f"{label:>11}  {text}" for label, text in rows if text]

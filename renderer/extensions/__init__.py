@@ -27,6 +27,7 @@ from renderer.extensions.khr_mesh_quantization import EXTENSION as MESH_QUANTIZA
 from renderer.extensions.khr_meshopt_compression import EXTENSION as MESHOPT
 from renderer.extensions.khr_texture_basisu import EXTENSION as TEXTURE_BASISU
 from renderer.extensions.khr_texture_transform import EXTENSION as TEXTURE_TRANSFORM
+from renderer.extensions.khr_xmp_json_ld import EXTENSION as XMP
 
 __all__ = [
     "CORE",
@@ -72,5 +73,6 @@ FILE_EXTENSIONS: dict[str, FileExtension] = {
         EXT_MESHOPT,
         MESHOPT,
         SPECULAR_GLOSSINESS,
+        XMP,
     )
 }
