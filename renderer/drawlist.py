@@ -1,26 +1,27 @@
 """What to draw of a scene, in an order made for the device: one multi-draw per material instead of one call per node.
 
-Depends on the variant and on which nodes are mirrored; not on the camera, except for the order of transparent draws.
+Depends on the variant and on which nodes are mirrored; not on the camera, except where single draws are sorted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from renderer import material as material_block
+from renderer.convex import crossed_once
 from renderer.errors import ViewError
 from renderer.layout import Layout, Slice
 from renderer.linalg import Vector
-from renderer.scene import Floats, Matrices, Primitive, Scene
+from renderer.scene import Floats, Material, Matrices, Primitive, Scene
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Draws that need the same state. first, count: in the command buffer.
+    """Draws that need the same state. first, count: in the command buffer. blended: alphaMode BLEND.
 
     centre: [3] metres, local to `node`, of a single draw.
     """
@@ -29,6 +30,7 @@ class Group:
     layout: Layout
     mode: int
     flipped: bool
+    blended: bool
     first: int
     count: int
     node: int
@@ -40,13 +42,16 @@ class DrawList:
     """All draws of one variant.
 
     commands: uint32 [D, 5], struct DrawElementsIndirectCommand.
+    see_through: blended and transmissive surfaces. singles: the same commands, each a group of its own.
+    layered: whether a line of sight may cross more than one see-through surface.
     blur: roughness of the roughest material that shows what lies behind it, blended ones included; None when none does.
     """
 
     commands: NDArray[np.uint32]
     opaque: tuple[Group, ...]
-    transmissive: tuple[Group, ...]
-    transparent: tuple[Group, ...]
+    see_through: tuple[Group, ...]
+    singles: tuple[Group, ...]
+    layered: bool
     blur: float | None
 
 
@@ -59,6 +64,7 @@ class _Draw:
     mode: int
     material: int
     flipped: bool
+    blended: bool
     primitive: Primitive
 
 
@@ -111,36 +117,43 @@ def variant_index(scene: Scene, variant: str | None) -> int | None:
 def build(scene: Scene, slices: dict[int, Slice], variant: str | None, flips: Sequence[bool]) -> DrawList:
     """The draw list of a variant. flips: `mirrored` of the mesh nodes. Raises ViewError for an unknown variant."""
     chosen = variant_index(scene, variant)
-    kinds: dict[str, list[_Draw]] = {"opaque": [], "transmissive": [], "transparent": []}
+    solid: list[_Draw] = []
+    clear: list[_Draw] = []
     for instance, (node, flipped) in enumerate(zip(mesh_nodes(scene).tolist(), flips, strict=True)):
         for primitive in scene.meshes[scene.nodes[node].mesh or 0].primitives:
             index = primitive.material if chosen is None else primitive.variants.get(chosen, primitive.material)
-            kinds[_kind(scene, index)].append(_draw(scene, slices, primitive, index, instance, node, flipped))
+            kind = clear if _see_through(scene.materials[index]) else solid
+            kind.append(_draw(scene, slices, primitive, index, instance, node, flipped))
     commands: list[tuple[int, ...]] = []
-    opaque = _groups(sorted(kinds["opaque"], key=lambda d: d.state), commands, merge=True)
-    transmissive = _groups(sorted(kinds["transmissive"], key=lambda d: d.state), commands, merge=True)
-    transparent = _groups(kinds["transparent"], commands, merge=False)
-    seen_through = [scene.materials[g.material] for g in (*transmissive, *transparent)]
-    rough = [m.factors.get("roughnessFactor", (1.0,))[0] for m in seen_through if material_block.uses_transmission(m)]
+    opaque = _groups(sorted(solid, key=lambda d: d.state), commands)
+    ordered = sorted(clear, key=lambda d: d.state)
+    first = len(commands)
+    see_through = _groups(ordered, commands)
+    singles = tuple(_group(d, first + i) for i, d in enumerate(ordered))
+    layered = len(clear) > 1 or any(
+        not crossed_once(d.primitive, both_sides=scene.materials[d.material].doubleSided) for d in clear
+    )
+    materials = [scene.materials[g.material] for g in see_through]
+    rough = [m.factors.get("roughnessFactor", (1.0,))[0] for m in materials if material_block.uses_transmission(m)]
     table = np.array(commands, np.uint32).reshape(-1, 5)
-    return DrawList(table, opaque, transmissive, transparent, max(rough, default=None))
+    return DrawList(table, opaque, see_through, singles, layered, max(rough, default=None))
 
 
 def back_to_front(groups: Sequence[Group], world: Matrices, forward: Vector) -> list[Group]:
-    """Transparent draws, farthest centre first. world: [nodes, 4, 4]; forward: the camera's unit direction."""
+    """Single draws: first those that do not blend, then the others, farthest centre first.
+
+    world: [nodes, 4, 4]; forward: the camera's unit direction.
+    """
     if not groups:
         return []
     nodes = [g.node for g in groups]
     centres = np.array([g.centre for g in groups])
     depth = (np.einsum("gij,gj->gi", world[nodes, :3, :3], centres) + world[nodes, :3, 3]) @ forward
-    return [groups[i] for i in np.argsort(-depth, kind="stable")]
+    return [groups[i] for i in np.lexsort((-depth, [g.blended for g in groups]))]
 
 
-def _kind(scene: Scene, material: int) -> str:
-    m = scene.materials[material]
-    if m.alphaMode == "BLEND":
-        return "transparent"
-    return "transmissive" if material_block.uses_transmission(m) else "opaque"
+def _see_through(m: Material) -> bool:
+    return m.alphaMode == "BLEND" or material_block.uses_transmission(m)
 
 
 def _draw(
@@ -151,20 +164,30 @@ def _draw(
     kind = part.layout
     # Solid before holes, then whatever keeps equal state together.
     order = (int(m.alphaMode == "MASK"), material, flipped, kind.tangent, kind.texcoords * 2 + kind.normal, kind.color)
-    return _Draw(order, part, instance, node, int(primitive.mode), material, flipped, primitive)
+    return _Draw(order, part, instance, node, int(primitive.mode), material, flipped, m.alphaMode == "BLEND", primitive)
 
 
-def _groups(draws: list[_Draw], commands: list[tuple[int, ...]], *, merge: bool) -> tuple[Group, ...]:
+def _groups(draws: list[_Draw], commands: list[tuple[int, ...]]) -> tuple[Group, ...]:
     groups: list[Group] = []
     for draw in draws:
         commands.append((draw.slice.count, 1, draw.slice.first_index, draw.slice.base_vertex, draw.instance))
+        made = _group(draw, len(commands) - 1)
         last = groups[-1] if groups else None
-        same = (draw.material, draw.slice.layout, draw.mode, draw.flipped)
-        if merge and last and same == (last.material, last.layout, last.mode, last.flipped):
-            groups[-1] = Group(*same, last.first, last.count + 1, last.node, last.centre)
+        if last and _state(last) == _state(made):
+            groups[-1] = replace(last, count=last.count + 1)
         else:
-            groups.append(Group(*same, len(commands) - 1, 1, draw.node, _centre(draw.primitive)))
+            groups.append(made)
     return tuple(groups)
+
+
+def _state(group: Group) -> tuple[int, Layout, int, bool]:
+    return (group.material, group.layout, group.mode, group.flipped)
+
+
+def _group(draw: _Draw, command: int) -> Group:
+    """A draw alone. command: its place among the commands."""
+    centre = _centre(draw.primitive)
+    return Group(draw.material, draw.slice.layout, draw.mode, draw.flipped, draw.blended, command, 1, draw.node, centre)
 
 
 def _centre(primitive: Primitive) -> tuple[float, float, float]:

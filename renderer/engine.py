@@ -189,10 +189,14 @@ class Engine:
         view: View,
         targets: Targets,
         size: tuple[int, int],
-        jitter: tuple[float, float] = (0.0, 0.0),
+        jitter: tuple[float, float] | None = None,
     ) -> Rectangle:
-        """Linear radiance in the first `size` pixels of `targets.radiance`; returns the part it may cover."""
-        return self._radiance.draw(model, view, self._environment(view.environment), targets, size, jitter)
+        """Linear radiance in the first `size` pixels of `targets.radiance`; returns the part it may cover.
+
+        jitter: of one of many pictures that are averaged, pixels; None for a picture that stands alone.
+        """
+        light, refined = self._environment(view.environment), jitter is not None
+        return self._radiance.draw(model, view, light, targets, size, jitter or (0.0, 0.0), refined=refined)
 
     def _deliver(
         self, targets: Targets, view: View, format: PixelFormat, width: int, height: int, samples: int, begun: float

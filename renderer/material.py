@@ -134,6 +134,18 @@ def _sampler_glsl(use: TextureUse) -> str:
         f"#define HAS_{use.slot} 1\n"
         + (declaration if use.source == use.slot else "")
         + f"vec4 sample_{use.slot}() {{ return {read}; }}\n"
+        + (_unfiltered_glsl(use, uv) if use.slot == "baseColorTexture" else "")
+    )
+
+
+def _unfiltered_glsl(use: TextureUse, uv: str) -> str:
+    """What alpha tests ask besides the filtered colour: the texture itself, and the mip level the filter reads."""
+    name = use.source
+    return (
+        "#if !TRACING\n"
+        f"vec4 sharp_{use.slot}() {{ return textureLod(u_{name}, {uv}, 0.0); }}\n"
+        f"float level_{use.slot}() {{ return textureQueryLod(u_{name}, {uv}).x; }}\n"
+        "#endif\n"
     )
 
 

@@ -150,6 +150,12 @@ def resolve(source: Framebuffer, destination: Framebuffer, width: int, height: i
     )
 
 
+def copy(source: Texture, destination: Texture, width: int, height: int) -> None:
+    """Copies a rectangle at the origin between textures of one format, level 0: no filter, no shader."""
+    where = (GL.GL_TEXTURE_2D, 0, 0, 0, 0)
+    GL.glCopyImageSubData(source.name, *where, destination.name, *where, width, height, 1)
+
+
 def finish() -> None:
     """Waits until the device has done everything; for measurements and for the end of a context."""
     GL.glFinish()

@@ -1,4 +1,4 @@
-"""The picture behind glass: a copy of what is opaque, blurred level by level as far as the roughest glass needs."""
+"""The picture behind glass: a copy of what is drawn so far, blurred level by level as far as the roughest glass needs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ class BehindPass:
 
     def draw(self, targets: Targets, size: tuple[int, int], roughness: float) -> None:
         """Copies the drawn part, of `size` pixels, and makes the levels that glass up to this roughness reads."""
-        draw.resolve(targets.draw_buffer, targets.behind_buffer, *size)
+        if targets.msaa > 1:
+            draw.resolve(targets.draw_buffer, targets.behind_buffer, *size)
+        else:
+            draw.copy(targets.radiance, targets.behind, *size)
         # khr_materials_transmission.glsl reads level roughness² · (levels − 3), and between it and the next.
         needed = math.ceil(roughness * roughness * (targets.behind.levels - 3))
         draw.state(depth_test=False, depth_write=False)

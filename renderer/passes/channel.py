@@ -20,7 +20,7 @@ from renderer.gl.resources import Buffer
 from renderer.layout import Layout
 from renderer.linalg import Vector
 from renderer.material import MaterialKey
-from renderer.passes.surface import TRIANGLES, bind_material, compile_surface
+from renderer.passes.surface import TRIANGLES, Kind, bind_material, compile_surface
 from renderer.upload import GpuScene
 
 #: Programs kept; the least recently used goes first.
@@ -63,9 +63,7 @@ class ChannelPass:
             self._programs.move_to_end(key)
             return self._programs[key]
         generated = {"channel.glsl": channel_glsl(channel, material)}
-        made = compile_surface(
-            self._context, material, layout, False, triangles, False, "surface_channel.frag", generated
-        )
+        made = compile_surface(self._context, Kind(material, layout, triangles), "surface_channel.frag", generated)
         if len(self._programs) >= MAX_PROGRAMS:
             self._programs.popitem(last=False)[1].close()
         self._programs[key] = made

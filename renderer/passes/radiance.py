@@ -1,18 +1,19 @@
-"""One picture of linear radiance: shadows, opaque surfaces, backdrop, glass, transparent surfaces, in this order."""
+"""One picture of linear radiance: shadows, opaque surfaces, backdrop, see-through surfaces, in this order."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from renderer import camera as cameras
 from renderer import drawlist
 from renderer.camera import Camera, Rectangle
-from renderer.drawlist import DrawList
+from renderer.drawlist import DrawList, Group
 from renderer.gl import draw
 from renderer.gl.context import Context
-from renderer.gl.resources import Buffer, Texture, VertexArray
+from renderer.gl.resources import Buffer, DepthArray, Texture, VertexArray
 from renderer.lights import MAX_LIGHTS, lights_block, shadow_views
 from renderer.linalg import Matrix
 from renderer.model import Model, Pose
@@ -20,13 +21,30 @@ from renderer.passes.background import BackgroundPass
 from renderer.passes.behind import BehindPass
 from renderer.passes.channel import ChannelPass
 from renderer.passes.environment import Environment
+from renderer.passes.layers import LayersPass
 from renderer.passes.post import background_radiance
 from renderer.passes.shadow import ShadowPass
-from renderer.passes.surface import SurfacePass
+from renderer.passes.surface import Against, Style, SurfacePass
 from renderer.passes.targets import Targets
+from renderer.upload import GpuScene
 from renderer.view import View
 
 _VIEW_BINDING = 0
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Frame:
+    """What the steps of one picture share. size: pixels. part: what may hold anything. shadows: None without."""
+
+    gpu: GpuScene
+    commands: Buffer
+    drawing: DrawList
+    targets: Targets
+    size: tuple[int, int]
+    part: Rectangle
+    style: Style
+    environment: Environment
+    shadows: DepthArray | None
 
 
 class RadiancePass:
@@ -39,6 +57,7 @@ class RadiancePass:
         self._surfaces = SurfacePass(context)
         self._background = BackgroundPass(context, empty)
         self._behind = BehindPass(context, empty)
+        self._layers = LayersPass(context)
         self._shadows: ShadowPass | None = None
         self._channels: ChannelPass | None = None
 
@@ -50,17 +69,19 @@ class RadiancePass:
         targets: Targets,
         size: tuple[int, int],
         jitter: tuple[float, float],
+        *,
+        refined: bool = False,
     ) -> Rectangle:
         """Draws into the lower left part, of `size` pixels, of `targets.radiance`.
 
-        jitter: (x, y) in pixels, each in [-0.5, 0.5]. Returns the part that may hold anything; what `targets.radiance`
-        has outside it is left over from earlier frames. Raises ViewError for an unknown variant or channel.
+        jitter: (x, y) in pixels, each in [-0.5, 0.5]. refined: one of many pictures that are averaged. Returns the part
+        that may hold anything; what `targets.radiance` has outside it is left over from earlier frames. Raises
+        ViewError for an unknown variant or channel.
         """
         pose = model.pose(view.animation)
         drawing, commands = model.draw_list(view.variant, pose)
         seen = cameras.camera(view, model.bounds, pose.box)
         projection = cameras.jittered(seen.projection, jitter, *size)
-        lit = len(pose.lights) > 0
         shadows = self._draw_shadows(model, pose, view)
         self._write_view_block(pose, shadows, view, targets, size, seen, projection)
         everywhere = 0, 0, *size
@@ -73,28 +94,57 @@ class RadiancePass:
         draw.target(targets.draw_buffer, *size)
         with draw.only(part if drawing.blur is None else everywhere):  # blurred glass reads beyond the model
             draw.clear(targets.draw_buffer, (0.0, 0.0, 0.0, 0.0), depth=True)
+        style = Style(len(pose.lights) > 0, targets.msaa, refined)
         shadow_map = self._shadows.map if shadows and self._shadows else None
-        self._surfaces.frame_textures(environment, self._dfg, shadows=shadow_map)
-        self._surfaces.draw(model.gpu, commands, drawing.opaque, lights=lit)
+        frame = _Frame(model.gpu, commands, drawing, targets, size, part, style, environment, shadow_map)
+        self._bind(frame)
+        self._surfaces.draw(model.gpu, commands, drawing.opaque, style)
         if view.background == "environment":
             self._background.draw(environment, seen, projection)
-        if drawing.blur is not None:
-            self._behind.draw(targets, size, drawing.blur)
-            draw.target(targets.draw_buffer, *size)
-        behind = None if drawing.blur is None else targets.behind
-        self._surfaces.frame_textures(environment, self._dfg, behind, shadow_map)
-        self._surfaces.draw(model.gpu, commands, drawing.transmissive, lights=lit)
-        ordered = drawlist.back_to_front(drawing.transparent, pose.world, seen.forward)
-        self._surfaces.draw(model.gpu, commands, ordered, lights=lit, transparent=True)
+        if drawing.see_through:
+            self._draw_see_through(frame, drawlist.back_to_front(drawing.singles, pose.world, seen.forward))
         if targets.msaa > 1:
             draw.resolve(targets.draw_buffer, targets.radiance_buffer, *size)
         return part
 
     def close(self) -> None:
         """Frees programs and blocks."""
-        for part in (self._view_block, self._surfaces, self._background, self._behind, self._shadows, self._channels):
+        parts = (self._view_block, self._surfaces, self._background, self._behind, self._layers)
+        for part in (*parts, self._shadows, self._channels):
             if part is not None:
                 part.close()
+
+    def _draw_see_through(self, frame: _Frame, ordered: Sequence[Group]) -> None:
+        """Blended and transmissive surfaces, from the farthest to the nearest. ordered: each alone, farthest first."""
+        gpu, commands, style, targets = frame.gpu, frame.commands, frame.style, frame.targets
+        # Several looks through glass cost a processor twice the frame; it shows the nearest pane until the picture rests.
+        dear = frame.drawing.blur is not None and self._context.info.software and not style.refined
+        if dear or not frame.drawing.layered:
+            self._look_behind(frame)
+            draw.target(targets.draw_buffer, *frame.size)
+            self._surfaces.draw(gpu, commands, ordered, style)
+            return
+        groups = frame.drawing.see_through
+        layers = self._layers.peel(gpu, commands, groups, targets, frame.size, frame.part, refined=style.refined)
+        with layers[-1].found.when_any():
+            self._look_behind(frame)
+            draw.target(targets.draw_buffer, *frame.size)
+            self._surfaces.draw(gpu, commands, ordered, style, Against.BEHIND_LAYERS)
+        for layer in reversed(layers):
+            with layer.found.when_any():
+                self._look_behind(frame)
+                draw.target(layer.shading, *frame.size)
+                self._surfaces.draw(gpu, commands, groups, style, Against.LAYER)
+
+    def _look_behind(self, frame: _Frame) -> None:
+        """Makes what is drawn so far visible to transmissive surfaces, and binds what all surfaces read."""
+        if frame.drawing.blur is not None:
+            self._behind.draw(frame.targets, frame.size, frame.drawing.blur)
+        self._bind(frame)
+
+    def _bind(self, frame: _Frame) -> None:
+        behind = None if frame.drawing.blur is None else frame.targets.behind
+        self._surfaces.frame_textures(frame.environment, self._dfg, behind, frame.shadows)
 
     def _draw_channel(
         self,
@@ -112,7 +162,7 @@ class RadiancePass:
         draw.target(targets.draw_buffer, *size)
         with draw.only(part):
             draw.clear(targets.draw_buffer, (0.0, 0.0, 0.0, 0.0), depth=True)
-        groups = (*drawing.opaque, *drawing.transmissive, *drawing.transparent)
+        groups = (*drawing.opaque, *drawing.see_through)
         self._channels.draw(model.gpu, commands, groups, channel, model.bounds)
         if targets.msaa > 1:
             draw.resolve(targets.draw_buffer, targets.radiance_buffer, *size)

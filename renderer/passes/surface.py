@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
 
 from renderer import material as material_block
 from renderer.drawlist import Group
@@ -26,13 +28,46 @@ MAX_PROGRAMS = 256
 TRIANGLES = (Mode.TRIANGLES, Mode.TRIANGLE_STRIP, Mode.TRIANGLE_FAN)
 
 
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What makes two draws need different programs. samples: a pixel of the target. peeled: only behind a layer."""
+
+    material: MaterialKey
+    layout: Layout
+    triangles: bool
+    lights: bool = False
+    shadows: bool = False
+    samples: int = 1
+    peeled: bool = False
+
+
+class Against(Enum):
+    """Which fragments are drawn: the nearest so far, those of one layer, or those behind the last layer (unit 7)."""
+
+    NEAREST = 0
+    LAYER = 1
+    BEHIND_LAYERS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """What is the same for all surfaces of one picture.
+
+    lights: there are punctual ones. samples: a pixel of the target. refined: one of many pictures that are averaged.
+    """
+
+    lights: bool
+    samples: int = 1
+    refined: bool = False
+
+
 class SurfacePass:
     """Draws surfaces into the current target."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self._shadows = False
-        self._programs: OrderedDict[tuple[MaterialKey, Layout, bool, bool, bool], Program] = OrderedDict()
+        self._programs: OrderedDict[Kind, Program] = OrderedDict()
 
     def frame_textures(
         self, environment: Environment, dfg: Texture, behind: Texture | None = None, shadows: DepthArray | None = None
@@ -47,23 +82,30 @@ class SurfacePass:
         draw.bind_textures(units)
 
     def draw(
-        self, gpu: GpuScene, commands: Buffer, groups: Iterable[Group], *, lights: bool, transparent: bool = False
+        self,
+        gpu: GpuScene,
+        commands: Buffer,
+        groups: Iterable[Group],
+        style: Style,
+        against: Against = Against.NEAREST,
     ) -> None:
         """Draws groups in their order into the current target."""
-        if gpu.materials is None:
-            raise TypeError("the scene is not uploaded")
         bound = -1
         for group in groups:
             material = gpu.scene.materials[group.material]
-            program = self._program(material, group.layout, lights, group.mode in TRIANGLES)
+            blended = material.alphaMode == "BLEND"
+            program = self._program(material, group, style, against)
             draw.use(program.name)
             if group.material != bound:
                 bind_material(gpu, group.material)
                 bound = group.material
+            if material.alphaMode == "MASK":
+                program.set(u_refined=int(style.refined))
             draw.state(
                 depth_test=True,
-                depth_write=not transparent,
-                blend=Blend.OVER if transparent else Blend.NONE,
+                depth_write=not blended and against is not Against.LAYER,
+                depth_equal=against is Against.LAYER,
+                blend=Blend.OVER if blended else Blend.NONE,
                 cull=not material.doubleSided,
                 flipped=group.flipped,
             )
@@ -74,14 +116,25 @@ class SurfacePass:
         while self._programs:
             self._programs.popitem()[1].close()
 
-    def _program(self, material: Material, layout: Layout, lights: bool, triangles: bool) -> Program:
-        key = (material_block.key(material), layout, lights, triangles, lights and self._shadows)
-        if key in self._programs:
-            self._programs.move_to_end(key)
-            return self._programs[key]
+    def _program(self, material: Material, group: Group, style: Style, against: Against) -> Program:
+        # Only cut-outs and what is compared with a layer care for the samples.
+        peeled = against is Against.BEHIND_LAYERS
+        spread = material.alphaMode == "MASK" and against is Against.NEAREST
+        kind = Kind(
+            material_block.key(material),
+            group.layout,
+            group.mode in TRIANGLES,
+            style.lights,
+            style.lights and self._shadows,
+            style.samples if peeled or spread else 1,
+            peeled,
+        )
+        if kind in self._programs:
+            self._programs.move_to_end(kind)
+            return self._programs[kind]
         if len(self._programs) >= MAX_PROGRAMS:
             self._programs.popitem(last=False)[1].close()
-        self._programs[key] = program = compile_surface(self._context, *key)
+        self._programs[kind] = program = compile_surface(self._context, kind)
         return program
 
 
@@ -99,16 +152,10 @@ def bind_material(gpu: GpuScene, index: int) -> None:
 
 
 def compile_surface(
-    context: Context,
-    key: MaterialKey,
-    layout: Layout,
-    lights: bool,
-    triangles: bool,
-    shadows: bool,
-    fragment: str = "surface.frag",
-    generated: Mapping[str, str] | None = None,
+    context: Context, kind: Kind, fragment: str = "surface.frag", generated: Mapping[str, str] | None = None
 ) -> Program:
     """The program of one kind of surface. generated: sources that `fragment` includes besides the material's."""
+    key, layout = kind.material, kind.layout
     defines = {
         "TRACING": 0,
         "HAS_NORMAL": int(layout.normal),
@@ -116,13 +163,16 @@ def compile_surface(
         "HAS_TEXCOORD0": int(layout.texcoords > 0),
         "HAS_TEXCOORD1": int(layout.texcoords > 1),
         "HAS_COLOR": int(layout.color),
-        "FLAT_NORMAL": int(triangles),
+        "FLAT_NORMAL": int(kind.triangles),
         "DOUBLE_SIDED": int(key.doubleSided),
         "ALPHA_MASK": int(key.alphaMode == "MASK"),
         "ALPHA_BLEND": int(key.alphaMode == "BLEND"),
         "UNLIT": int("UNLIT" in key.features),
-        "LIGHTS": int(lights),
-        "SHADOWS": int(shadows),
+        "LIGHTS": int(kind.lights),
+        "SHADOWS": int(kind.shadows),
+        "SAMPLES": kind.samples,
+        "SPREAD": int(kind.samples > 1 and not kind.peeled),
+        "PEELED": int(kind.peeled),
         "SPECULAR_LEVELS": SPECULAR_LEVELS,
     }
     sources = {

@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import cached_property
 
 from renderer.gl import formats
 from renderer.gl.context import Context
-from renderer.gl.resources import Framebuffer, Renderbuffer, Texture
+from renderer.gl.query import Query
+from renderer.gl.resources import DepthPicture, Framebuffer, Renderbuffer, Texture
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Layer:
+    """The n-th nearest see-through surface of every pixel.
+
+    depth: its depth, 1 where there is none. peeling: draws to depth alone. shading: draws
+    to the picture, against this depth. found: whether any pixel has such a surface.
+    """
+
+    depth: DepthPicture
+    peeling: Framebuffer
+    shading: Framebuffer
+    found: Query
 
 
 class Targets:
     """Pictures of width × height pixels. Smaller internal resolutions use their lower left part.
 
-    radiance: RGBA16F, linear, premultiplied. display: RGBA8, sRGB, straight alpha, row 0 on top. msaa: samples while
-    drawing.
+    radiance: RGBA16F, linear, premultiplied. depth: of what was drawn into it. display: RGBA8, sRGB, straight alpha,
+    row 0 on top. msaa: samples while drawing.
     """
 
     def __init__(self, context: Context, width: int, height: int, *, msaa: int = 1) -> None:
@@ -24,14 +40,16 @@ class Targets:
         self.radiance = self._texture(formats.RGBA16F, "radiance")
         self.display = self._texture(formats.RGBA8, "display")
         self.display_buffer = self._framebuffer("display", self.display)
-        depth = self._renderbuffer(formats.DEPTH24, "depth")
+        self._layers: list[Layer] = []
+        self._drawn: Texture | Renderbuffer = self.radiance
+        self.depth = DepthPicture(context, width, height, "depth", samples=msaa)
+        self._stack.enter_context(self.depth)
         if msaa > 1:
-            self.draw_buffer = self._framebuffer(
-                "multisampled", self._renderbuffer(formats.RGBA16F, "multisampled"), depth
-            )
+            self._drawn = self._renderbuffer(formats.RGBA16F, "multisampled")
+            self.draw_buffer = self._framebuffer("multisampled", self._drawn, self.depth)
             self.radiance_buffer = self._framebuffer("radiance", self.radiance)
         else:
-            self.draw_buffer = self.radiance_buffer = self._framebuffer("radiance", self.radiance, depth)
+            self.draw_buffer = self.radiance_buffer = self._framebuffer("radiance", self.radiance, self.depth)
 
     @cached_property
     def behind(self) -> Texture:
@@ -43,6 +61,16 @@ class Targets:
     def behind_buffer(self) -> Framebuffer:
         """Draws to level 0 of `behind`."""
         return self._framebuffer("behind", self.behind)
+
+    def layers(self, count: int) -> list[Layer]:
+        """The first `count` layers of see-through surfaces, made when first asked for."""
+        while len(self._layers) < count:
+            label, enter = f"layer {len(self._layers)}", self._stack.enter_context
+            depth = enter(DepthPicture(self._context, self.width, self.height, label, samples=self.msaa))
+            peeling = enter(Framebuffer(self._context, label, None, depth))
+            shading = enter(Framebuffer(self._context, label, self._drawn, depth))
+            self._layers.append(Layer(depth, peeling, shading, enter(Query(self._context, label))))
+        return self._layers[:count]
 
     @cached_property
     def planes_buffer(self) -> Framebuffer:
@@ -64,7 +92,7 @@ class Targets:
         self._stack.enter_context(buffer)
         return buffer
 
-    def _framebuffer(self, label: str, color: Texture | Renderbuffer, depth: Renderbuffer | None = None) -> Framebuffer:
+    def _framebuffer(self, label: str, color: Texture | Renderbuffer, depth: DepthPicture | None = None) -> Framebuffer:
         framebuffer = Framebuffer(self._context, label, color, depth)
         self._stack.enter_context(framebuffer)
         return framebuffer

@@ -6,10 +6,16 @@
 #include "surface_info.glsl"
 #include "surface_light.glsl"
 #include "hooks.glsl"
+#if PEELED
+#include "surface_layer.glsl"
+#endif
 
 layout(location = 0) out vec4 o_color; // linear radiance, premultiplied
 
 void main() {
+#if PEELED
+    drop_layer_and_nearer();
+#endif
     Surface s = core_info();
 #if UNLIT
     o_color = vec4(s.baseColor, 1.0) * s.alpha;

@@ -22,6 +22,9 @@ in vec4 v_color;
 #endif
 #define v_view normalize(u_cameraPosition.xyz - v_position)
 #define v_front gl_FrontFacing
+#if ALPHA_MASK
+#include "surface_cutout.glsl"
+#endif
 #endif
 
 struct Surface {
@@ -98,7 +101,7 @@ Surface core_info() {
     Surface s;
     vec4 color = base_color();
 #if ALPHA_MASK && !TRACING
-    if (color.a < u_alphaCutoff) discard;
+    cut_out();
 #endif
     s.position = v_position;
     s.view = v_view;

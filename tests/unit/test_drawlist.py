@@ -56,8 +56,7 @@ def test_materials_decide_the_pass() -> None:
     made = scene(tuple(primitive(i) for i in range(4)), nodes=(Node("", -1, mesh=0),), materials=materials)
     built = drawlist.build(made, slices(made), None, [False])
     assert [g.material for g in built.opaque] == [0, 1]
-    assert [g.material for g in built.transparent] == [2]
-    assert [g.material for g in built.transmissive] == [3]
+    assert [(g.material, g.blended) for g in built.see_through] == [(2, True), (3, False)]
 
 
 def test_variants_map_to_their_materials() -> None:
@@ -77,8 +76,41 @@ def test_transparent_draws_go_back_to_front() -> None:
     world = np.tile(np.eye(4), (3, 1, 1))
     world[:, 2, 3] = (1, 3, 2)
     built = drawlist.build(made, slices(made), None, [False] * 3)
-    ordered = drawlist.back_to_front(built.transparent, world, np.array([0.0, 0.0, -1.0]))  # the camera on +Z
+    ordered = drawlist.back_to_front(built.singles, world, np.array([0.0, 0.0, -1.0]))  # the camera on +Z
     assert [g.node for g in ordered] == [0, 2, 1]
+
+
+def test_glass_comes_before_what_blends_and_both_are_one_draw_per_material() -> None:
+    glass = Material(factors={"transmissionFactor": (1.0,)}, features=frozenset({"TRANSMISSION"}))
+    nodes = tuple(Node(f"{z}", -1, mesh=0) for z in (1, 2))
+    made = scene((primitive(0), primitive(1)), nodes=nodes, materials=(Material(alphaMode="BLEND"), glass))
+    built = drawlist.build(made, slices(made), None, [False] * 2)
+    world = np.tile(np.eye(4), (2, 1, 1))
+    world[:, 2, 3] = (1, 2)
+    ordered = drawlist.back_to_front(built.singles, world, np.array([0.0, 0.0, -1.0]))
+    assert [(g.blended, g.node) for g in ordered] == [(False, 0), (False, 1), (True, 0), (True, 1)]
+    assert [(g.first, g.count) for g in built.see_through] == [(0, 2), (2, 2)]
+    assert sorted(g.first for g in built.singles) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("both_sides", [False, True])
+def test_only_what_can_hide_parts_of_itself_or_another_is_layered(both_sides: bool) -> None:
+    blend = Material(alphaMode="BLEND", doubleSided=both_sides)
+    corners = np.array([[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1)], np.float32)
+    faces = "0 1 3 0 3 2 4 6 7 4 7 5 0 4 5 0 5 1 2 3 7 2 7 6 0 2 6 0 6 4 1 5 7 1 7 3"
+    box = Primitive(Mode.TRIANGLES, corners, np.array(faces.split(), np.uint32), 0)
+
+    def layered(*meshes: Primitive) -> bool:
+        nodes = tuple(Node("", -1, mesh=i) for i in range(len(meshes)))
+        made = scene(*((m,) for m in meshes), nodes=nodes, materials=(blend,))
+        return drawlist.build(made, slices(made), None, [False] * len(meshes)).layered
+
+    assert not layered()
+    assert not layered(primitive(0))
+    assert layered(box) == both_sides  # the back of a convex body is culled, or shows through its front
+    dented = replace(box, positions=np.where(corners.sum(axis=1, keepdims=True) == 3, 0.4, corners).astype(np.float32))
+    assert layered(dented)
+    assert layered(primitive(0), primitive(0))
 
 
 def test_the_box_holds_every_placed_part() -> None:
