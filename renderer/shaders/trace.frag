@@ -22,6 +22,8 @@ layout(location = 0) out vec4 o_color;
 const int MAX_SCATTERS = 12, MAX_PASSES = 24;
 // Scatters before a dim path may be ended early.
 const int SURE_SCATTERS = 2;
+// Directions towards the environment that are weighed up for each shadow ray.
+const int CANDIDATES = 8;
 // Light after the first scatter is cut here: rare paths to tiny lights show as sparks long before they average out.
 const float MAX_INDIRECT = 12.0;
 
@@ -76,7 +78,8 @@ float arrive(vec3 direction, float density, bool straight) {
         return mix(1.0 - min(luminance(throughput), 1.0), 1.0, u_backgroundRadiance.a);
     }
     float other = density > 0.0 ? environment_density(direction) : 0.0;
-    receive(environment_radiance(direction) * (density > 0.0 ? density * density / (density * density + other * other) : 1.0), scatters - 1);
+    float balance = density > 0.0 ? density / (density + float(CANDIDATES) * other) : 1.0;
+    receive(environment_radiance(direction) * balance, scatters - 1);
     return 1.0;
 }
 
@@ -89,10 +92,25 @@ struct Direct {
 
 Direct direct_light(Surface s, Bsdf b) {
     Direct d;
-    float chance, density;
-    d.sky_l = sample_environment(random_pair(), chance);
-    d.sky = evaluate(s, b, d.sky_l, density) * environment_radiance(d.sky_l);
-    d.sky *= chance / (chance * chance + density * density); // the power heuristic, over the chance
+    float chance, density, total = 0.0;
+    // Of several directions one is followed, in proportion to what it would bring unshadowed (Talbot et al. 2005,
+    // "Importance Resampling for Global Illumination").
+    uint seed = random_next();
+    float choice = random_one();
+    d.sky = vec3(0.0);
+    for (int i = 0; i < CANDIDATES; ++i) {
+        vec3 l = sample_environment(random_point(random_index * uint(CANDIDATES) + uint(i), seed), chance);
+        vec3 light = evaluate(s, b, l, density) * environment_radiance(l);
+        light /= float(CANDIDATES) * chance + density; // the balance heuristic, over the chance
+        float weight = luminance(light);
+        total += weight;
+        float share = weight / max(total, 1e-20);
+        bool taken = choice < share;
+        choice = taken ? choice / share : (choice - share) / max(1.0 - share, 1e-6);
+        d.sky = taken ? light / weight : d.sky;
+        d.sky_l = taken ? l : d.sky_l;
+    }
+    d.sky *= total;
     d.lamp = vec3(0.0);
 #if LIGHTS
     d.lamp = sample_lights(s.position, random_one(), d.lamp_l, d.reach);

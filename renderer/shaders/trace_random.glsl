@@ -5,7 +5,7 @@ uint random_seed;      // of this pixel
 uint random_index;     // of this sample of the pixel, below RANDOM_SAMPLES
 uint random_dimension; // pairs drawn so far
 
-const int RANDOM_BITS = 12; // samples that are spread together: 4096
+const int RANDOM_BITS = 14; // points that are spread together: 16384
 
 uint random_hash(uint x) {
     x = (x ^ (x >> 16)) * 0x21f0aaadu;
@@ -27,10 +27,9 @@ uint owen_scramble(uint x, uint seed) {
     return bitfieldReverse(laine_karras(bitfieldReverse(x), seed));
 }
 
-// The next pair of dimensions, each in [0, 1).
-vec2 random_pair() {
-    uint seed = random_hash(random_seed ^ random_hash(random_dimension++ + 0x9e3779b9u));
-    uint index = owen_scramble(random_index << (32 - RANDOM_BITS), seed) >> (32 - RANDOM_BITS);
+// Point `index` of the pair of dimensions that `seed` stands for, in [0, 1)².
+vec2 random_point(uint index, uint seed) {
+    index = owen_scramble(index << (32 - RANDOM_BITS), seed) >> (32 - RANDOM_BITS);
     uint x = bitfieldReverse(index), y = 0u; // Sobol's first two dimensions
     uint v = 0x80000000u;
     for (int bit = 0; bit < RANDOM_BITS; ++bit) {
@@ -42,9 +41,14 @@ vec2 random_pair() {
     return vec2(x >> 8, y >> 8) * 5.9604644775390625e-8; // 2^-24
 }
 
-// The next number alone, for choices; cheaper than a pair's and as well spread in itself.
+// The seed of the next pair of dimensions of this path.
+uint random_next() { return random_hash(random_seed ^ random_hash(random_dimension++ + 0x9e3779b9u)); }
+
+vec2 random_pair() { return random_point(random_index, random_next()); }
+
+// One number alone, for choices; cheaper than a pair's and as well spread in itself.
 float random_one() {
-    uint seed = random_hash(random_seed ^ random_hash(random_dimension++ + 0x9e3779b9u));
+    uint seed = random_next();
     uint index = owen_scramble(random_index << (32 - RANDOM_BITS), seed) >> (32 - RANDOM_BITS);
     return float(owen_scramble(bitfieldReverse(index), random_hash(seed ^ 0x68bc21ebu)) >> 8) * 5.9604644775390625e-8;
 }
