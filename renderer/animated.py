@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from renderer import material as material_block
 from renderer.curves import Values
 from renderer.linalg import Vector
-from renderer.scene import Animated, Camera, Light, Material, Mesh, Scene
+from renderer.scene import Animated, Camera, Light, Material, Scene
+from renderer.shapes import target_count
 
 #: (kind, index) → (path, component, value [C]) of every channel that plays, in the file's order.
 Changes: TypeAlias = dict[tuple[Animated, int], list[tuple[str, int | None, Values]]]
@@ -39,11 +40,6 @@ def morphing(scene: Scene) -> dict[int, int]:
 def weights(scene: Scene, nodes: Mapping[int, int], changes: Changes) -> dict[int, Vector]:
     """Weights [targets] of the nodes that `morphing` found: a node's own go before its mesh's."""
     return {index: _node_weights(scene, index, count, changes) for index, count in nodes.items()}
-
-
-def target_count(mesh: Mesh) -> int:
-    """How many morph targets a mesh has: the most of its primitives."""
-    return max((len(p.targets) for p in mesh.primitives), default=0)
 
 
 def _node_weights(scene: Scene, index: int, count: int, changes: Changes) -> Vector:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from renderer.extensions.core import CORE
 from renderer.extensions.declaration import Factor, FileExtension, MaterialExtension, TextureSlot
+from renderer.extensions.ext_mesh_gpu_instancing import EXTENSION as MESH_GPU_INSTANCING
 from renderer.extensions.ext_meshopt_compression import EXTENSION as EXT_MESHOPT
 from renderer.extensions.ext_texture_avif import EXTENSION as TEXTURE_AVIF
 from renderer.extensions.ext_texture_webp import EXTENSION as TEXTURE_WEBP
+from renderer.extensions.khr_animation_pointer import EXTENSION as ANIMATION_POINTER
 from renderer.extensions.khr_draco_mesh_compression import EXTENSION as DRACO
 from renderer.extensions.khr_lights_punctual import EXTENSION as LIGHTS_PUNCTUAL
 from renderer.extensions.khr_materials_anisotropy import EXTENSION as ANISOTROPY
@@ -25,6 +27,7 @@ from renderer.extensions.khr_materials_variants import EXTENSION as VARIANTS
 from renderer.extensions.khr_materials_volume import EXTENSION as VOLUME
 from renderer.extensions.khr_mesh_quantization import EXTENSION as MESH_QUANTIZATION
 from renderer.extensions.khr_meshopt_compression import EXTENSION as MESHOPT
+from renderer.extensions.khr_node_visibility import EXTENSION as NODE_VISIBILITY
 from renderer.extensions.khr_texture_basisu import EXTENSION as TEXTURE_BASISU
 from renderer.extensions.khr_texture_transform import EXTENSION as TEXTURE_TRANSFORM
 from renderer.extensions.khr_xmp_json_ld import EXTENSION as XMP
@@ -74,5 +77,8 @@ FILE_EXTENSIONS: dict[str, FileExtension] = {
         MESHOPT,
         SPECULAR_GLOSSINESS,
         XMP,
+        NODE_VISIBILITY,
+        MESH_GPU_INSTANCING,
+        ANIMATION_POINTER,
     )
 }

@@ -15,7 +15,7 @@ Its channels are its inputs as debug pictures (`renderer/channels.py`, docs/chan
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # the reader imports this module
     from renderer.gltf.buffers import Buffers
     from renderer.gltf.item import Item
     from renderer.gltf.reading import Reading
+    from renderer.gltf.targets import Places, Target
     from renderer.scene import Material, Node, Primitive, Scene, TextureInfo
 
 
@@ -112,7 +113,8 @@ class FileExtension:
     on with.
 
     scene: the object at the file's root. node: at a node. primitive: at a primitive, its arrays read, tangents not yet
-    derived.
+    derived. copies: at a node with a mesh; the nodes that are drawn below it instead, at most as many as the number
+    says. target: at the target of an animation's channel, which it resolves; None where nothing drawn moves.
     buffer_view: at a buffer view whose bytes it decodes. accessors: at a primitive, whose item it gets as well: by
     index, what accessors hold for this primitive, [count, components] in their component type. material: at a material.
     texture_info: at a use of a texture by a material. texture_source: its `source` replaces that of a texture.
@@ -122,6 +124,8 @@ class FileExtension:
     name: str
     scene: Callable[[Reading, Item, Scene], Scene] | None = None
     node: Callable[[Reading, Item, Node], Node] | None = None
+    copies: Callable[[Reading, Item, Node, int], Sequence[Node]] | None = None
+    target: Callable[[Reading, Item, Places], Target | None] | None = None
     primitive: Callable[[Reading, Item, Primitive], Primitive] | None = None
     buffer_view: Callable[[Buffers, Item], memoryview] | None = None
     accessors: Callable[[Reading, Item, Item], Mapping[int, NDArray[Any]]] | None = None

@@ -1,54 +1,68 @@
-"""Animations: the channels of the drawn nodes, checked. Evaluating them is for `renderer.pose`."""
+"""Animations: channels and their keyframes, checked. Evaluating them is for `renderer.pose`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
 
 from renderer.errors import FormatError
+from renderer.extensions import FILE_EXTENSIONS
 from renderer.gltf.item import Item
 from renderer.gltf.reading import Reading
-from renderer.scene import Animation, Channel, Floats, Interpolation, Node
+from renderer.gltf.targets import NODE_PATHS, Places, Target
+from renderer.scene import Animation, Channel, Floats, Interpolation, Scene
 
 _INTERPOLATIONS = ("LINEAR", "STEP", "CUBICSPLINE")
-#: Path → accessor type of its values.
-_PATHS = {"translation": "VEC3", "rotation": "VEC4", "scale": "VEC3", "weights": "SCALAR"}
+#: Numbers of a property → accessor type of its values.
+_TYPES = {1: "SCALAR", 2: "VEC2", 3: "VEC3", 4: "VEC4"}
 
 
-def read_animations(reading: Reading, nodes: Sequence[Node], positions: Mapping[int, int]) -> tuple[Animation, ...]:
-    """Every animation of the file; `positions` maps the file's node index to the scene's."""
-    return tuple(_read_animation(reading, item, nodes, positions) for item in reading.root.items("animations"))
+def with_animations(reading: Reading, places: Places) -> Scene:
+    """The scene with every animation of the file, its materials told what may change."""
+    animations = tuple(_read_animation(reading, item, places) for item in reading.root.items("animations"))
+    moved: dict[int, set[str]] = {}
+    for channel in (c for animation in animations for c in animation.channels if c.of == "material"):
+        moved.setdefault(channel.index, set()).add(channel.path.partition(".")[0])
+    materials = tuple(
+        replace(material, animated=frozenset(moved.get(index, ())))
+        for index, material in enumerate(places.scene.materials)
+    )
+    return replace(places.scene, animations=animations, materials=materials)
 
 
-def _read_animation(reading: Reading, item: Item, nodes: Sequence[Node], positions: Mapping[int, int]) -> Animation:
+def _read_animation(reading: Reading, item: Item, places: Places) -> Animation:
     samplers = item.items("samplers")
-    read = (_read_channel(reading, channel, samplers, nodes, positions) for channel in item.items("channels"))
+    read = (_read_channel(reading, channel, samplers, places) for channel in item.items("channels"))
     channels = tuple(channel for channel in read if channel is not None)
     return Animation(item.name(), channels, max((float(c.times[-1]) for c in channels), default=0.0))
 
 
-def _read_channel(
-    reading: Reading, item: Item, samplers: Sequence[Item], nodes: Sequence[Node], positions: Mapping[int, int]
-) -> Channel | None:
+def _read_channel(reading: Reading, item: Item, samplers: Sequence[Item], places: Places) -> Channel | None:
     """A channel, or None when it moves nothing that is drawn."""
-    target = item.child("target")
-    node = target.index("node", "nodes")
-    path = target.string("path")
-    if path not in _PATHS:
-        reading.warn(f"{target.at('path')} is not one of {', '.join(_PATHS)}: the channel is ignored")
-        return None
-    if node is None or node not in positions:
-        return None
-    if nodes[positions[node]].matrix is not None and path != "weights":
-        reading.warn(f"{target.place} animates a node that has a matrix, which glTF forbids: the channel is ignored")
+    target = _read_target(reading, item.child("target"), places)
+    if target is None:
         return None
     sampler = samplers[item.index_below("sampler", len(samplers), "samplers")]
     interpolation = cast(Interpolation, sampler.choice("interpolation", _INTERPOLATIONS, "LINEAR"))
     times = _read_times(reading, sampler)
-    values = _read_values(reading, sampler, path, len(times) * (3 if interpolation == "CUBICSPLINE" else 1))
-    return Channel(positions[node], path, interpolation, times, values)
+    rows = len(times) * (3 if interpolation == "CUBICSPLINE" else 1)
+    values = _read_values(reading, sampler, target, rows)
+    return Channel(target.index, target.path, interpolation, times, values, target.of, target.component)
+
+
+def _read_target(reading: Reading, item: Item, places: Places) -> Target | None:
+    """What moves, or None (with a warning where the file is at fault) when that is nothing drawn."""
+    for extension in FILE_EXTENSIONS.values():
+        if extension.target and (given := item.extension(extension.name)) is not None:
+            return extension.target(reading, given, places)
+    node, path = item.index("node", "nodes"), item.string("path")
+    if path not in NODE_PATHS:
+        reading.warn(f"{item.at('path')} is not one of {', '.join(NODE_PATHS)}: the channel is ignored")
+        return None
+    return None if node is None else places.node(reading, item.place, node, path)
 
 
 def _read_times(reading: Reading, sampler: Item) -> Floats:
@@ -63,16 +77,15 @@ def _read_times(reading: Reading, sampler: Item) -> Floats:
     return times
 
 
-def _read_values(reading: Reading, sampler: Item, path: str, rows: int) -> Floats:
-    """float32 [rows, C]; for weights C is the number of morph targets."""
+def _read_values(reading: Reading, sampler: Item, target: Target, rows: int) -> Floats:
+    """float32 [rows, width]; the weights of morph targets are stored one after the other."""
     index = sampler.index("output", "accessors", required=True) or 0
     accessor = reading.accessors.item(index)
-    accessor.choice("type", (_PATHS[path],))
+    accessor.choice("type", ("SCALAR" if target.path == "weights" else _TYPES[target.width],))
     values = reading.accessors.floats(index)
     if not bool(np.isfinite(values).all()):
         raise FormatError(f"{sampler.at('output')} holds NaN or infinity, only finite values are allowed")
-    if path == "weights" and len(values) and len(values) % rows == 0:
-        return values.reshape(rows, -1)
-    if len(values) != rows:
-        raise FormatError(f"{sampler.at('output')} has {len(values):,} values, its key times need {rows:,}")
-    return values
+    if values.size != rows * target.width:
+        needed = rows * target.width // values.shape[1]
+        raise FormatError(f"{sampler.at('output')} has {len(values):,} values, its key times need {needed:,}")
+    return values.reshape(rows, target.width)

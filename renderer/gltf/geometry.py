@@ -10,26 +10,18 @@ from numpy.typing import NDArray
 
 from renderer.errors import FormatError
 from renderer.extensions import FILE_EXTENSIONS
-from renderer.gltf import tangents
-from renderer.gltf.accessors import FLOAT, UNSIGNED_BYTE, UNSIGNED_SHORT, Array
+from renderer.gltf import morphs, tangents
+from renderer.gltf.accessors import Array
+from renderer.gltf.attributes import ATTRIBUTES, read_attribute, same_length
 from renderer.gltf.item import Item
 from renderer.gltf.reading import Reading
+from renderer.gltf.skins import read_influences
 from renderer.gltf.topology import as_list
-from renderer.gltf.vertices import Vertices, flat_normals, repair
+from renderer.gltf.vertices import Vertices, repair
 from renderer.scene import Floats, Material, Mesh, Mode, Primitive, TextureInfo
 
 Indices = NDArray[np.uint32]
 
-_NORMALISED = frozenset({FLOAT, UNSIGNED_BYTE, UNSIGNED_SHORT})
-#: Attribute → (accessor types, component types) of the core, specification §3.7.2.1.
-_ATTRIBUTES: dict[str, tuple[tuple[str, ...], frozenset[int]]] = {
-    "POSITION": (("VEC3",), frozenset({FLOAT})),
-    "NORMAL": (("VEC3",), frozenset({FLOAT})),
-    "TANGENT": (("VEC4",), frozenset({FLOAT})),
-    "TEXCOORD_0": (("VEC2",), _NORMALISED),
-    "TEXCOORD_1": (("VEC2",), _NORMALISED),
-    "COLOR_0": (("VEC3", "VEC4"), _NORMALISED),
-}
 #: What deriving tangents holds at its peak, for each corner of a triangle.
 _TANGENT_BYTES = 80
 _NORMAL_MAPS = ("normalTexture", "clearcoatNormalTexture", "anisotropyTexture")
@@ -38,9 +30,12 @@ _NORMAL_MAPS = ("normalTexture", "clearcoatNormalTexture", "anisotropyTexture")
 def read_mesh(reading: Reading, item: Item, materials: Sequence[Material]) -> Mesh:
     """One mesh with those of its primitives that draw something."""
     read = (_read_decoded(reading, primitive, materials) for primitive in item.items("primitives"))
-    if item.has("weights") or any(p.has("targets") for p in item.items("primitives")):
-        reading.warn("morph targets are not supported yet: the base shape is shown")
-    return Mesh(item.name(), tuple(primitive for primitive in read if primitive is not None))
+    primitives = tuple(primitive for primitive in read if primitive is not None)
+    counts = {p.count("targets") for p in item.items("primitives")}
+    if len(counts) > 1:
+        reading.warn(f"{item.place} has primitives with different numbers of morph targets")
+    weights = morphs.read_weights(item, max(counts, default=0))
+    return Mesh(item.name(), primitives, weights)
 
 
 def _read_decoded(reading: Reading, item: Item, materials: Sequence[Material]) -> Primitive | None:
@@ -87,41 +82,41 @@ def _primitive(mode: Mode, vertices: Vertices, indices: Indices, material: int) 
         tangents=vertices.tangents,
         texcoords=vertices.texcoords,
         colors=vertices.colors,
+        joints=vertices.joints,
+        weights=vertices.weights,
+        targets=vertices.targets,
     )
 
 
 def _read_vertices(reading: Reading, item: Item) -> Vertices | None:
     attributes = item.child("attributes")
-    read = {name: _read_attribute(reading, attributes, name) for name in _ATTRIBUTES if attributes.has(name)}
+    read = {
+        name: read_attribute(reading, attributes, name, allowed)
+        for name, allowed in ATTRIBUTES.items()
+        if attributes.has(name)
+    }
     positions = read.get("POSITION")
     if positions is None or not len(positions):
         return None
+    count = len(positions)
     for name, values in read.items():
-        if len(values) != len(positions):
-            raise FormatError(f"{attributes.at(name)} has {len(values):,} elements, POSITION has {len(positions):,}")
+        same_length(attributes, name, values, count)
     if not bool(np.isfinite(positions).all()):
         raise FormatError(f"{attributes.at('POSITION')} holds NaN or infinity, only finite positions are allowed")
     reading.budget.take("array_bytes", sum(v.nbytes for n, v in read.items() if n != "POSITION"), item.place)
+    texcoords = _texcoords(read)
+    joints, weights = read_influences(reading, attributes, count)
     vertices = Vertices(
-        positions, read.get("NORMAL"), read.get("TANGENT"), _texcoords(read), _with_alpha(read.get("COLOR_0"))
+        positions,
+        read.get("NORMAL"),
+        read.get("TANGENT"),
+        texcoords,
+        _with_alpha(read.get("COLOR_0")),
+        joints,
+        weights,
+        morphs.read_targets(reading, item, count, len(texcoords)),
     )
     return repair(vertices, lambda line: reading.warn(f"{item.place}: {line}"))
-
-
-def _read_attribute(reading: Reading, attributes: Item, name: str) -> Floats:
-    """float32 [N, C] of one attribute; component types that need an extension the file does not name get a warning."""
-    index = attributes.index(name, "accessors", required=True) or 0
-    accessor = reading.accessors.item(index)
-    kinds, components = _ATTRIBUTES[name]
-    accessor.choice("type", kinds)
-    component = accessor.integer("componentType")
-    used = reading.root.strings("extensionsUsed")
-    allowed = components.union(*(e.components.get(name, ()) for e in FILE_EXTENSIONS.values() if e.name in used))
-    if component not in allowed:
-        reading.warn(
-            f"{accessor.place} holds {name} as component type {component}, which the file's extensions do not allow"
-        )
-    return reading.accessors.floats(index, normalise=name == "COLOR_0")
 
 
 def _texcoords(read: dict[str, Floats]) -> tuple[Floats, ...]:
@@ -165,8 +160,7 @@ def _flatten(reading: Reading, item: Item, vertices: Vertices, indices: Indices)
     reading.budget.take("vertices", len(indices), item.place)
     reading.budget.take("array_bytes", vertices.nbytes(len(indices)) + len(indices) * 16, item.place)
     flat = replace(vertices, tangents=None).take(indices)
-    flat = replace(flat, normals=flat_normals(flat.positions))
-    return flat, np.arange(len(indices), dtype=np.uint32)
+    return morphs.flattened(flat), np.arange(len(indices), dtype=np.uint32)
 
 
 def _with_tangents(reading: Reading, item: Item, primitive: Primitive, materials: Sequence[Material]) -> Primitive:
@@ -180,14 +174,23 @@ def _with_tangents(reading: Reading, item: Item, primitive: Primitive, materials
         reading.warn(f"{item.place} has a normal map or anisotropy but no TEXCOORD_{info.texCoord} to direct it")
         return primitive
     corners = len(primitive.indices)
-    vertices = Vertices(primitive.positions, primitive.normals, None, primitive.texcoords, primitive.colors)
+    vertices = Vertices(
+        primitive.positions,
+        primitive.normals,
+        None,
+        primitive.texcoords,
+        primitive.colors,
+        primitive.joints,
+        primitive.weights,
+        primitive.targets,
+    )
     reading.budget.take("array_bytes", vertices.nbytes(corners) + corners * _TANGENT_BYTES, item.place)
     triangles = primitive.indices.reshape(-1, 3)
     uv = _transformed(primitive.texcoords[info.texCoord], info)
     source, triangles, derived = tangents.derive(primitive.positions, primitive.normals, uv, triangles)
     split = vertices.take(source)
     made = _primitive(primitive.mode, replace(split, tangents=derived), triangles.reshape(-1), primitive.material)
-    return replace(made, variants=primitive.variants)
+    return morphs.with_tangents(replace(made, variants=primitive.variants), uv[source])
 
 
 def _directed(primitive: Primitive, materials: Sequence[Material]) -> TextureInfo | None:

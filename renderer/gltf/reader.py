@@ -8,10 +8,11 @@ from dataclasses import replace
 import numpy as np
 
 from renderer.decoding.guard import Guard
+from renderer.deform import joint_matrices
 from renderer.errors import FormatError, LimitError, UnsupportedError
 from renderer.extensions import FILE_EXTENSIONS, MATERIAL_EXTENSIONS
 from renderer.gltf.accessors import Accessors
-from renderer.gltf.animations import read_animations
+from renderer.gltf.animations import with_animations
 from renderer.gltf.buffers import Buffers, Resolver
 from renderer.gltf.container import Container, open_container
 from renderer.gltf.geometry import read_mesh
@@ -19,9 +20,11 @@ from renderer.gltf.item import Item, clean
 from renderer.gltf.materials import read_materials
 from renderer.gltf.nodes import Hierarchy, read_hierarchy, read_nodes
 from renderer.gltf.reading import Reading, Warnings
+from renderer.gltf.skins import Fit, read_skins
+from renderer.gltf.targets import Places
 from renderer.gltf.textures import read_pictures
 from renderer.limits import Budget
-from renderer.pose import world_matrices
+from renderer.pose import pose_at
 from renderer.scene import Camera, Material, Mesh, Scene
 
 #: No product is farther from its origin than this, in metres; a float32 has long lost its millimetres there.
@@ -55,20 +58,20 @@ def _read(reading: Reading, name: str) -> Scene:
         reading.warn("the scene shows nothing: it has no points, lines or triangles")
     if any(p.material == len(materials) for mesh in meshes for p in mesh.primitives):
         materials.append(Material(name="default"))
-    nodes = read_nodes(reading, hierarchy, {mesh: position for position, mesh in enumerate(used)})
+    skins, bones = read_skins(reading, hierarchy.shown, hierarchy.positions)
     scene = Scene(
         name=name,
-        nodes=nodes,
+        nodes=read_nodes(reading, hierarchy, used, skins, Fit(reading, meshes, bones)),
         meshes=meshes,
         materials=tuple(materials),
         textures=textures,
         images=images,
         cameras=tuple(_read_camera(reading, item) for item in reading.root.items("cameras")),
-        animations=read_animations(reading, nodes, hierarchy.positions),
+        skins=tuple(bones),
         extensions=reading.root.strings("extensionsUsed"),
         asset=_read_asset(reading.root.child("asset")),
     )
-    scene = _apply_extensions(reading, scene)
+    scene = with_animations(reading, Places(_apply_extensions(reading, scene), hierarchy.positions, used))
     _check_places(scene)
     return replace(scene, warnings=reading.warnings.lines())
 
@@ -96,17 +99,21 @@ def _check_count(reading: Reading) -> None:
     count = sum(map(root.count, ("materials", "textures", "samplers", "images", "cameras", "meshes", "animations")))
     count += sum(mesh.count("primitives") for mesh in root.items("meshes"))
     count += sum(moves.count("channels") + moves.count("samplers") for moves in root.items("animations"))
+    if count <= most:
+        count += sum(p.count("targets") for mesh in root.items("meshes") for p in mesh.items("primitives"))
     if count > most:
         raise LimitError(f"has {count:,} materials, textures, primitives, channels …; at most {most:,} are allowed")
 
 
 def _read_meshes(
     reading: Reading, hierarchy: Hierarchy, materials: Sequence[Material]
-) -> tuple[list[int], tuple[Mesh, ...]]:
-    """The file's indices of the meshes that drawn nodes use, and those meshes."""
-    nodes = (reading.root.item("nodes", index) for index in hierarchy.order)
+) -> tuple[dict[int, int], tuple[Mesh, ...]]:
+    """The meshes that drawn nodes use: the file's index of each → its place among them, and the meshes."""
+    nodes = (reading.root.item("nodes", index) for index in hierarchy.shown)
     used = sorted({mesh for node in nodes if (mesh := node.index("mesh", "meshes")) is not None})
-    return used, tuple(read_mesh(reading, reading.root.item("meshes", index), materials) for index in used)
+    return {mesh: place for place, mesh in enumerate(used)}, tuple(
+        read_mesh(reading, reading.root.item("meshes", index), materials) for index in used
+    )
 
 
 def _read_camera(reading: Reading, item: Item) -> Camera:
@@ -139,7 +146,11 @@ def _apply_extensions(reading: Reading, scene: Scene) -> Scene:
 
 def _check_places(scene: Scene) -> None:
     """Transforms that are finite one by one may still multiply to something that is not."""
-    world = world_matrices(scene, None)
+    pose = pose_at(scene, None)
+    for index, skin in enumerate(scene.skins):
+        if not bool((np.abs(joint_matrices(scene, pose, index)) < _FARTHEST).all()):
+            raise FormatError(f"the skin {index} {skin.name!r} is not finite or moves something beyond {_FARTHEST:g} m")
+    world = pose.world
     sane = (np.abs(world) < _FARTHEST).all(axis=(1, 2))  # NaN compares false
     if not bool(sane.all()):
         index = int(np.argmin(sane))

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from renderer.scene import Floats
+from renderer.scene import Floats, MorphTarget
+
+_Array = TypeVar("_Array", bound=NDArray[Any])
 
 #: Below this a vector has no direction worth keeping.
 _TINY = 1e-30
@@ -23,11 +26,15 @@ class Vertices:
     tangents: Floats | None = None
     texcoords: tuple[Floats, ...] = ()
     colors: Floats | None = None
+    joints: NDArray[np.uint16] | None = None
+    weights: Floats | None = None
+    targets: tuple[MorphTarget, ...] = ()
 
-    def arrays(self) -> tuple[Floats, ...]:
+    def arrays(self) -> tuple[NDArray[Any], ...]:
         """All arrays that are there."""
-        given = (self.positions, self.normals, self.tangents, *self.texcoords, self.colors)
-        return tuple(a for a in given if a is not None)
+        given = (self.positions, self.normals, self.tangents, *self.texcoords, self.colors, self.joints, self.weights)
+        moved = (array for target in self.targets for array in displacements(target))
+        return tuple(a for a in (*given, *moved) if a is not None)
 
     def nbytes(self, count: int) -> int:
         """Bytes that the same arrays have at `count` vertices."""
@@ -36,8 +43,12 @@ class Vertices:
     def take(self, where: NDArray[np.integer]) -> Vertices:
         """The vertices at `where`, in that order."""
 
-        def pick(array: Floats | None) -> Floats | None:
+        def pick(array: _Array | None) -> _Array | None:
             return None if array is None else array[where]
+
+        def pick_target(target: MorphTarget) -> MorphTarget:
+            positions, normals, tangents, *texcoords, colors = map(pick, displacements(target))
+            return MorphTarget(positions, normals, tangents, tuple(texcoords), colors)
 
         return Vertices(
             self.positions[where],
@@ -45,7 +56,15 @@ class Vertices:
             pick(self.tangents),
             tuple(t[where] for t in self.texcoords),
             pick(self.colors),
+            pick(self.joints),
+            pick(self.weights),
+            tuple(map(pick_target, self.targets)),
         )
+
+
+def displacements(target: MorphTarget) -> tuple[Floats | None, ...]:
+    """The arrays of a morph target: positions, normals, tangents, texture coordinates by set, colours."""
+    return (target.positions, target.normals, target.tangents, *target.texcoords, target.colors)
 
 
 def repair(vertices: Vertices, warn: Callable[[str], None]) -> Vertices:
@@ -61,8 +80,8 @@ def repair(vertices: Vertices, warn: Callable[[str], None]) -> Vertices:
         tangents = None if bad else np.concatenate([direction, sign], axis=1)
         if bad:
             warn(f"{bad:,} tangents have no direction: all are derived anew where needed")
-    texcoords = tuple(_finite(t, "texture coordinates", warn) for t in vertices.texcoords)
-    colors = None if vertices.colors is None else _finite(vertices.colors, "vertex colours", warn)
+    texcoords = tuple(finite(t, "texture coordinates", warn) for t in vertices.texcoords)
+    colors = None if vertices.colors is None else finite(vertices.colors, "vertex colours", warn)
     return replace(vertices, normals=normals, tangents=tangents, texcoords=texcoords, colors=colors)
 
 
@@ -84,7 +103,8 @@ def flat_normals(positions: Floats) -> Floats:
     return np.repeat(normals, 3, axis=0)
 
 
-def _finite(values: Floats, what: str, warn: Callable[[str], None]) -> Floats:
+def finite(values: Floats, what: str, warn: Callable[[str], None]) -> Floats:
+    """The values with a warning and zeros where they are not finite."""
     if bool(np.isfinite(values).all()):
         return values
     warn(f"{what} hold NaN or infinity: taken as 0")
