@@ -1,0 +1,113 @@
+"""OFF and its kin: COFF's colours, NOFF's normals, STOFF's texture coordinates, colours of faces. Text only.
+
+Geomview's object file format. trimesh reads positions and faces of it alone.
+"""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+from numpy.typing import NDArray
+
+from renderer.errors import FormatError, LimitError
+from renderer.foreign.shape import Parts, Place, Shape, linear
+from renderer.limits import Limits
+from renderer.scene import Floats
+
+_COMMENT = re.compile(r"#[^\n]*")
+_HEADER = re.compile(r"\s*(ST)?(C)?(N)?(4)?(n)?(?:OFF|off)\b([^\n]*)")
+#: Corners of one face.
+_MOST_CORNERS = 100_000
+
+
+def read(data: bytes, limits: Limits) -> Parts:
+    """A file as one shape. Raises FormatError with the line's number within the data."""
+    text = _COMMENT.sub("", data.decode("utf-8", "replace"))
+    header = _HEADER.match(text)
+    if header is None:
+        raise FormatError("not an OFF file: it does not begin with OFF, COFF, NOFF or STOFF")
+    textured, coloured, directed, four, dimensions, rest = header.groups()
+    if four or dimensions or "BINARY" in rest.upper():
+        raise FormatError("only three-dimensional OFF files in text are supported")
+    lines = [line.split() for line in (rest + text[header.end() :]).splitlines() if line.strip()]
+    vertices, faces = _counts(lines, limits)
+    if len(lines) < 1 + vertices + faces:
+        raise FormatError(f"says {vertices:,} vertices and {faces:,} faces, but has {len(lines) - 1:,} lines for them")
+    rows = lines[1 : 1 + vertices]
+    given = 3 + (3 if directed else 0)
+    table = _numbers([row[:given] for row in rows], given, "vertex")
+    extra = 2 if textured else 0
+    colors = _colours([row[given : len(row) - extra] for row in rows]) if coloured else None
+    uv = _numbers([row[len(row) - extra :] for row in rows], 2, "texture coordinate") if textured else None
+    triangles, owner, loose = _triangles(lines[1 + vertices : 1 + vertices + faces], vertices)
+    face_colors = _colours(loose)
+    shape = Shape(
+        table[:, :3],
+        triangles,
+        normals=table[:, 3:6] if directed else None,
+        uv=None if uv is None else (uv * (1.0, -1.0) + (0.0, 1.0)).astype(np.float32),
+        colors=colors,
+        face_colors=face_colors[owner] if face_colors is not None and colors is None else None,
+    )
+    meshes = [("OFF", [shape] if len(triangles) else [])]
+    return Parts(meshes, [Place("OFF", 0, np.eye(4))])
+
+
+def _counts(lines: list[list[str]], limits: Limits) -> tuple[int, int]:
+    words = lines[0][:3] if lines else []
+    if len(words) < 2 or not all(word.isdecimal() and len(word) < 12 for word in words[:2]):
+        raise FormatError("has no numbers of vertices and faces")
+    vertices, faces = int(words[0]), int(words[1])
+    if vertices > limits.vertices or faces > limits.indices:
+        raise LimitError(f"says {vertices:,} vertices and {faces:,} faces; allowed: {limits.vertices:,}")
+    return vertices, faces
+
+
+def _numbers(rows: list[list[str]], columns: int, what: str) -> NDArray[np.float64]:
+    """float64 [N, columns]."""
+    short = next((i for i, row in enumerate(rows) if len(row) != columns), None)
+    if short is not None:
+        raise FormatError(f"{what} {short:,} has {len(rows[short])} numbers instead of {columns}")
+    try:
+        return np.array(rows, np.float64).reshape(-1, columns)
+    except ValueError as error:
+        raise FormatError(f"a {what} holds something that is no number") from error
+
+
+def _triangles(rows: list[list[str]], vertices: int) -> tuple[NDArray[np.int64], NDArray[np.int64], list[list[str]]]:
+    """(triangles [T, 3] as fans, the face [T] each is of, what follows each face's corners)."""
+    fans: list[NDArray[np.int64]] = []
+    owner: list[int] = []
+    loose = []
+    for i, row in enumerate(rows):
+        count = int(row[0]) if row[0].isdecimal() and len(row[0]) < 7 else -1
+        corners = row[1 : 1 + count]
+        if not 0 <= count <= _MOST_CORNERS or len(corners) < count or not all(c.isdecimal() for c in corners):
+            raise FormatError(f"face {i:,} is not a number of corners and the corners")
+        loose.append(row[1 + count :])
+        if count < 3:
+            continue
+        fan = np.array(corners, np.int64)
+        if fan.max() >= vertices:
+            raise FormatError(f"face {i:,} has vertex {fan.max()}, but there are only {vertices:,}")
+        fans.append(np.stack([np.full(count - 2, fan[0]), fan[1:-1], fan[2:]], axis=1))
+        owner += [i] * (count - 2)
+    joined = np.concatenate(fans) if fans else np.zeros((0, 3), np.int64)
+    return joined, np.array(owner, np.int64), loose
+
+
+def _colours(rows: list[list[str]]) -> Floats | None:
+    """Linear [N, 4] of rows with three or four numbers: whole ones are bytes, others shares. None when no row has any.
+
+    Rows without (or with an index into a colour map, which nobody ships) are light grey.
+    """
+    given = [len(row) in (3, 4) for row in rows]
+    if not any(given):
+        return None
+    whole = all(word.isdecimal() for row, good in zip(rows, given, strict=True) if good for word in row)
+    full = "255" if whole else "1"
+    grey = ["204"] * 3 if whole else ["0.8"] * 3
+    padded = [[*row, full][:4] if good else [*grey, full] for row, good in zip(rows, given, strict=True)]
+    values = _numbers(padded, 4, "colour")
+    return linear(values / (255.0 if whole else 1.0))
