@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,8 +48,9 @@ class Guard:
     Threads may share it. Of each kind there are never more processes than calls that ran at the same time.
     """
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
         self._limits = limits
+        self._clock = clock
         self._lock = threading.Lock()
         self._idle: dict[Kind, list[_Worker]] = {}
         self._left = _ITEMS * limits.decoder_seconds
@@ -78,14 +79,14 @@ class Guard:
         """
         seconds = self._grant(len(data), place)
         worker = self._take(kind)
-        begin = time.monotonic()
+        begin = self._clock()
         try:
             memory = self._limits.decoder_bytes + len(data) + _HOLD * size
             return worker.decode(data, memory, seconds, size, wanted)
         except SceneError as error:
             raise type(error)(f"{place} {error}") from error
         finally:
-            self._return(kind, worker, time.monotonic() - begin)
+            self._return(kind, worker, self._clock() - begin)
 
     def _grant(self, length: int, place: str) -> float:
         """Seconds that an item of `length` bytes may take."""
@@ -205,7 +206,7 @@ def _parse(line: bytes, size: int) -> _Head:
     if not line.endswith(b"\n"):
         raise EOFError
     try:
-        head = json.loads(line)
+        head = dict(json.loads(line))
         if "error" in head:
             return _Head(error=_refusal(head))
         arrays = tuple((str(name), str(dtype), tuple(map(int, shape))) for name, dtype, shape in head["arrays"])
