@@ -1,4 +1,4 @@
-"""The picture behind glass: a copy of what is drawn so far, blurred level by level as far as the roughest glass needs."""
+"""The picture behind glass: a copy of what is drawn so far, blurred by levels as far as the roughest glass needs."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ class RadiancePass:
         drawing, commands = model.draw_list(view.variant, pose)
         seen = cameras.camera(view, model.bounds, pose.box)
         projection = cameras.jittered(seen.projection, jitter, *size)
-        shadows = self._draw_shadows(model, pose, view)
+        shadows = self._draw_shadows(model, pose, view, sum(jitter) % 1.0 if refined else None)
         self._write_view_block(pose, shadows, view, targets, size, seen, projection)
         everywhere = 0, 0, *size
         part = cameras.screen_rectangle(projection, seen, pose.box, *size)
@@ -117,7 +117,7 @@ class RadiancePass:
     def _draw_see_through(self, frame: _Frame, ordered: Sequence[Group]) -> None:
         """Blended and transmissive surfaces, from the farthest to the nearest. ordered: each alone, farthest first."""
         gpu, commands, style, targets = frame.gpu, frame.commands, frame.style, frame.targets
-        # Several looks through glass cost a processor twice the frame; it shows the nearest pane until the picture rests.
+        # Looking through several panes costs a processor twice the frame; it shows the nearest until the picture rests.
         dear = frame.drawing.blur is not None and self._context.info.software and not style.refined
         if dear or not frame.drawing.layered:
             self._look_behind(frame)
@@ -167,7 +167,7 @@ class RadiancePass:
         if targets.msaa > 1:
             draw.resolve(targets.draw_buffer, targets.radiance_buffer, *size)
 
-    def _draw_shadows(self, model: Model, pose: Pose, view: View) -> list[int]:
+    def _draw_shadows(self, model: Model, pose: Pose, view: View, turn: float | None) -> list[int]:
         """Each light's first layer of the shadow map; empty when there are no shadows to draw."""
         if not view.shadows or not pose.lights:
             return []
@@ -175,7 +175,8 @@ class RadiancePass:
         layers, matrices = shadow_views(pose.lights, pose.box)
         if self._shadows is None:
             self._shadows = ShadowPass(self._context)
-        self._shadows.draw(model.gpu, commands, drawing.opaque, matrices)
+        casters = (*drawing.opaque, *drawing.see_through)
+        self._shadows.draw(model.gpu, commands, casters, matrices, turn)
         return layers
 
     def _write_view_block(

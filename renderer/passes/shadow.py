@@ -1,4 +1,4 @@
-"""Draws depth as seen from the lights. Casters are opaque surfaces; cut-out ones cast as if they were whole."""
+"""Draws depth as seen from the lights. Cut-outs cast their holes; what blends or transmits casts a part of a shadow."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from contextlib import ExitStack
 
 import numpy as np
 
+from renderer import material as material_block
 from renderer.drawlist import Group
 from renderer.gl import draw
 from renderer.gl.context import Context
-from renderer.gl.program import Program
 from renderer.gl.resources import Buffer, DepthArray, Framebuffer
 from renderer.lights import MAX_LAYERS
 from renderer.linalg import Matrix
+from renderer.passes.coverage import CoveragePrograms
+from renderer.passes.surface import bind_material
 from renderer.upload import GpuScene
 
 BLOCK_BINDING = 2
@@ -29,28 +31,49 @@ class ShadowPass:
         self._stack = ExitStack()
         enter = self._stack.enter_context
         size = _SIZE_SOFTWARE if context.info.software else _SIZE
-        self._program = enter(Program(context, "shadow.vert", "shadow.frag"))
+        self._programs = CoveragePrograms(context, "shadow.vert", "shadow.frag")
+        self._stack.callback(self._programs.close)
         self._block = enter(Buffer(context, _DTYPE.itemsize, "shadows"))
         self.map = enter(DepthArray(context, size, MAX_LAYERS, "shadow map"))
         self._framebuffer = enter(Framebuffer(context, "shadow map", None))
 
-    def draw(self, gpu: GpuScene, commands: Buffer, groups: Sequence[Group], matrices: Sequence[Matrix]) -> None:
-        """Draws one layer for each matrix (world → clip, [4, 4]) and hands the matrices to the surfaces' shaders."""
+    def draw(
+        self,
+        gpu: GpuScene,
+        commands: Buffer,
+        groups: Sequence[Group],
+        matrices: Sequence[Matrix],
+        turn: float | None = None,
+    ) -> None:
+        """Draws one layer for each matrix (world → clip, [4, 4]) and hands the matrices to the surfaces' shaders.
+
+        turn: of one of many pictures that are averaged, another in [0, 1) for each; None for one that stands alone.
+        """
         block = np.zeros((), _DTYPE)
         block["texel"][0] = 1.0 / self.map.size
-        draw.use(self._program.name)
         for layer, matrix in enumerate(matrices):
             block["matrices"][layer] = matrix.T  # GLSL reads columns
             self._framebuffer.attach_depth(self.map, layer)
             draw.target(self._framebuffer, self.map.size, self.map.size)
             draw.clear_depth(self._framebuffer)
-            self._program.set_matrix("u_layerMatrix", matrix)
             draw.state(depth_test=True, depth_write=True)
             with draw.depth_offset(1.5, 4.0):
                 for group in groups:
-                    draw.multi_draw(gpu.arrays[group.layout], commands, group.mode, group.first, group.count)
+                    self._cast(gpu, commands, group, matrix, turn)
         self._block.write(block)
         draw.bind_uniforms(BLOCK_BINDING, self._block)
+
+    def _cast(self, gpu: GpuScene, commands: Buffer, group: Group, matrix: Matrix, turn: float | None) -> None:
+        material = gpu.scene.materials[group.material]
+        partly = material.alphaMode == "BLEND" or material_block.uses_transmission(material)
+        cast = 2 if partly else int(material.alphaMode == "MASK")
+        program = self._programs.get(group, material if cast else None, CAST=cast, ALPHA_BLEND=int(group.blended))
+        program.set_matrix("u_layerMatrix", matrix)
+        if cast:
+            program.set(u_turn=turn or 0.0, u_refined=int(turn is not None))
+            bind_material(gpu, group.material)
+        draw.use(program.name)
+        draw.multi_draw(gpu.arrays[group.layout], commands, group.mode, group.first, group.count)
 
     def close(self) -> None:
         """Frees map, program and block."""
