@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import IO, Any
 
 from benchmarks.errors import BenchError
@@ -37,7 +38,11 @@ class Companion:
         if not answer:
             self.close()
             raise BenchError(f"{self._name}: its process ended with status {process.returncode}")
-        return json.loads(answer)
+        try:
+            return json.loads(answer)
+        except ValueError:
+            self.close()
+            raise BenchError(f"{self._name}: its process answered {answer[:100]!r}") from None
 
     def kill(self) -> None:
         """End it at once; a question that is waiting fails. May be called from another thread."""
@@ -68,13 +73,16 @@ class Companion:
         return self._process
 
 
-def serve(answer: Callable[[Any], Any]) -> None:
-    """The process's own end: one answer a line until the input ends. What libraries print goes nowhere."""
+def serve(opening: AbstractContextManager[Callable[[Any], Any]]) -> None:
+    """The process's own end: one answer a line until the input ends. What libraries print goes nowhere.
+
+    opening: gives what answers; entered when the pipe is safe from libraries that announce themselves.
+    """
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.close(nowhere)
-    with out:
+    with out, opening as answer:
         for line in sys.stdin:
             out.write(json.dumps(answer(json.loads(line))) + "\n")
             out.flush()

@@ -74,8 +74,7 @@ def _companion(side: str, model: Path, width: int, height: int) -> Companion:
 
 def _draw(side: str, model: Path, width: int, height: int) -> None:
     """The companion's main: a pose in, timings out."""
-    with (_ours if side == "vitrine" else _pyrender)(model, width, height) as draw:
-        serve(draw)
+    serve((_ours if side == "vitrine" else _pyrender)(model, width, height))
 
 
 @contextmanager

@@ -7,6 +7,7 @@ albedo and normals. glTF's axes (x, y, z) are Blender's (x, -z, y), and unrotate
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 from typing import Any
 
 import bpy
@@ -158,4 +159,4 @@ def _keep_alpha(path: str) -> None:
 
 
 if __name__ == "__main__":
-    serve(answer)
+    serve(nullcontext(answer))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from typing import Any
 
 import filly
@@ -73,6 +74,11 @@ class Filament:
         return self._environment
 
 
+@contextmanager
+def _opened() -> Iterator[Callable[[dict[str, Any]], dict[str, Any]]]:
+    with filly.Renderer() as renderer:
+        yield Filament(renderer).answer
+
+
 if __name__ == "__main__":
-    with filly.Renderer() as opened:
-        serve(Filament(opened).answer)
+    serve(_opened())

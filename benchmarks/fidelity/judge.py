@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -99,7 +100,10 @@ def _agreement(gallery: Gallery, scenario: Scenario, mask: Mask) -> dict[str, An
     return found
 
 
-def _serve(root: Path, folder: Path, samples: int, peers: Sequence[str], fresh: Sequence[str]) -> None:
+@contextmanager
+def _judging(
+    root: Path, folder: Path, samples: int, peers: Sequence[str], fresh: Sequence[str]
+) -> Iterator[Callable[[str], dict[str, Any]]]:
     from renderer.engine import Engine
 
     suite = read_suite(root)
@@ -116,7 +120,7 @@ def _serve(root: Path, folder: Path, samples: int, peers: Sequence[str], fresh: 
             except Exception as error:  # a fault of ours costs its scenario, not the run
                 return failed(name, f"internal error: {type(error).__name__}: {error}")
 
-        serve(answer)
+        yield answer
 
 
 def _words(text: str) -> list[str]:
@@ -124,4 +128,4 @@ def _words(text: str) -> list[str]:
 
 
 if __name__ == "__main__":
-    _serve(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), _words(sys.argv[4]), _words(sys.argv[5]))
+    serve(_judging(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), _words(sys.argv[4]), _words(sys.argv[5])))
