@@ -22,6 +22,8 @@ layout(location = 0) out vec4 o_color;
 const int MAX_SCATTERS = 12, MAX_PASSES = 24;
 // Scatters before a dim path may be ended early.
 const int SURE_SCATTERS = 2;
+// Scattering denser than this, per steradian, is a mirror image, in which solid glass must bend what is behind it.
+const float SHARP = 20.0;
 // Directions towards the environment that are weighed up for each shadow ray.
 const int CANDIDATES = 8;
 // Light after the first scatter is cut here: rare paths to tiny lights show as sparks long before they average out.
@@ -41,21 +43,31 @@ float coverage(Surface s) {
     return has_flag(ALPHA_IS_MASK) ? (s.alpha < u_alphaCutoff ? 0.0 : 1.0) : has_flag(ALPHA_IS_BLEND) ? s.alpha : 1.0;
 }
 
+// What is left of light that came `way` metres to the back of a solid body's surface.
+vec3 inside_volume(float way) {
+    bool inside = !v_front && volume_thickness > 0.0 && volume_attenuationDistance > 0.0;
+    return inside ? pow(volume_attenuationColor, vec3(way / volume_attenuationDistance)) : vec3(1.0);
+}
+
 // What comes of light on a straight way of `reach` metres.
 vec3 visibility(vec3 origin, vec3 l, float reach) {
 #if SEE_THROUGH
     vec3 left = vec3(1.0);
     for (int i = 0; i < MAX_PASSES; ++i) {
-        Hit hit = nearest_hit(origin, l, reach, false);
+        Hit hit = nearest_hit(origin, l, reach, true);
         if (hit.triangle < 0) return left;
+        if (texelFetch(u_triangles, 3 * hit.triangle).w == 0.0) return vec3(0.0);
         read_inputs(hit, l);
         Surface s = read_surface();
         vec3 share = vec3(1.0 - coverage(s));
         if (has_flag(IS_UNLIT)) share = vec3(1.0);
 #ifdef TRANSMISSION
-        if (volume_thickness <= 0.0 && s.roughness <= CLEAR_ROUGHNESS) {
-            share += (1.0 - share) * transmission_factor * s.baseColor * (1.0 - F_Schlick(s.f0, s.f90, s.NdotV));
+        bool solid = volume_thickness > 0.0;
+        if (solid || s.roughness <= CLEAR_ROUGHNESS) { // straight on even through solid glass: its caustics are left out
+            vec3 tint = solid ? sqrt(s.baseColor) : s.baseColor;
+            share += (1.0 - share) * transmission_factor * tint * (1.0 - F_Schlick(s.f0, s.f90, s.NdotV));
         }
+        share *= inside_volume(hit.distance);
 #endif
         left *= share;
         if (largest(left) < 0.01) return vec3(0.0);
@@ -153,10 +165,9 @@ void main() {
             receive(s.baseColor, scatters);
             break;
         }
-        if (!v_front && solid && volume_attenuationDistance > 0.0) {
-            throughput *= pow(volume_attenuationColor, vec3(travelled / volume_attenuationDistance));
-        }
-        Bsdf b = prepare(s);
+        throughput *= inside_volume(travelled);
+        // After a wide scatter light was looked for straight through solid bodies; so the path goes there straight too.
+        Bsdf b = prepare(s, density == 0.0 || density > SHARP);
         receive(s.emissive * b.below, scatters);
         Direct direct = direct_light(s, b);
         vec3 normal = geometric_normal, above = smooth_position, below = v_position, weight, l;
@@ -181,7 +192,7 @@ void main() {
         if (event != PASSED) {
             density = next_density;
             seen = false;
-            straight = straight && event == TRANSMITTED;
+            straight = straight && event == REFRACTED;
         } else {
             --scatters;
         }

@@ -6,9 +6,9 @@
 layout(binding = 1) uniform sampler2D u_dfg;
 
 // What became of a ray at a surface.
-const int ABSORBED = 0, REFLECTED = 1, TRANSMITTED = 2, PASSED = 3; // PASSED: straight on, as if nothing were there
+const int ABSORBED = 0, SCATTERED = 1, REFRACTED = 2, PASSED = 3; // PASSED: straight on
 
-// Thin glass this smooth does not bend what is seen through it.
+// Thin glass this smooth does not blur what is seen through it.
 const float CLEAR_ROUGHNESS = 0.1;
 // Share of samples that a lobe gets at least, if it is there at all.
 const float LEAST_SHARE = 0.02;
@@ -24,6 +24,7 @@ struct Bsdf {
     vec3 diffuse;      // colour, what the layers above take already taken
     vec3 behind;       // diffuse colour on the other side
     vec3 through;      // colour of what passes, before Fresnel
+    bool clear;        // what passes goes straight on
     float below;       // share of light that the coat lets through to everything else
     float cloth;       // share that the sheen lets through to the base
     vec4 chances;      // of sampling: specular, diffuse, behind, through
@@ -99,7 +100,8 @@ mat3 shading_frame(Surface s) {
     return basis(s.normal);
 }
 
-Bsdf prepare(Surface s) {
+// bends: a solid body refracts; otherwise it lets light straight through, as it does for shadow rays.
+Bsdf prepare(Surface s, bool bends) {
     Bsdf b;
     b.frame = shading_frame(s);
     b.view_l = s.view * b.frame;
@@ -114,8 +116,9 @@ Bsdf prepare(Surface s) {
 #ifdef TRANSMISSION
     transmission = transmission_factor;
 #endif
-    bool thick = transmission > 0.0 && volume_thickness > 0.0 && s.ior > 0.0;
+    bool solid = volume_thickness > 0.0, thick = bends && solid && transmission > 0.0 && s.ior > 0.0;
     b.eta = thick ? (v_front ? s.ior : 1.0 / s.ior) : 0.0;
+    b.clear = s.roughness <= CLEAR_ROUGHNESS || (solid && !bends);
     vec2 dfg = split_sum(b.view_l.z, sqrt(sqrt(b.alpha.x * b.alpha.y)));
     vec3 facing = specular_fresnel(s, b, b.view_l.z);
     float missing = 1.0 - dfg.x - dfg.y;
@@ -126,15 +129,16 @@ Bsdf prepare(Surface s) {
     reflected = mix(reflected, facing * (dfg.x + dfg.y) * b.boost, iridescence_factor);
 #endif
     if (thick) reflected = facing;
-    vec3 rest = s.albedo * (1.0 - largest(reflected)) * (1.0 - transmission);
+    // Only the dielectric part has light left for what lies below (specification B.3.5: the metal is a layer of its own).
+    float rest = (1.0 - largest(s.dielectric * dfg.x + dfg.y * min(largest(s.dielectric) * 25.0, 1.0))) * (1.0 - transmission);
     b.behind = vec3(0.0);
 #ifdef DIFFUSE_TRANSMISSION
-    b.behind = diffuse_transmission_color * (1.0 - s.metallic) * (1.0 - largest(reflected)) * (1.0 - transmission) * diffuse_transmission_factor;
+    b.behind = diffuse_transmission_color * ((1.0 - s.metallic) * rest * diffuse_transmission_factor);
     rest *= 1.0 - diffuse_transmission_factor;
 #endif
-    b.diffuse = s.albedo * 0.0 + rest;
+    b.diffuse = s.albedo * rest;
     // A ray crosses the tint of a solid body twice, that of a thin wall once.
-    b.through = transmission * (thick ? sqrt(s.baseColor) : s.baseColor);
+    b.through = transmission * (solid ? sqrt(s.baseColor) : s.baseColor);
     b.below = b.cloth = 1.0;
     b.layer_chances = vec2(0.0);
 #ifdef SHEEN
@@ -174,7 +178,14 @@ vec3 evaluate(Surface s, Bsdf b, vec3 l, out float density) {
     if (!above) {
         float cosine = max(-l_l.z, 0.0);
         density = b.chances.z * cosine * INV_PI;
-        return b.behind * (b.below * b.cloth * INV_PI * cosine);
+        vec3 sum = b.behind * (INV_PI * cosine);
+        if (b.eta == 0.0 && !b.clear && cosine > 1e-5) { // a rough thin wall: the mirror lobe, on the other side
+            vec3 mirrored = vec3(l_l.xy, -l_l.z), h = normalize(b.view_l + mirrored);
+            vec3 passed = 1.0 - specular_fresnel(s, b, max(dot(b.view_l, h), 0.0));
+            sum += b.through * passed * ggx_lobe(b.view_l, mirrored, h, b.alpha);
+            density += b.chances.w * ggx_density(b.view_l, h, b.alpha);
+        }
+        return sum * (b.below * b.cloth);
     }
     vec3 sum = vec3(0.0);
     if (l_l.z > 1e-5) {
@@ -202,33 +213,31 @@ vec3 evaluate(Surface s, Bsdf b, vec3 l, out float density) {
     return sum;
 }
 
-// Through the surface, past one microfacet. Returns what is left of the light.
+// Straight on, or refracted by one microfacet.
 int pass_through(Surface s, Bsdf b, vec2 u, out vec3 l, out vec3 weight) {
-    vec3 h = sample_facet(b.view_l, b.alpha, u);
-    float cosine = max(dot(b.view_l, h), 0.0);
-    weight = b.through * b.below * b.cloth * (1.0 - specular_fresnel(s, b, cosine)) / max(b.chances.w, 1e-6);
-    if (b.eta == 0.0) {
-        bool clear = s.roughness <= CLEAR_ROUGHNESS;
-        vec3 mirrored = reflect(-b.view_l, h);
-        l = clear ? -s.view : normalize(b.frame * vec3(mirrored.xy, -abs(mirrored.z)));
-        return clear ? PASSED : TRANSMITTED;
-    }
+    vec3 h = b.clear && b.eta == 0.0 ? vec3(0.0, 0.0, 1.0) : sample_facet(b.view_l, b.alpha, u);
+    vec3 passed = 1.0 - specular_fresnel(s, b, max(dot(b.view_l, h), 0.0));
+    weight = b.through * passed * (b.below * b.cloth / max(b.chances.w, 1e-6));
+    l = -s.view;
+    if (b.eta == 0.0) return PASSED;
     vec3 bent = refract(-b.view_l, h, 1.0 / b.eta);
     l = b.frame * bent;
-    return dot(bent, bent) > 0.0 && dot(l, geometric_normal) < 0.0 ? TRANSMITTED : ABSORBED;
+    return dot(bent, bent) > 0.0 && dot(l, geometric_normal) < 0.0 ? REFRACTED : ABSORBED;
 }
 
 // Where the ray goes on. weight: BSDF times |cos| over density; density: 0 when it cannot be evaluated.
 int scatter(Surface s, Bsdf b, float choice, vec2 u, out vec3 l, out vec3 weight, out float density) {
     density = 0.0;
-    if (choice < b.chances.w) return pass_through(s, b, u, l, weight);
-    choice -= b.chances.w;
+    bool through = choice < b.chances.w;
+    if (through && (b.clear || b.eta > 0.0)) return pass_through(s, b, u, l, weight);
     vec3 l_l = sample_cosine(u);
-    if (choice < b.chances.z) l_l.z = -l_l.z;
-    else if (choice < b.chances.z + b.chances.x) l_l = reflect(-b.view_l, sample_facet(b.view_l, b.alpha, u));
+    float behind = b.chances.w + b.chances.z;
+    if (!through && choice < behind) l_l.z = -l_l.z;
+    else if (choice < behind + b.chances.x) l_l = reflect(-b.view_l, sample_facet(b.view_l, b.alpha, u));
+    if (through) l_l.z = -l_l.z;
     l = b.frame * l_l;
 #ifdef CLEARCOAT
-    if (choice >= 1.0 - b.chances.w - b.layer_chances.x) {
+    if (choice >= 1.0 - b.layer_chances.x) {
         mat3 coat = basis(clearcoat_normal);
         vec3 cv = s.view * coat;
         cv.z = max(cv.z, 1e-3);
@@ -238,5 +247,5 @@ int scatter(Surface s, Bsdf b, float choice, vec2 u, out vec3 l, out vec3 weight
     weight = evaluate(s, b, l, density);
     if (density <= 1e-9) return ABSORBED;
     weight /= density;
-    return REFLECTED;
+    return SCATTERED;
 }

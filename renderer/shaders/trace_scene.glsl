@@ -2,7 +2,7 @@
 
 layout(binding = 5) uniform isamplerBuffer u_nodes;     // two texels a node: low corner, start | high corner, count * 4 + axis
 layout(binding = 6) uniform isamplerBuffer u_skip;      // eight links a node, by octant
-layout(binding = 7) uniform samplerBuffer u_triangles;  // three texels: corner, two edges
+layout(binding = 7) uniform samplerBuffer u_triangles;  // three texels: corner, w: 1 when light may pass it, two edges
 uniform float u_epsilon;                                // metres; below it a ray has not left its surface
 
 struct Hit {
@@ -40,7 +40,7 @@ bool visit(inout int node, out int first, out int count, vec3 origin, vec3 inver
     return inside && count > 0;
 }
 
-// The nearest triangle within `reach` metres.
+// The nearest triangle within `reach` metres. any: an opaque one will do, whether or not it is the nearest.
 Hit nearest_hit(vec3 origin, vec3 direction, float reach, bool any) {
     Hit hit = Hit(reach, -1, vec2(0.0));
     vec3 inverse = 1.0 / mix(direction, vec3(1e-20), lessThan(abs(direction), vec3(1e-20))); // never 0 · infinity
@@ -50,7 +50,7 @@ Hit nearest_hit(vec3 origin, vec3 direction, float reach, bool any) {
         int first, count;
         if (visit(node, first, count, origin, inverse, octant, hit.distance)) {
             for (int i = first; i < first + count; ++i) hit_triangle(i, origin, direction, hit);
-            if (any && hit.triangle >= 0) return hit;
+            if (any && hit.triangle >= 0 && texelFetch(u_triangles, 3 * hit.triangle).w == 0.0) return hit;
         }
     }
     return hit;

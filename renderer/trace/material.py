@@ -29,10 +29,16 @@ def used_slots(materials: Sequence[Material]) -> tuple[str, ...]:
     return tuple(slot for slot in slots() if any(slot in m.textures for m in materials))
 
 
+def see_through(material: Material) -> bool:
+    """Whether a shadow ray may go on behind it."""
+    return material.alphaMode != "OPAQUE" or not material.features.isdisjoint({"TRANSMISSION", "UNLIT"})
+
+
 def table(scene: Scene, materials: Sequence[Material], layers: Mapping[tuple[int, str], int]) -> Floats:
     """float32 [materials · rows, 4]: the uniform block's record, one texel a texture slot, one of flags.
 
-    layers: (texture index, encoding) → layer of that encoding's texture array.
+    layers: (texture index, encoding) → layer of that encoding's texture array; materials that no triangle has may miss
+    some.
     """
     record = block_dtype().itemsize // 16
     rows = np.zeros((len(materials), record + len(slots()) + 1, 4), np.float32)
@@ -41,7 +47,7 @@ def table(scene: Scene, materials: Sequence[Material], layers: Mapping[tuple[int
         for i, (name, slot) in enumerate(slots().items()):
             info = material.textures.get(name)
             row[record + i, 0] = -1.0
-            if info is not None:
+            if info is not None and (info.texture, slot.encoding) in layers:
                 sampler = scene.textures[info.texture].sampler
                 row[record + i] = layers[info.texture, slot.encoding], info.texCoord, *_wraps(sampler)
         row[-1, 0] = _flags(material)

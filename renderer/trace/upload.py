@@ -80,7 +80,8 @@ class TracedScene:
         used = [materials[i] for i in np.unique(geometry.triangles[:, 3])]
         self.features = material.features(used)
         self.slots = material.used_slots(used)
-        self.see_through = any(m.alphaMode != "OPAQUE" or m.features & {"TRANSMISSION", "UNLIT"} for m in used)
+        self._clear = np.array([material.see_through(m) for m in materials], np.float32)
+        self.see_through = any(material.see_through(m) for m in used)
         self._stack = ExitStack()
         with ExitStack() as guard:
             guard.callback(self._stack.close)
@@ -107,6 +108,7 @@ class TracedScene:
         triangles = np.zeros((len(corners), 3, 4), np.float32)
         triangles[:, 0, :3] = corners[:, 0]
         triangles[:, 1:, :3] = corners[:, 1:] - corners[:, :1]
+        triangles[:, 0, 3] = self._clear[geometry.triangles[tree.order, 3]]
         enter = self._stack.enter_context
         self.nodes = enter(Table(context, nodes.reshape(-1, 4), f"{name}: hierarchy"))
         self.skips = enter(Table(context, tree.skip.reshape(-1), f"{name}: links"))
