@@ -39,19 +39,24 @@ def smooth(positions: Vectors, faces: Faces, crease: float = CREASE) -> tuple[Fa
 
 
 def _weld(positions: Vectors) -> Faces:
-    """One number [N] for each place."""
-    rows = np.ascontiguousarray(positions + 0.0).view(np.dtype((np.void, positions.itemsize * 3))).ravel()
-    return np.unique(rows, return_inverse=True)[1].astype(np.int64)
+    """One number [N] for each place, by 64-bit hashes: two places with one are harmless unless their edges meet too."""
+    bits = np.ascontiguousarray(positions + 0.0).view(np.uint32).astype(np.uint64)  # + 0 makes one zero of both
+    factors = np.random.default_rng(0).integers(1, 1 << 63, bits.shape[1], dtype=np.uint64) | np.uint64(1)
+    hashes = bits @ factors
+    hashes ^= hashes >> np.uint64(32)
+    return np.unique(hashes, return_inverse=True)[1].astype(np.int64)
 
 
 def _fans(welded: Faces, normals: Vectors, cosine: float) -> Faces:
     """Group [3F] of each corner: corners at one vertex whose triangles hang together over gentle edges."""
     ends = np.stack([welded, np.roll(welded, -1, axis=1)], axis=2).reshape(-1, 2)  # edge i leaves corner i
-    key = np.sort(ends, axis=1)
-    order = np.lexsort((key[:, 1], key[:, 0]))
+    key = ends.min(axis=1) * (welded.max() + 1) + ends.max(axis=1)
+    order = np.argsort(key, kind="stable")
     a, b = order[:-1], order[1:]
-    same = (key[a] == key[b]).all(axis=1) & (ends[a, 0] != ends[a, 1])
+    same = (key[a] == key[b]) & (ends[a, 0] != ends[a, 1])
+    flat = ~normals.any(axis=1)  # triangles without area part nothing
     gentle = np.einsum("ij,ij->i", normals[a // 3], normals[b // 3]) > cosine
+    gentle |= flat[a // 3] | flat[b // 3]
     a, b = a[same & gentle], b[same & gentle]
     after_a, after_b = _next(a), _next(b)
     along = ends[a, 0] == ends[b, 0]  # whether both triangles walk the edge in the same direction
