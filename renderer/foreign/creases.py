@@ -44,7 +44,8 @@ def _weld(positions: Vectors) -> Faces:
     factors = np.random.default_rng(0).integers(1, 1 << 63, bits.shape[1], dtype=np.uint64) | np.uint64(1)
     hashes = bits @ factors
     hashes ^= hashes >> np.uint64(32)
-    return np.unique(hashes, return_inverse=True)[1].astype(np.int64)
+    numbers: Faces = np.unique(hashes, return_inverse=True)[1].astype(np.int64)
+    return numbers
 
 
 def _fans(welded: Faces, normals: Vectors, cosine: float) -> Faces:
@@ -54,7 +55,7 @@ def _fans(welded: Faces, normals: Vectors, cosine: float) -> Faces:
     order = np.argsort(key, kind="stable")
     a, b = order[:-1], order[1:]
     same = (key[a] == key[b]) & (ends[a, 0] != ends[a, 1])
-    flat = ~normals.any(axis=1)  # triangles without area part nothing
+    flat = (normals == 0.0).all(axis=1)  # triangles without area part nothing
     gentle = np.einsum("ij,ij->i", normals[a // 3], normals[b // 3]) > cosine
     gentle |= flat[a // 3] | flat[b // 3]
     a, b = a[same & gentle], b[same & gentle]
