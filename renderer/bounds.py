@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from renderer import deform
 from renderer.linalg import Vector
 from renderer.pose import Pose
 from renderer.scene import Mesh, Primitive, Scene
+from renderer.shapes import shape_at
 
 #: Up to this many vertices, instances counted, the box is exact; beyond it the box around boxes.
 _EXACT_VERTICES = 4_000_000
@@ -36,7 +37,7 @@ def bounds(scene: Scene, pose: Pose) -> tuple[Vector, Vector]:
 
 
 def _exact(scene: Scene, pose: Pose, node: int, primitive: Primitive) -> tuple[Vector, Vector]:
-    if deform.deforms(scene, node, primitive):
+    if shape_at(scene, node, primitive) is not None:
         points, matrix = deform.placed(scene, pose, node, primitive).positions, np.eye(4)
     else:
         points, matrix = primitive.positions, pose.world[node]
@@ -54,8 +55,7 @@ class Extent:
 
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
-        self._skins = sorted({n.skin for n in scene.nodes if n.skin is not None and n.mesh is not None})
-        parts = list(_parts(scene, self._skins))
+        parts = list(_parts(scene))
         self._carrier = np.array([carrier for _, carrier, _ in parts], np.intp)
         self._node = np.array([node for node, _, _ in parts], np.intp)
         self._boxes = np.array([box for _, _, box in parts], np.float64).reshape(-1, 2, 3)
@@ -67,8 +67,7 @@ class Extent:
         shown = ~pose.hidden[self._node]
         if not shown.any():
             return np.zeros(3), np.zeros(3)
-        joints = [deform.joint_matrices(self._scene, pose, skin) for skin in self._skins]
-        matrices = np.concatenate([pose.world, *joints])[self._carrier[shown]]
+        matrices = np.concatenate([pose.world, *pose.joints])[self._carrier[shown]]
         boxes = self._morphed(pose)[shown]
         centre, half = boxes.mean(axis=1), (boxes[:, 1] - boxes[:, 0]) / 2
         middle = np.einsum("bij,bj->bi", matrices[:, :3, :3], centre) + matrices[:, :3, 3]
@@ -87,10 +86,9 @@ class Extent:
         return boxes
 
 
-def _parts(scene: Scene, skins: Sequence[int]) -> Iterator[tuple[int, int, NDArray[np.float64]]]:
+def _parts(scene: Scene) -> Iterator[tuple[int, int, NDArray[np.float64]]]:
     """(node, carrier, box [2, 3]) of each part; a carrier is a node or, counted on from there, a joint of the skins."""
-    sizes = [len(scene.skins[skin].joints) for skin in skins]
-    first = dict(zip(skins, np.cumsum([len(scene.nodes), *sizes]).tolist(), strict=False))
+    first = np.cumsum([len(scene.nodes), *(len(skin.joints) for skin in scene.skins)]).tolist()
     known: dict[int, list[tuple[int, NDArray[np.float64]]]] = {}
     for index, node in enumerate(scene.nodes):
         for primitive in () if node.mesh is None else scene.meshes[node.mesh].primitives:

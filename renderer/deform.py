@@ -42,27 +42,16 @@ def placed(scene: Scene, pose: Pose, node: int, primitive: Primitive) -> Placed:
     skin = scene.nodes[node].skin
     if skin is None or primitive.joints is None or primitive.weights is None:  # the reader gives both or neither
         return _carried(shape, pose.world[node])
-    return _skinned(shape, joint_matrices(scene, pose, skin), primitive.joints, primitive.weights)
-
-
-def deforms(scene: Scene, node: int, primitive: Primitive) -> bool:
-    """Whether the primitive's vertices move against each other at this node: by morph targets or by a skin."""
-    return bool(primitive.targets) or (scene.nodes[node].skin is not None and primitive.joints is not None)
-
-
-def joint_matrices(scene: Scene, pose: Pose, skin: int) -> Matrices:
-    """float64 [J, 4, 4]: the mesh as it was bound → world, for each joint of a skin."""
-    bones = scene.skins[skin]
-    matrices: Matrices = pose.world[bones.joints] @ bones.inverseBindMatrices
-    return matrices
+    return _skinned(shape, pose.joints[skin], primitive.joints, primitive.weights)
 
 
 def mirrored(scene: Scene, pose: Pose, node: int) -> bool:
-    """Whether what is drawn at a node turns right hands into left ones, so that its triangles wind the other way."""
+    """Whether what is drawn at a node turns right hands into left ones, so that its triangles wind the other way.
+
+    A skinned mesh does what most of its joints do.
+    """
     skin = scene.nodes[node].skin
-    if skin is None:
-        return bool(np.linalg.det(pose.world[node, :3, :3]) < 0.0)
-    turned = np.linalg.det(joint_matrices(scene, pose, skin)[:, :3, :3]) < 0.0
+    turned = np.linalg.det((pose.world[node, None] if skin is None else pose.joints[skin])[:, :3, :3]) < 0.0
     return int(np.count_nonzero(turned)) * 2 > len(turned)
 
 

@@ -1,11 +1,11 @@
 """What to draw of a scene, in an order made for the device: one multi-draw per material instead of one call per node.
 
-Depends on the variant and on which nodes are mirrored; not on the camera, except where single draws are sorted.
+Depends on the variant and on which nodes are mirrored or hidden; not on the camera, but where single draws are sorted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,16 +14,19 @@ from numpy.typing import NDArray
 from renderer import material as material_block
 from renderer.convex import crossed_once
 from renderer.errors import ViewError
-from renderer.layout import Layout, Slice
+from renderer.layout import Layout, Slice, Slices
 from renderer.linalg import Vector
 from renderer.scene import Floats, Material, Matrices, Primitive, Scene
+from renderer.shapes import shape_at
+
+_UNKNOWN = (0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
     """Draws that need the same state. first, count: in the command buffer. blended: alphaMode BLEND.
 
-    centre: [3] metres, local to `node`, of a single draw.
+    centre: [3] metres, local to `node`, of a single draw at rest.
     """
 
     material: int
@@ -57,7 +60,7 @@ class DrawList:
 
 @dataclass(frozen=True, slots=True)
 class _Draw:
-    state: tuple[int, int, bool, bool, int, bool]
+    state: tuple[int, int, bool, bool, bool, int, bool]
     slice: Slice
     instance: int
     node: int
@@ -71,27 +74,6 @@ class _Draw:
 def mesh_nodes(scene: Scene) -> NDArray[np.intp]:
     """Indices of the nodes with a mesh; the position of a node in this list is its instance."""
     return np.array([i for i, n in enumerate(scene.nodes) if n.mesh is not None], np.intp)
-
-
-def mesh_corners(scene: Scene, nodes: NDArray[np.intp]) -> NDArray[np.float64]:
-    """The corners [I, 8, 3] of each mesh node's own box, metres, local."""
-    choose = np.array([[(i >> axis) & 1 for axis in range(3)] for i in range(8)], bool)
-    boxes: dict[int, NDArray[np.float64]] = {}
-    for index in {scene.nodes[n].mesh or 0 for n in nodes.tolist()}:
-        parts = [p.positions for p in scene.meshes[index].primitives if len(p.positions)] or [
-            np.zeros((1, 3), np.float32)
-        ]
-        low, high = np.min([p.min(axis=0) for p in parts], axis=0), np.max([p.max(axis=0) for p in parts], axis=0)
-        boxes[index] = np.where(choose, high, low).astype(np.float64)
-    return np.array([boxes[scene.nodes[n].mesh or 0] for n in nodes.tolist()]).reshape(-1, 8, 3)
-
-
-def enclosing_box(world: Matrices, corners: NDArray[np.float64]) -> tuple[Vector, Vector]:
-    """(min [3], max [3]) of boxes with `corners` [I, 8, 3] placed by `world` [I, 4, 4]; zeros when there are none."""
-    if not len(world):
-        return np.zeros(3), np.zeros(3)
-    points = corners @ world[:, :3, :3].transpose(0, 2, 1) + world[:, None, :3, 3]
-    return points.min(axis=(0, 1)), points.max(axis=(0, 1))
 
 
 def instance_rows(world: Matrices) -> Floats:
@@ -114,22 +96,32 @@ def variant_index(scene: Scene, variant: str | None) -> int | None:
     return scene.variants.index(variant)
 
 
-def build(scene: Scene, slices: dict[int, Slice], variant: str | None, flips: Sequence[bool]) -> DrawList:
-    """The draw list of a variant. flips: `mirrored` of the mesh nodes. Raises ViewError for an unknown variant."""
+def build(
+    scene: Scene,
+    slices: Slices,
+    variant: str | None,
+    flips: Sequence[bool],
+    hidden: Container[int] = (),
+) -> DrawList:
+    """The draw list of a variant. flips: which of the mesh nodes are mirrored. hidden: nodes that are not drawn.
+
+    Raises ViewError for an unknown variant.
+    """
     chosen = variant_index(scene, variant)
     solid: list[_Draw] = []
     clear: list[_Draw] = []
     for instance, (node, flipped) in enumerate(zip(mesh_nodes(scene).tolist(), flips, strict=True)):
-        for primitive in scene.meshes[scene.nodes[node].mesh or 0].primitives:
+        for primitive in () if node in hidden else scene.meshes[scene.nodes[node].mesh or 0].primitives:
             index = primitive.material if chosen is None else primitive.variants.get(chosen, primitive.material)
             kind = clear if _see_through(scene.materials[index]) else solid
             kind.append(_draw(scene, slices, primitive, index, instance, node, flipped))
     commands: list[tuple[int, ...]] = []
-    opaque = _groups(sorted(solid, key=lambda d: d.state), commands)
+    opaque = _groups(sorted(solid, key=lambda d: (d.state, d.slice.base_vertex)), commands, join=True)
     ordered = sorted(clear, key=lambda d: d.state)
     first = len(commands)
     see_through = _groups(ordered, commands)
-    singles = tuple(_group(d, first + i) for i, d in enumerate(ordered))
+    centres = {id(p): _centre(p) for p in {id(d.primitive): d.primitive for d in ordered}.values()}
+    singles = tuple(_group(d, first + i, centres[id(d.primitive)]) for i, d in enumerate(ordered))
     layered = len(clear) > 1 or any(
         not crossed_once(d.primitive, both_sides=scene.materials[d.material].doubleSided) for d in clear
     )
@@ -157,36 +149,46 @@ def _see_through(m: Material) -> bool:
 
 
 def _draw(
-    scene: Scene, slices: dict[int, Slice], primitive: Primitive, material: int, instance: int, node: int, flipped: bool
+    scene: Scene, slices: Slices, primitive: Primitive, material: int, instance: int, node: int, flipped: bool
 ) -> _Draw:
     m = scene.materials[material]
-    part = slices[id(primitive)]
+    part = slices[id(primitive), shape_at(scene, node, primitive)]
     kind = part.layout
     # Solid before holes, then whatever keeps equal state together.
-    order = (int(m.alphaMode == "MASK"), material, flipped, kind.tangent, kind.texcoords * 2 + kind.normal, kind.color)
+    inputs = (kind.deformed, kind.tangent, kind.texcoords * 2 + kind.normal, kind.color)
+    order = (int(m.alphaMode == "MASK"), material, flipped, *inputs)
     return _Draw(order, part, instance, node, int(primitive.mode), material, flipped, m.alphaMode == "BLEND", primitive)
 
 
-def _groups(draws: list[_Draw], commands: list[tuple[int, ...]]) -> tuple[Group, ...]:
+def _groups(draws: list[_Draw], commands: list[tuple[int, ...]], *, join: bool = False) -> tuple[Group, ...]:
+    """Consecutive draws of equal state. join: neighbours among the instances of one shape become one command."""
     groups: list[Group] = []
     for draw in draws:
-        commands.append((draw.slice.count, 1, draw.slice.first_index, draw.slice.base_vertex, draw.instance))
-        made = _group(draw, len(commands) - 1)
+        command = (draw.slice.count, 1, draw.slice.first_index, draw.slice.base_vertex, draw.instance)
         last = groups[-1] if groups else None
-        if last and _state(last) == _state(made):
+        same = last is not None and _state(last) == (draw.material, draw.slice.layout, draw.mode, draw.flipped)
+        if same and join and _follows(commands[-1], command):
+            commands[-1] = (command[0], commands[-1][1] + 1, *commands[-1][2:])
+            continue
+        commands.append(command)
+        if last is not None and same:
             groups[-1] = replace(last, count=last.count + 1)
         else:
-            groups.append(made)
+            groups.append(_group(draw, len(commands) - 1, _UNKNOWN))
     return tuple(groups)
+
+
+def _follows(last: tuple[int, ...], command: tuple[int, ...]) -> bool:
+    """Whether a command draws what the last one draws, with the next transform."""
+    return (command[0], *command[2:]) == (last[0], *last[2:4], last[4] + last[1])
 
 
 def _state(group: Group) -> tuple[int, Layout, int, bool]:
     return (group.material, group.layout, group.mode, group.flipped)
 
 
-def _group(draw: _Draw, command: int) -> Group:
+def _group(draw: _Draw, command: int, centre: tuple[float, float, float]) -> Group:
     """A draw alone. command: its place among the commands."""
-    centre = _centre(draw.primitive)
     return Group(draw.material, draw.slice.layout, draw.mode, draw.flipped, draw.blended, command, 1, draw.node, centre)
 
 

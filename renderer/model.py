@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, field, fields
+from typing import TypeAlias
 
 import numpy as np
 
@@ -15,22 +16,26 @@ from renderer.gl.resources import Buffer
 from renderer.linalg import Vector
 from renderer.pose import Pose as ScenePose
 from renderer.pose import Poser
-from renderer.scene import Scene
-from renderer.upload import GpuScene, upload
+from renderer.scene import Matrices, Scene
+from renderer.upload import GpuScene, upload, write_material
 from renderer.view import AnimationState
 
-#: Draw lists kept per model, one for each variant lately shown.
+#: Draw lists kept per model, one for each variant lately shown, and for each choice of nodes that an animation hides.
 MAX_DRAW_LISTS = 8
+#: Variant, mirrored mesh nodes, hidden ones.
+_ListKey: TypeAlias = tuple[str | None, tuple[bool, ...], frozenset[int]]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Pose(ScenePose):
     """A pose, and what drawing needs to know of it.
 
-    flips: which mesh nodes are mirrored. box: (min [3], max [3]) in metres, holds everything drawn.
+    flips: which mesh nodes are mirrored. carried: [nodes, 4, 4], where each node's mesh goes: with its node, or on
+    average with the joints of its skin. box: (min [3], max [3]) in metres, holds everything drawn.
     """
 
     flips: tuple[bool, ...] = ()
+    carried: Matrices = field(default_factory=lambda: np.zeros((0, 4, 4)))
     box: tuple[Vector, Vector] = field(default_factory=lambda: (np.zeros(3), np.zeros(3)))
 
 
@@ -43,16 +48,17 @@ class Model:
         self._poser = Poser(scene)
         before = context.ledger.total
         self._nodes = drawlist.mesh_nodes(scene)
-        self._skinned = [i for i, n in enumerate(self._nodes.tolist()) if scene.nodes[n].skin is not None]
+        self._skinned = np.array([scene.nodes[n].skin is not None for n in self._nodes.tolist()], np.bool_)
+        self._changed: frozenset[int] = frozenset()
         self._extent = Extent(scene)
         self.gpu: GpuScene = upload(context, scene, len(self._nodes))
         self.bytes = context.ledger.total - before
-        self._lists: OrderedDict[tuple[str | None, tuple[bool, ...]], tuple[DrawList, Buffer]] = OrderedDict()
+        self._lists: OrderedDict[_ListKey, tuple[DrawList, Buffer]] = OrderedDict()
         self._pose: tuple[AnimationState | None, Pose] | None = None
         self.bounds: tuple[Vector, Vector] = bounds(scene, self.pose(None))
 
     def pose(self, animation: AnimationState | None) -> Pose:
-        """The pose at a moment of an animation, with the instance buffer brought up to it; the last one is
+        """The pose at a moment of an animation, with the model's GPU twin brought up to it; the last one is
         remembered."""
         if self._pose is None or self._pose[0] != animation:
             self._pose = animation, self._take(self._poser.pose(animation))
@@ -62,19 +68,31 @@ class Model:
         """Bring what lies on the GPU up to a pose."""
         placed = pose.world[self._nodes]
         flips = list(drawlist.mirrored(placed))
-        for i in self._skinned:
+        for i in np.flatnonzero(self._skinned):
             flips[i] = deform.mirrored(self.scene, pose, int(self._nodes[i]))
-            placed[i] = np.eye(4)  # skinned vertices already lie in the world
+        placed[self._skinned] = np.eye(4)  # skinned vertices already lie in the world
         if self.gpu.instances is not None:
             self.gpu.instances.write(drawlist.instance_rows(placed))
+        if self.gpu.deforming is not None:
+            self.gpu.deforming.run(pose)
+        for index in self._changed | pose.materials.keys():
+            write_material(self.gpu, index, pose.materials.get(index, self.scene.materials[index]))
+        self._changed = frozenset(pose.materials)
         known = {f.name: getattr(pose, f.name) for f in fields(pose)}
-        return Pose(**known, flips=tuple(flips), box=self._extent.box(pose))
+        return Pose(**known, flips=tuple(flips), carried=self._carried(pose), box=self._extent.box(pose))
+
+    def _carried(self, pose: ScenePose) -> Matrices:
+        carried = pose.world.copy() if self._skinned.any() else pose.world
+        for node in self._nodes[self._skinned].tolist():
+            carried[node] = np.mean(pose.joints[self.scene.nodes[node].skin or 0], axis=0)
+        return carried
 
     def draw_list(self, variant: str | None, pose: Pose) -> tuple[DrawList, Buffer]:
         """The draw list of a variant and its commands on the GPU. Raises ViewError for an unknown variant."""
-        key = (variant, pose.flips)
+        hidden = frozenset(self._nodes[pose.hidden[self._nodes]].tolist())
+        key = (variant, pose.flips, hidden)
         if key not in self._lists:
-            made = drawlist.build(self.scene, self.gpu.slices, variant, pose.flips)
+            made = drawlist.build(self.scene, self.gpu.slices, variant, pose.flips, hidden)
             if len(self._lists) >= MAX_DRAW_LISTS:
                 self._lists.popitem(last=False)[1][1].close()
             commands = np.ascontiguousarray(made.commands)

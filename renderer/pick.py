@@ -16,6 +16,7 @@ from renderer.gltf.topology import triangles
 from renderer.linalg import Matrix, Vector
 from renderer.pose import Pose
 from renderer.scene import Floats, Primitive, Scene
+from renderer.shapes import shape_at
 
 #: Triangles per step.
 _CHUNK = 1 << 16
@@ -77,7 +78,7 @@ class _Shape:
 
 def _shape(scene: Scene, pose: Pose, node: int, primitive: Primitive) -> tuple[_Shape, Matrix]:
     """The primitive's own arrays and its node's matrix, or its deformed ones, which lie in the world."""
-    if not deform.deforms(scene, node, primitive):
+    if shape_at(scene, node, primitive) is None:
         return _Shape(primitive.positions, primitive.normals), pose.world[node]
     placed = deform.placed(scene, pose, node, primitive)
     return _Shape(placed.positions, placed.normals), np.eye(4)

@@ -25,12 +25,14 @@ class Pose:
     """Everything that an animation may change, at one moment.
 
     world: float64 [nodes, 4, 4], node → world. hidden: bool [nodes], not shown, itself or through a parent.
+    joints: float64 [J, 4, 4] for each skin: its meshes as they were bound → world, by joint.
     weights: float64 [targets] of every node whose mesh has morph targets. materials, cameras: those that differ from
     the scene's, by index. lights: those of shown nodes, each with its node's world matrix.
     """
 
     world: Matrices
     hidden: NDArray[np.bool_]
+    joints: tuple[Matrices, ...] = ()
     weights: Mapping[int, Vector] = field(default_factory=dict)
     materials: Mapping[int, Material] = field(default_factory=dict)
     cameras: Mapping[int, Camera] = field(default_factory=dict)
@@ -53,7 +55,7 @@ class Poser:
     What it keeps for an animation that was shown is as large as the animation's own keys.
     """
 
-    @np.errstate(all="ignore")  # as in `world`
+    @np.errstate(all="ignore")  # as in `pose`
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
         nodes = scene.nodes
@@ -94,6 +96,7 @@ class Poser:
         return Pose(
             world=world,
             hidden=hidden,
+            joints=tuple(world[skin.joints] @ skin.inverseBindMatrices for skin in scene.skins),
             weights=animated.weights(scene, self._morphing, changes),
             materials=animated.materials(scene, changes),
             cameras=animated.cameras(scene, changes),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from renderer.scene import Mesh, Node
+from renderer.scene import Mesh, Node, Primitive, Scene
 
 
 class Shape(NamedTuple):
@@ -30,3 +30,9 @@ def shape_of(meshes: Sequence[Mesh], index: int, node: Node) -> Shape | None:
     if weights is None and node.skin is None:
         return None
     return Shape(node.mesh, node.skin, weights)
+
+
+def shape_at(scene: Scene, node: int, primitive: Primitive) -> Shape | None:
+    """The shape of a primitive of the mesh at a node; None where its vertices do not move against each other."""
+    shape = shape_of(scene.meshes, node, scene.nodes[node])
+    return shape if shape is not None and (primitive.targets or shape.skin is not None) else None

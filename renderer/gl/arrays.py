@@ -18,11 +18,14 @@ _TABLE_FORMATS = {
     (np.dtype(np.float32), 4): GL.GL_RGBA32F,
     (np.dtype(np.int32), 1): GL.GL_R32I,
     (np.dtype(np.int32), 4): GL.GL_RGBA32I,
+    (np.dtype(np.uint32), 1): GL.GL_R32UI,
+    (np.dtype(np.uint32), 2): GL.GL_RG32UI,
+    (np.dtype(np.uint32), 4): GL.GL_RGBA32UI,
 }
 
 
 class Table(Resource):
-    """An array [N] or [N, 4] of float32 or int32 that a shader reads by index (samplerBuffer, isamplerBuffer).
+    """An array [N] or [N, 4] of float32, int32 or uint32 that a shader reads by index (samplerBuffer and its kin).
 
     On llvmpipe this is ten times as fast as a shader storage buffer. Raises DeviceError beyond the driver's limit.
     """
@@ -37,6 +40,10 @@ class Table(Resource):
         self._buffer = Buffer(context, np.ascontiguousarray(data), label)
         super().__init__(context, create(GL.glCreateTextures, GL.GL_TEXTURE_BUFFER), 0, label)
         GL.glTextureBuffer(self.name, _TABLE_FORMATS[data.dtype, width], self._buffer.name)
+
+    def write(self, data: NDArray[Any]) -> None:
+        """Overwrites the first elements."""
+        self._buffer.write(data)
 
     def _delete(self) -> None:
         GL.glDeleteTextures(1, ctypes.byref(ctypes.c_uint(self.name)))

@@ -12,6 +12,8 @@ from renderer.gl.resources import Buffer, Framebuffer, Resource, Sampler, Textur
 
 #: struct DrawElementsIndirectCommand: five 32-bit words.
 COMMAND_BYTES = 20
+#: OpenGL guarantees this many work groups along an axis.
+GROUPS_IN_A_ROW = 65535
 
 
 class Blend(Enum):
@@ -122,6 +124,22 @@ def bind_textures(units: Mapping[int, Resource], samplers: Mapping[int, Sampler]
 def bind_uniforms(binding: int, buffer: Buffer, offset: int = 0, size: int | None = None) -> None:
     """Binds a range of a buffer as a uniform block."""
     GL.glBindBufferRange(GL.GL_UNIFORM_BUFFER, binding, buffer.name, offset, size if size is not None else buffer.bytes)
+
+
+def bind_storage(binding: int, buffer: Buffer) -> None:
+    """Binds a buffer that a shader writes to."""
+    GL.glBindBufferBase(GL.GL_SHADER_STORAGE_BUFFER, binding, buffer.name)
+
+
+def dispatch(groups: int) -> None:
+    """Runs the current compute program on so many groups, after what was drawn and before what is drawn next.
+
+    They are arranged in rows of at most `GROUPS_IN_A_ROW`; the last row may hold more groups than were asked for.
+    """
+    GL.glMemoryBarrier(GL.GL_ALL_BARRIER_BITS)
+    width = min(groups, GROUPS_IN_A_ROW)
+    GL.glDispatchCompute(width, -(-groups // width), 1)
+    GL.glMemoryBarrier(GL.GL_VERTEX_ATTRIB_ARRAY_BARRIER_BIT | GL.GL_BUFFER_UPDATE_BARRIER_BIT)
 
 
 def use(program_name: int) -> None:

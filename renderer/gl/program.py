@@ -20,7 +20,7 @@ from renderer.gl.context import Context
 from renderer.gl.resources import Resource
 
 _INCLUDE = re.compile(r'^#include "([^"]+)"$', re.MULTILINE)
-_STAGES = {"vert": GL.GL_VERTEX_SHADER, "frag": GL.GL_FRAGMENT_SHADER}
+_STAGES = {"vert": GL.GL_VERTEX_SHADER, "frag": GL.GL_FRAGMENT_SHADER, "comp": GL.GL_COMPUTE_SHADER}
 
 
 @lru_cache(maxsize=128)
@@ -84,11 +84,14 @@ class Program(Resource):
 
         Raises DeviceError with the driver's log.
         """
-        stages = [
-            _compile(stage, name, defines or {}, generated or {})
-            for stage, name in (("vert", vertex), ("frag", fragment))
-        ]
-        program = int(GL.glCreateProgram())
+        self._make(context, {"vert": vertex, "frag": fragment}, defines or {}, generated or {})
+
+    def _make(
+        self, context: Context, files: Mapping[str, str], defines: Mapping[str, int | str], generated: Mapping[str, str]
+    ) -> None:
+        """files: shader files by stage."""
+        stages = [_compile(stage, name, defines, generated) for stage, name in files.items()]
+        program, label = int(GL.glCreateProgram()), " + ".join(files.values())
         for shader in stages:
             GL.glAttachShader(program, shader)
         GL.glLinkProgram(program)
@@ -98,8 +101,8 @@ class Program(Resource):
         if not GL.glGetProgramiv(program, GL.GL_LINK_STATUS):
             log = _log(GL.glGetProgramInfoLog(program))
             GL.glDeleteProgram(program)
-            raise DeviceError(f"program {vertex} + {fragment} does not link:\n{log}")
-        super().__init__(context, program, 0, f"{vertex} + {fragment}")
+            raise DeviceError(f"program {label} does not link:\n{log}")
+        super().__init__(context, program, 0, label)
         self._locations: dict[str, int] = {}
 
     def set(self, **uniforms: float | int | tuple[float, ...]) -> None:
@@ -130,6 +133,14 @@ class Program(Resource):
 
     def _delete(self) -> None:
         GL.glDeleteProgram(self.name)
+
+
+class ComputeProgram(Program):
+    """A linked compute shader."""
+
+    def __init__(self, context: Context, compute: str, defines: Mapping[str, int | str]) -> None:
+        """Raises DeviceError with the driver's log."""
+        self._make(context, {"comp": compute}, defines, {})
 
 
 _VECTORS = {2: GL.glProgramUniform2f, 3: GL.glProgramUniform3f, 4: GL.glProgramUniform4f}

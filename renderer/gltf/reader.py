@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 
 from renderer.decoding.guard import Guard
-from renderer.deform import joint_matrices
 from renderer.errors import FormatError, LimitError, UnsupportedError
 from renderer.extensions import FILE_EXTENSIONS, MATERIAL_EXTENSIONS
 from renderer.gltf.accessors import Accessors
@@ -147,8 +146,8 @@ def _apply_extensions(reading: Reading, scene: Scene) -> Scene:
 def _check_places(scene: Scene) -> None:
     """Transforms that are finite one by one may still multiply to something that is not."""
     pose = pose_at(scene, None)
-    for index, skin in enumerate(scene.skins):
-        if not bool((np.abs(joint_matrices(scene, pose, index)) < _FARTHEST).all()):
+    for index, (skin, joints) in enumerate(zip(scene.skins, pose.joints, strict=True)):
+        if not bool((np.abs(joints) < _FARTHEST).all()):
             raise FormatError(f"the skin {index} {skin.name!r} is not finite or moves something beyond {_FARTHEST:g} m")
     world = pose.world
     sane = (np.abs(world) < _FARTHEST).all(axis=(1, 2))  # NaN compares false

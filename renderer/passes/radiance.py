@@ -102,7 +102,7 @@ class RadiancePass:
         if view.background == "environment":
             self._background.draw(environment, seen, projection)
         if drawing.see_through:
-            self._draw_see_through(frame, drawlist.back_to_front(drawing.singles, pose.world, seen.forward))
+            self._draw_see_through(frame, drawlist.back_to_front(drawing.singles, pose.carried, seen.forward))
         if targets.msaa > 1:
             draw.resolve(targets.draw_buffer, targets.radiance_buffer, *size)
         return part

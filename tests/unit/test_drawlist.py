@@ -9,7 +9,7 @@ import pytest
 
 from renderer import drawlist
 from renderer.errors import ViewError
-from renderer.layout import Layout, Slice
+from renderer.layout import Layout, Slice, Slices
 from renderer.scene import Material, Mesh, Mode, Node, Primitive, Scene
 
 LAYOUT = Layout(normal=False, tangent=False, texcoords=0, color=False)
@@ -24,9 +24,9 @@ def scene(*meshes: tuple[Primitive, ...], nodes: tuple[Node, ...], materials: tu
     return Scene("test", nodes, tuple(Mesh("", m) for m in meshes), materials)
 
 
-def slices(made: Scene) -> dict[int, Slice]:
+def slices(made: Scene) -> Slices:
     every = [p for m in made.meshes for p in m.primitives]
-    return {id(p): Slice(LAYOUT, 10 * i, 100 * i, 3) for i, p in enumerate(every)}
+    return {(id(p), None): Slice(LAYOUT, 10 * i, 100 * i, 3) for i, p in enumerate(every)}
 
 
 def test_a_thousand_nodes_of_one_material_are_one_draw() -> None:
@@ -34,8 +34,15 @@ def test_a_thousand_nodes_of_one_material_are_one_draw() -> None:
     made = scene((primitive(0),), nodes=nodes, materials=(Material(),))
     built = drawlist.build(made, slices(made), None, [False] * 1000)
     assert len(built.opaque) == 1
-    assert built.opaque[0].count == 1000
-    assert built.commands[:, 4].tolist() == list(range(1000))  # each with its own transform
+    assert built.opaque[0].count == 1
+    assert built.commands.tolist() == [[3, 1000, 0, 0, 0]]  # instances from 0 on, each with its own transform
+
+
+def test_hidden_nodes_are_not_drawn() -> None:
+    nodes = tuple(Node(f"{i}", -1, mesh=0) for i in range(4))
+    made = scene((primitive(0),), nodes=nodes, materials=(Material(),))
+    built = drawlist.build(made, slices(made), None, [False] * 4, hidden={1})
+    assert built.commands[:, (1, 4)].tolist() == [[1, 0], [2, 2]]
 
 
 def test_draws_are_grouped_by_material_and_mirrored_ones_apart() -> None:
@@ -111,18 +118,6 @@ def test_only_what_can_hide_parts_of_itself_or_another_is_layered(both_sides: bo
     dented = replace(box, positions=np.where(corners.sum(axis=1, keepdims=True) == 3, 0.4, corners).astype(np.float32))
     assert layered(dented)
     assert layered(primitive(0), primitive(0))
-
-
-def test_the_box_holds_every_placed_part() -> None:
-    made = scene((primitive(0), primitive(0, x=4.0)), nodes=(Node("", -1, mesh=0),), materials=(Material(),))
-    corners = drawlist.mesh_corners(made, drawlist.mesh_nodes(made))
-    world = np.eye(4)[None].copy()
-    world[0, :3, 3] = (0, 0, 7)
-    low, high = drawlist.enclosing_box(world, corners)
-    assert low.tolist() == [0, 0, 7]
-    assert high.tolist() == [5, 1, 7]
-    empty = drawlist.enclosing_box(np.zeros((0, 4, 4)), np.zeros((0, 8, 3)))
-    assert empty[0].tolist() == [0, 0, 0]
 
 
 def test_mirrored_matrices_are_found() -> None:

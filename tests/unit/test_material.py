@@ -25,7 +25,7 @@ def test_the_block_obeys_std140() -> None:
 
 
 def test_values_and_texture_transforms_are_packed() -> None:
-    info = TextureInfo(0, 1, (2.0, 0.0, 0.25, 0.0, 3.0, 0.5))
+    info = TextureInfo(0, 1, offset=(0.25, 0.5), scale=(2.0, 3.0))
     record = material.pack(Material(factors={"roughnessFactor": (0.25,)}, textures={"normalTexture": info}))
     assert record["roughnessFactor"] == 0.25
     assert record["normalTextureRow0"].tolist() == [2.0, 0.0, 0.25, 0.0]
