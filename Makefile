@@ -1,14 +1,16 @@
 # Every target sets up what it needs. `make serve` and `make test` are all a newcomer has to know.
-# Variables: HOST and PORT (where to serve), MODELS (a folder of products; empty = the demo products), ARGS (passed on), PYTHON.
+# Variables: HOST and PORT (where to serve), MODELS (a folder of products; empty = the demo products), SUITE (of fidelity), ARGS
+# (passed on), PYTHON.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup browser serve test check bench lock clean
+.PHONY: help setup browser serve test check bench fidelity peers goldens lock clean
 
 HOST ?= 127.0.0.1
 PORT ?= 8080
 MODELS ?=
 DEMO := .cache/demo
+SUITE ?= ../shared/testdata/fidelity
 ARGS ?=
 
 BIN := .venv/bin
@@ -35,8 +37,18 @@ check: setup  ## ruff, mypy --strict, the import walls, the viewer's syntax
 bench: browser  ## latency against the plain stack, interleaved; JSON and a plot
 	@$(BIN)/vitrine bench latency $(ARGS)
 
+fidelity: setup  ## SUITE=folder: pictures against a path tracer's and peers'; a report in out/fidelity
+	@$(BIN)/vitrine bench fidelity --suite '$(SUITE)' -o out/fidelity $(ARGS)
+
+peers: setup  ## Filament and Blender's Cycles in .venv-peers, to draw what a suite lacks (400 MB)
+	@test -x .venv-peers/bin/python || $(BIN)/python -m venv --without-pip .venv-peers
+	@$(BIN)/python -m pip --python .venv-peers/bin/python install --quiet --group peers
+
+goldens: setup  ## draw the golden images anew; look at them before you commit
+	@$(BIN)/pytest tests/golden --update-goldens $(ARGS)
+
 lock: setup  ## write requirements*.txt from what .venv holds
 	@$(BIN)/python scripts/lock.py
 
 clean:  ## remove what was generated, .venv included
-	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist *.egg-info
+	rm -rf .venv .venv-peers .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist *.egg-info
