@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup browser serve test check bench fidelity peers goldens lock clean
+.PHONY: help setup browser serve test check fuzz bench fidelity peers goldens lock clean
 
 HOST ?= 127.0.0.1
 PORT ?= 8080
@@ -33,6 +33,9 @@ test: browser  ## every test (ARGS="-k name" for some)
 
 check: setup  ## ruff, mypy --strict, the import walls, the viewer's syntax
 	@scripts/check.sh
+
+fuzz: setup  ## 20,000 hostile models through the reader; it must refuse each or show it
+	@$(BIN)/python -m tests.fuzz $(ARGS)
 
 bench: browser  ## latency against the plain stack, interleaved; JSON and a plot
 	@$(BIN)/vitrine bench latency $(ARGS)

@@ -83,8 +83,9 @@ def _bound(memory: int, seconds: float) -> None:
     usage = resource.getrusage(resource.RUSAGE_SELF)
     # Threads of a decoder count together, while the parent's clock is the wall's.
     processor = math.ceil(usage.ru_utime + usage.ru_stime + 4 * seconds) + 1
-    resource.setrlimit(resource.RLIMIT_AS, (memory, resource.RLIM_INFINITY))
-    resource.setrlimit(resource.RLIMIT_CPU, (processor, resource.RLIM_INFINITY))
+    for kind, limit in ((resource.RLIMIT_AS, memory), (resource.RLIMIT_CPU, processor)):
+        _, most = resource.getrlimit(kind)  # a container's own limit stays
+        resource.setrlimit(kind, (limit if most == resource.RLIM_INFINITY else min(limit, most), most))
 
 
 def _answer(decode: Decoder, data: bytes, wanted: list[str]) -> tuple[dict[str, Any], list[NDArray[Any]]]:

@@ -21,6 +21,9 @@ from renderer.scene import Scene
 _COMPONENTS = {"i1": 5120, "u1": 5121, "i2": 5122, "u2": 5123, "u4": 5125, "f4": 5126}
 _KINDS = {1: "SCALAR", 2: "VEC2", 3: "VEC3", 4: "VEC4", 16: "MAT4"}
 
+#: Small enough that a file which claims much is refused, large enough for every model that the tests build.
+SMALL = Limits(1 << 20, 1 << 20, 30, 1 << 20, 1 << 20, 1 << 18, 10_000, 30_000, 1000, 100, 5000, 1 << 20)
+
 TRIANGLE = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0]], np.float32)
 
 

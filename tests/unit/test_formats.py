@@ -18,8 +18,8 @@ from renderer.limits import Limits
 from renderer.load import SUFFIXES, load_scene
 from renderer.pose import pose_at
 from renderer.scene import Mode, Primitive, Scene
+from tests.fuzz.mutations import change_bytes
 from tests.unit.glb import png
-from tests.unit.test_hostile_models import mutate_bytes
 
 CUBE = trimesh.creation.box((2.0, 4.0, 6.0))
 
@@ -150,7 +150,7 @@ def test_mutated_files_are_scenes_or_scene_errors(suffix: str, tmp_path: Path) -
     path = tmp_path / f"lie{suffix}"
     outcomes = set()
     for _ in range(60):
-        path.write_bytes(mutate_bytes(rng, data))
+        path.write_bytes(change_bytes(rng, data))
         try:
             load_scene(path, limits)
             outcomes.add("scene")
