@@ -176,7 +176,7 @@ def _reset_peak() -> int:
 
 
 def _peak() -> int:
-    """The most memory that the process has had since the reset, bytes (`ru_maxrss` would count its parent's as well)."""
+    """The most memory that the process has had since the reset, bytes; `ru_maxrss` would count its parent's as well."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) * 1024
 
