@@ -66,6 +66,7 @@ def _add_view_options(parser: argparse.ArgumentParser) -> None:
     add("--variant", help="name of a material variant")
     add("--animation", help="name or index of an animation (default: the rest pose)")
     add("--shadows", action="store_true", help="the model's own lights cast shadows")
+    add("--ground", action="store_true", help="a soft shadow on an invisible floor under the model")
     add("--channel", metavar="NAME", help="a material input instead of light: baseColor, normal, roughness ...")
     add("--samples", type=_bounded_int(1, MAX_SAMPLES), default=16, help="jittered samples averaged (default 16)")
 
@@ -103,6 +104,7 @@ def _view(arguments: argparse.Namespace, scene: Scene) -> View:
         tone_mapping=arguments.tone_mapping,
         background=background,
         shadows=arguments.shadows,
+        ground=arguments.ground,
         channel=_channel(arguments.channel),
     )
 
@@ -172,8 +174,10 @@ def _native(arguments: argparse.Namespace, scene: Scene, view: View) -> Frame:
 
     with Engine() as engine:
         model = _open(arguments, engine, scene)
+        if arguments.samples == 1:
+            return engine.render(model, view)
         with (
-            engine.accumulate(model, view, samples=arguments.samples, format="rgba8") as picture,
+            engine.accumulate(model, view, samples=arguments.samples, format="rgba8", traced=True) as picture,
             _Progress("rendering") as bar,
         ):
             while not picture.done:

@@ -1,7 +1,7 @@
 """Scene and View in, Frame out. Lives on the render thread only; everybody else asks through `renderer.thread`.
 
-Bounds: `MAX_TARGETS` output sizes and `MAX_ENVIRONMENTS` filtered environments at a time, least recently used freed
-first.
+Bounds: `MAX_TARGETS` output sizes, `MAX_ENVIRONMENTS` filtered environments and `MAX_TRACED` models ready for tracing
+at a time, least recently used freed first.
 """
 
 from __future__ import annotations
@@ -31,12 +31,18 @@ from renderer.passes.environment import Environment, EnvironmentFilter
 from renderer.passes.post import PostPass
 from renderer.passes.radiance import RadiancePass
 from renderer.passes.targets import Sum, Targets
+from renderer.refine import Accumulation, Rasterised, Traced
 from renderer.scene import Scene
 from renderer.studio import STUDIOS, studio
-from renderer.view import MIN_SCALE, TONE_MAPPINGS, View
+from renderer.trace.geometry import traceable
+from renderer.trace.tracer import Tracer
+from renderer.trace.upload import TracedScene
+from renderer.view import MIN_SCALE, TONE_MAPPINGS, AnimationState, View
 
 MAX_TARGETS = 16
 MAX_ENVIRONMENTS = 4
+#: Posed models kept ready for tracing; each holds its triangles and pictures once more.
+MAX_TRACED = 2
 MAX_PIXELS = 8192 * 8192
 
 
@@ -78,11 +84,19 @@ class Engine:
             self._models: set[Model] = set()
             self._targets: OrderedDict[tuple[int, int], Targets] = OrderedDict()
             self._environments: OrderedDict[str, Environment] = OrderedDict()
+            self._tracer: Tracer | None = None
+            self._empty = empty
+            self._traced: OrderedDict[tuple[Model, AnimationState | None, str | None], TracedScene] = OrderedDict()
             self._sources: dict[str, Callable[[], NDArray[np.float32]]] = {
                 name: partial(studio, setting=name) for name in STUDIOS
             }
             self._stack.callback(self._close_all)
             guard.pop_all()
+
+    @property
+    def context(self) -> Context:
+        """The OpenGL context; for those who make resources of their own on the render thread."""
+        return self._context
 
     @property
     def info(self) -> ContextInfo:
@@ -108,6 +122,9 @@ class Engine:
     def release(self, model: Model) -> None:
         """Frees a model's GPU memory."""
         self._models.discard(model)
+        for key in [key for key in self._traced if key[0] is model]:
+            self._traced.pop(key).close()
+        self._radiance.forget(model)
         model.close()
 
     def add_environment(self, name: str, pixels: NDArray[np.float32]) -> None:
@@ -116,7 +133,7 @@ class Engine:
         It is filtered when first shown.
         """
         if name in self._environments:
-            self._environments.pop(name).close()
+            self._forget(self._environments.pop(name))
         self._sources[name] = lambda: pixels
 
     def warm(self, environment: str = "neutral") -> None:
@@ -126,13 +143,13 @@ class Engine:
     def render(
         self, model: Model, view: View, *, format: PixelFormat = "rgba8", scale: float = 1.0, samples: int = 1
     ) -> Frame:
-        """One finished frame; waits for the device. samples > 1 averages jittered pictures at full resolution.
+        """One finished frame; waits for the device. samples > 1: a path-traced picture of so many paths a pixel.
 
         Raises ViewError when the scene cannot be seen that way, DeviceError when the device fails.
         """
         if samples <= 1:
             return self.finish(self.begin(model, view, format=format, scale=scale))
-        with self.accumulate(model, view, samples=samples, format=format) as accumulation:
+        with self.accumulate(model, view, samples=samples, format=format, traced=True) as accumulation:
             while not accumulation.done:
                 accumulation.step()
             return accumulation.frame()
@@ -164,10 +181,59 @@ class Engine:
         view = pending.view
         return Frame(view.width, view.height, pending.format, pixels, view, pending.samples, pending.scale, timings)
 
-    def accumulate(self, model: Model, view: View, *, samples: int = 16, format: PixelFormat = "i420") -> Accumulation:
-        """Starts a refined picture, one jittered sample a step, so that others can be drawn in between."""
+    def accumulate(
+        self, model: Model, view: View, *, samples: int = 16, format: PixelFormat = "i420", traced: bool | None = None
+    ) -> Accumulation:
+        """Starts a refined picture, one sample a step, so that others can be drawn in between.
+
+        traced: by following light between surfaces, else by rasterising from jittered cameras. None: traced on a GPU; a
+        software rasteriser needs seconds a step for it. What rays cannot meet (points, lines) is always rasterised, and
+        so are debug channels. Raises ViewError for an unknown variant or animation.
+        """
         self._target(view, format)
-        return Accumulation(self, model, view, samples, format)
+        if traced is None:
+            traced = not self.info.software
+        kind = (
+            Traced
+            if traced and view.channel is None and traceable(model.scene, model.pose(view.animation))
+            else Rasterised
+        )
+        return kind(self, model, view, samples, format)
+
+    def add_jittered(
+        self, model: Model, view: View, format: PixelFormat, total: Sum, jitter: tuple[float, float]
+    ) -> Rectangle:
+        """Adds one rasterised picture to a sum; returns the part it may cover. jitter: (x, y) in pixels."""
+        targets = self._target(view, format)
+        part = self._draw_scene(model, view, targets, (view.width, view.height), jitter)
+        self._post.accumulate(targets, total, part)
+        return part
+
+    def add_traced(self, model: Model, view: View, total: Sum) -> Rectangle:
+        """Adds one path for each pixel to a sum; returns the part they may cover."""
+        if self._tracer is None:
+            self._tracer = Tracer(self._context, self._empty, self._filter.dfg)
+        key = model, view.animation, view.variant
+        pose = model.pose(view.animation)
+        if key not in self._traced:
+            made = self._tracer.scene(model.gpu, pose, view.variant)
+            if len(self._traced) >= MAX_TRACED:
+                self._traced.popitem(last=False)[1].close()
+            self._traced[key] = made
+        self._traced.move_to_end(key)
+        seen = cameras.camera(view, model.bounds, pose.box)
+        part: Rectangle = (0, 0, view.width, view.height)
+        if view.background != "environment":
+            part = cameras.screen_rectangle(seen.projection, seen, pose.box, view.width, view.height)
+        environment = self._environment(view.environment)
+        self._tracer.draw(self._traced[key], pose, view, seen, environment, total, part)
+        return part
+
+    def deliver(self, view: View, format: PixelFormat, total: Sum, part: Rectangle, begun: float) -> Frame:
+        """The average of a sum as a finished frame. begun: time.perf_counter() of its first sample."""
+        targets = self._target(view, format)
+        self._post.tone_map(targets, view, view.width, view.height, part, total)
+        return self.finish(self._deliver(targets, view, format, view.width, view.height, total.samples, begun))
 
     def camera(self, model: Model, view: View) -> Camera:
         """The camera of a view of this model, for picking."""
@@ -234,10 +300,15 @@ class Engine:
             raise ViewError(f"no environment {name!r}; allowed: {', '.join(self._sources)}")
         if name not in self._environments:
             if len(self._environments) >= MAX_ENVIRONMENTS:
-                self._environments.popitem(last=False)[1].close()
+                self._forget(self._environments.popitem(last=False)[1])
             self._environments[name] = self._filter.make(name, self._sources[name]())
         self._environments.move_to_end(name)
         return self._environments[name]
+
+    def _forget(self, environment: Environment) -> None:
+        if self._tracer is not None:
+            self._tracer.forget(environment)
+        environment.close()
 
     def _close_all(self) -> None:
         for model in list(self._models):
@@ -246,60 +317,6 @@ class Engine:
             targets.close()
         for environment in self._environments.values():
             environment.close()
-        for part in (self._readback, self._post, self._radiance, self._filter):
-            part.close()
-
-
-class Accumulation:
-    """A picture that gets better with every step: jittered samples, averaged as linear light. Close it when done."""
-
-    def __init__(self, engine: Engine, model: Model, view: View, samples: int, format: PixelFormat) -> None:
-        self._engine, self._model, self._format = engine, model, format
-        self.view, self.samples = view, samples
-        self._begun = time.perf_counter()
-        self._sum = Sum(engine._context, view.width, view.height)
-        self._part: Rectangle = (0, 0, view.width, view.height)
-
-    @property
-    def done(self) -> bool:
-        """Whether all samples are in."""
-        return self._sum.samples >= self.samples
-
-    def step(self) -> None:
-        """Draws one more sample and waits for it, so that the caller's clock tells what a step costs."""
-        engine, view = self._engine, self.view
-        targets = engine._target(view, self._format)
-        jitter = _jitter(self._sum.samples)
-        self._part = engine._draw_scene(self._model, view, targets, (view.width, view.height), jitter)
-        engine._post.accumulate(targets, self._sum, self._part)
-        draw.finish()
-
-    def frame(self) -> Frame:
-        """The average of the samples so far, at least one."""
-        if not self._sum.samples:
-            self.step()
-        engine, view = self._engine, self.view
-        targets = engine._target(view, self._format)
-        engine._post.tone_map(targets, view, view.width, view.height, self._part, self._sum)
-        samples = self._sum.samples
-        pending = engine._deliver(targets, view, self._format, view.width, view.height, samples, self._begun)
-        return engine.finish(pending)
-
-    def close(self) -> None:
-        """Frees the sum; harmless after the first time."""
-        self._sum.close()
-
-    def __enter__(self) -> Accumulation:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-
-def _jitter(i: int) -> tuple[float, float]:
-    """Point i of the R2 sequence in [-0.5, 0.5)².
-
-    Roberts 2018, "The Unreasonable Effectiveness of Quasirandom Sequences".
-    """
-    g = 1.32471795724474602596  # the plastic constant
-    return ((0.5 + (i + 1) / g) % 1.0 - 0.5, (0.5 + (i + 1) / (g * g)) % 1.0 - 0.5)
+        for part in (self._readback, self._post, self._tracer, self._radiance, self._filter):
+            if part is not None:
+                part.close()

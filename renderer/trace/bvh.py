@@ -121,10 +121,10 @@ def _cheapest(slot: _Integers, members: _Integers, low: Floats, high: Floats, no
     highs = np.full((nodes * _BINS, 3), -np.inf, np.float32)
     lows[present] = np.minimum.reduceat(low[members], begin)
     highs[present] = np.maximum.reduceat(high[members], begin)
-    lows, highs = lows.reshape(nodes, _BINS, 3), highs.reshape(nodes, _BINS, 3)
+    low_bins, high_bins = lows.reshape(nodes, _BINS, 3), highs.reshape(nodes, _BINS, 3)
     count = np.bincount(slot, minlength=nodes * _BINS).reshape(nodes, _BINS).cumsum(axis=1)
-    left = _areas(np.minimum.accumulate(lows, axis=1), np.maximum.accumulate(highs, axis=1))[:, :-1]
-    right = _areas(np.minimum.accumulate(lows[:, ::-1], axis=1), np.maximum.accumulate(highs[:, ::-1], axis=1))
+    left = _areas(np.minimum.accumulate(low_bins, axis=1), np.maximum.accumulate(high_bins, axis=1))[:, :-1]
+    right = _areas(np.minimum.accumulate(low_bins[:, ::-1], axis=1), np.maximum.accumulate(high_bins[:, ::-1], axis=1))
     cost = left * count[:, :-1] + right[:, ::-1][:, 1:] * (count[:, -1:] - count[:, :-1])
     best = cost.argmin(axis=1)
     result: _Integers = count[np.arange(nodes), best]
@@ -134,7 +134,8 @@ def _cheapest(slot: _Integers, members: _Integers, low: Floats, high: Floats, no
 def _areas(low: Floats, high: Floats) -> Floats:
     """Half the surface of boxes [..., 3]; 0 for those that hold nothing."""
     d = np.maximum(high - low, 0.0)
-    return d[..., 0] * d[..., 1] + d[..., 1] * d[..., 2] + d[..., 2] * d[..., 0]
+    areas: Floats = d[..., 0] * d[..., 1] + d[..., 1] * d[..., 2] + d[..., 2] * d[..., 0]
+    return areas
 
 
 def _ranges(starts: _Integers, sizes: _Integers) -> _Integers:

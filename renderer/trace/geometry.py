@@ -14,6 +14,8 @@ from renderer.scene import Floats, Mode, Primitive, Scene
 
 #: Texels of the vertex table: normal, tangent, two texture coordinates, colour.
 VERTEX_TEXELS = 4
+#: Triangles that are traced at most: about 130 bytes each on the device and ten seconds of building on a slow core.
+MAX_TRIANGLES = 4_000_000
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -28,10 +30,11 @@ class Geometry:
     triangles: NDArray[np.int32]
 
 
-def traceable(scene: Scene) -> bool:
-    """Whether rays can meet everything that is drawn: points and lines have no surface."""
-    kinds = {p.mode for m in scene.meshes for p in m.primitives if len(p.indices)}
-    return kinds == {Mode.TRIANGLES}
+def traceable(scene: Scene, pose: Pose) -> bool:
+    """Whether rays can meet everything that is drawn: points and lines have no surface, and memory has an end."""
+    drawn = [p for _, mesh in _shown(scene, pose) for p in scene.meshes[mesh].primitives if len(p.indices)]
+    triangles = sum(len(p.indices) // 3 for p in drawn)
+    return {p.mode for p in drawn} == {Mode.TRIANGLES} and triangles <= MAX_TRIANGLES
 
 
 def gather(scene: Scene, pose: Pose, variant: str | None) -> Geometry:
@@ -86,7 +89,8 @@ def _smooth(positions: Floats, primitive: Primitive) -> Floats:
     total = np.zeros((len(positions), 3), np.float64)
     for corner in range(3):
         np.add.at(total, faces[:, corner], normal)
-    return (total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-30)).astype(np.float32)
+    unit: Floats = (total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-30)).astype(np.float32)
+    return unit
 
 
 def _any_tangents(normals: Floats) -> Floats:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from renderer.scene import Floats
 
@@ -32,7 +33,7 @@ def _cells(brightness: Floats) -> Floats:
     """The brightness [H, 2H] averaged or repeated to the table's cells, with what bilinear reading carries across."""
     spread = np.pad(brightness, ((1, 1), (0, 0)), "edge")
     spread = np.pad(spread, ((0, 0), (1, 1)), "wrap").astype(np.float64)
-    blurred = (2 * spread[:, 1:-1] + spread[:, :-2] + spread[:, 2:]) / 4
+    blurred: NDArray[np.float64] = (2 * spread[:, 1:-1] + spread[:, :-2] + spread[:, 2:]) / 4
     blurred = (2 * blurred[1:-1] + blurred[:-2] + blurred[2:]) / 4
     for axis, size in ((0, HEIGHT), (1, WIDTH)):
         if blurred.shape[axis] < size:
@@ -41,5 +42,4 @@ def _cells(brightness: Floats) -> Floats:
         counts = np.diff(edges, append=blurred.shape[axis])
         shape = (-1, 1) if axis == 0 else (1, -1)
         blurred = np.add.reduceat(blurred, edges, axis=axis) / counts.reshape(shape)
-    result: Floats = blurred
-    return result
+    return blurred.astype(np.float32)

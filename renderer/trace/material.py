@@ -15,7 +15,7 @@ from renderer.scene import Floats, Material, Sampler, Scene
 #: Bits of a material's flags.
 _FLAGS = {"IS_UNLIT": 1, "ALPHA_IS_MASK": 2, "ALPHA_IS_BLEND": 4, "IS_DOUBLE_SIDED": 8}
 _CLAMP_TO_EDGE, _MIRRORED_REPEAT = 33071, 33648
-#: What a slot reads where a material has no texture: factors stand alone, normals and directions point along their axis.
+#: What a slot reads where a material has no texture, if that is not white: directions point along their axis.
 _NEUTRAL = {"anisotropyTexture": "vec4(1.0, 0.5, 1.0, 1.0)"}
 
 

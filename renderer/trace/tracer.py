@@ -56,9 +56,16 @@ class Tracer:
         return TracedScene(self._context, gpu, pose, variant, self._copier)
 
     def draw(
-        self, scene: TracedScene, pose: Pose, view: View, seen: Camera, environment: Environment, total: Sum, part: Rectangle
+        self,
+        scene: TracedScene,
+        pose: Pose,
+        view: View,
+        seen: Camera,
+        environment: Environment,
+        total: Sum,
+        part: Rectangle,
     ) -> None:
-        """Adds one sample of the pixels in `part` to the sum; the caller counts it."""
+        """Adds one path for each pixel in `part` to the sum."""
         program = self._program((scene.features, scene.slots, bool(pose.lights), scene.see_through))
         draw.use(program.name)
         self._write_view_block(pose, view, seen)
@@ -69,8 +76,16 @@ class Tracer:
         self._bind(scene, environment)
         draw.target(total.framebuffer, width, height)
         draw.state(depth_test=False, depth_write=False, blend=Blend.ADD)
+        if total.samples == 0:
+            draw.clear(total.framebuffer, (0.0, 0.0, 0.0, 0.0), depth=False)
         with draw.only(part):
             draw.fullscreen(self._empty)
+        total.samples += 1
+
+    def forget(self, environment: Environment) -> None:
+        """Frees what is kept for an environment that goes."""
+        if environment in self._tables:
+            self._tables.pop(environment).close()
 
     def close(self) -> None:
         """Frees programs and tables; TracedScenes are their makers' to close."""

@@ -20,8 +20,6 @@ from renderer.trace import bvh, material
 from renderer.trace.geometry import Geometry, gather
 from renderer.upload import GpuScene
 
-#: Triangles that are traced at most: about 130 bytes each on the device and ten seconds of building on a slow core.
-MAX_TRIANGLES = 4_000_000
 #: Edge of a traced picture at most, and bytes of all of them together, on a GPU and on a software rasteriser.
 MAX_PICTURE = 2048
 _PICTURE_BYTES, _PICTURE_BYTES_SOFTWARE = 512 << 20, 256 << 20
@@ -71,11 +69,11 @@ class TracedScene:
     """One pose of one variant of a model. Close to free it."""
 
     def __init__(self, context: Context, gpu: GpuScene, pose: Pose, variant: str | None, copier: PictureCopier) -> None:
-        """Raises ViewError for an unknown variant, DeviceError when there is nothing to trace or too much."""
+        """Raises ViewError for an unknown variant, DeviceError when nothing that is shown has a surface."""
         scene = gpu.scene
         geometry = gather(scene, pose, variant)
-        if not 0 < len(geometry.corners) <= MAX_TRIANGLES:
-            raise DeviceError(f"{len(geometry.corners)} triangles cannot be traced; at least 1, at most {MAX_TRIANGLES}")
+        if not len(geometry.corners):
+            raise DeviceError(f"{scene.name}: nothing that is shown has a surface to trace")
         materials = tuple(pose.materials.get(i, m) for i, m in enumerate(scene.materials))
         used = [materials[i] for i in np.unique(geometry.triangles[:, 3])]
         self.features = material.features(used)
