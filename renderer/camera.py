@@ -103,6 +103,13 @@ def screen_rectangle(
     return min(x0, width), min(y0, height), max(0, min(x1, width) - x0), max(0, min(y1, height) - y0)
 
 
+def joined(one: Rectangle, other: Rectangle) -> Rectangle:
+    """The smallest rectangle that holds both."""
+    x0, y0 = min(one[0], other[0]), min(one[1], other[1])
+    x1, y1 = max(one[0] + one[2], other[0] + other[2]), max(one[1] + one[3], other[1] + other[3])
+    return x0, y0, x1 - x0, y1 - y0
+
+
 def jittered(projection: Matrix, jitter: tuple[float, float], width: int, height: int) -> Matrix:
     """The projection moved by a part of a pixel. jitter: (x, y) in pixels, each in [-0.5, 0.5]."""
     moved = projection.copy()

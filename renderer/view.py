@@ -48,6 +48,7 @@ class View:
     environment: a name known to the engine ("neutral" is built in). exposure: linear factor, 1 = as it is.
     background: "transparent", "environment", or an sRGB colour as (r, g, b) in 0..1.
     shadows: whether the model's own lights (KHR_lights_punctual) cast shadows.
+    ground: whether a soft shadow lies on an invisible floor under the model.
     channel: one input of the materials instead of the lit picture, by its name in `renderer.channels`. Light, exposure
     and tone mapping then change nothing, and the environment is no background (it is transparent).
     """
@@ -64,4 +65,5 @@ class View:
     tone_mapping: ToneMapping = "neutral"
     background: Literal["transparent", "environment"] | tuple[float, float, float] = (1.0, 1.0, 1.0)
     shadows: bool = False
+    ground: bool = False
     channel: str | None = None

@@ -170,7 +170,10 @@ class Gateway:
         asset, path = await self.find(request.match_info["model"])
         extension = request.match_info["extension"]
         query = {key: value for key, value in request.query.items() if key != "v"}
-        view, samples = parse_still(query, max_pixels=self.config.still_pixels, samples=self.config.refine_samples)
+        config = self.config
+        view, samples = parse_still(
+            query, max_pixels=config.still_pixels, samples=config.refine_samples, ground=config.ground
+        )
         still = StillRequest(asset.id, asset.version, path, extension, view, samples)
         etag = f'"{still.key}"'
         fixed = request.query.get("v") == asset.version

@@ -18,6 +18,11 @@ def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--warm", action="append", metavar="MODEL", help="load this model at start; may be repeated")
     parser.add_argument("--cors", metavar="ORIGIN", help='who may ask from other pages (default: "*"; "" for nobody)')
     parser.add_argument("--max-sessions", type=int, metavar="N", help="viewers at once (default: 64)")
+    parser.add_argument(
+        "--ground",
+        choices=("on", "off"),
+        help="a soft shadow under products, unless a viewer asks otherwise (default: on)",
+    )
     parser.set_defaults(run=_run)
 
 
@@ -32,6 +37,7 @@ def _run(arguments: argparse.Namespace) -> int:
     names = ("models", "host", "port", "network", "require_gpu", "cors", "max_sessions")
     overrides: dict[str, Any] = {name: getattr(arguments, name) for name in names}
     overrides["warm"] = tuple(arguments.warm) if arguments.warm else None
+    overrides["ground"] = None if arguments.ground is None else arguments.ground == "on"
     config = load(overrides)
     store = open_store(config.models)
     asyncio.run(serve(config, store, _announce))

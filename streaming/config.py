@@ -19,7 +19,8 @@ class Config:
 
     models: folder of model files. host, port: where HTTP listens. network: network processes, 0 = one per two cores.
     require_gpu: refuse a software rasteriser (also `REQUIRE_GPU=1`). warm: model ids loaded at start.
-    cors: value of Access-Control-Allow-Origin, "" = none. backend: "module:callable" that makes the rendering backend.
+    cors: value of Access-Control-Allow-Origin, "" = none. ground: whether products stand on a shadow where the viewer
+    does not say. backend: "module:callable" that makes the rendering backend.
     """
 
     models: str = "models"
@@ -29,6 +30,7 @@ class Config:
     require_gpu: bool = False
     warm: tuple[str, ...] = ()
     cors: str = "*"
+    ground: bool = True
     backend: str = "streaming.native:backend"
 
     max_sessions: int = 64  # viewers at once; one more gets 503

@@ -8,7 +8,7 @@ import io
 import json
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from renderer.view import View
 from streaming.errors import SignallingError
@@ -40,15 +40,18 @@ class StillRequest:
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:32]
 
 
-def parse_still(query: Mapping[str, str], *, max_pixels: int, samples: int) -> tuple[View, int]:
-    """View and samples of a query. Raises SignallingError 400 for keys and values that are not understood."""
+def parse_still(query: Mapping[str, str], *, max_pixels: int, samples: int, ground: bool = False) -> tuple[View, int]:
+    """View and samples of a query; samples and ground are for where it says nothing.
+
+    Raises SignallingError 400 for keys and values that are not understood.
+    """
     unknown = sorted(set(query) - KEYS)
     if unknown:
         raise SignallingError(400, "bad-query", f"unknown key {unknown[0][:64]!r}; allowed: {', '.join(sorted(KEYS))}")
     text = query.get("samples", str(samples))
     if not text.isascii() or not text.isdigit() or not 1 <= int(text[:6]) <= MAX_SAMPLES:
         raise SignallingError(400, "bad-query", f"samples={text[:64]!r}: expected 1 to {MAX_SAMPLES}")
-    return parse_view(query, base=DEFAULT, max_pixels=max_pixels), int(text)
+    return parse_view(query, base=replace(DEFAULT, ground=ground), max_pixels=max_pixels), int(text)
 
 
 @dataclass(eq=False, slots=True)

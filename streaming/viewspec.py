@@ -14,7 +14,7 @@ from streaming.errors import SignallingError
 from streaming.state import Facts, fit
 
 _NUMBERS = ("orbit", "target", "fov", "size", "exposure", "animation", "time")
-_NAMES = ("variant", "environment", "channel", "background", "tone-mapping")
+_NAMES = ("variant", "environment", "channel", "background", "tone-mapping", "ground")
 VIEW_KEYS = frozenset(_NUMBERS + _NAMES)
 
 _UNITS = {"deg": 1.0, "rad": math.degrees(1.0), "m": 1.0, "cm": 0.01, "mm": 0.001, "": 1.0}
@@ -173,6 +173,12 @@ def _tone_mapping(view: View, key: str, text: str) -> View:
     raise _bad(key, text, f"expected one of {', '.join(TONE_MAPPINGS)}")
 
 
+def _ground(view: View, key: str, text: str) -> View:
+    if text not in ("on", "off"):
+        raise _bad(key, text, "expected on or off")
+    return replace(view, ground=text == "on")
+
+
 def _animation(view: View, key: str, text: str) -> View:
     if not re.fullmatch(r"\d{1,4}", text):
         raise _bad(key, text, "expected the animation's index")
@@ -196,6 +202,7 @@ _READERS: Mapping[str, Callable[[View, str, str], View]] = {
     "exposure": _exposure,
     "background": _background,
     "tone-mapping": _tone_mapping,
+    "ground": _ground,
     "animation": _animation,
     "time": _time,
 }

@@ -7,7 +7,7 @@ import itertools
 import secrets
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from aiohttp import web
@@ -75,7 +75,8 @@ class Whep:
         offer = await _body(request, "application/sdp", MAX_OFFER)
         check_offer(offer)
         query = {key: value for key, value in request.query.items() if key in VIEW_KEYS}
-        view = parse_view(query, base=DEFAULT_VIEW, max_pixels=self._config.max_pixels)
+        base = replace(DEFAULT_VIEW, ground=self._config.ground)
+        view = parse_view(query, base=base, max_pixels=self._config.max_pixels)
         playing = request.query.get("play") == "1"  # for players that cannot say so over a data channel
         if self.draining:
             raise SignallingError(503, "draining", "the server is ending")

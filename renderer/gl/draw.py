@@ -153,6 +153,12 @@ def fullscreen(empty: VertexArray) -> None:
     GL.glDrawArrays(GL.GL_TRIANGLES, 0, 3)
 
 
+def strip(empty: VertexArray, corners: int) -> None:
+    """A strip of triangles whose corners the vertex shader makes."""
+    GL.glBindVertexArray(empty.name)
+    GL.glDrawArrays(GL.GL_TRIANGLE_STRIP, 0, corners)
+
+
 def multi_draw(vertices: VertexArray, commands: Buffer, mode: int, first: int, count: int) -> None:
     """Draws `count` indirect commands from the `first` on: one call, whatever the number of nodes."""
     GL.glBindVertexArray(vertices.name)

@@ -19,8 +19,10 @@ from renderer.linalg import Matrix
 from renderer.model import Model, Pose
 from renderer.passes.background import BackgroundPass
 from renderer.passes.behind import BehindPass
+from renderer.passes.casters import CastersPass
 from renderer.passes.channel import ChannelPass
 from renderer.passes.environment import Environment
+from renderer.passes.ground import Floor, GroundPass, floor
 from renderer.passes.layers import LayersPass
 from renderer.passes.post import background_radiance
 from renderer.passes.shadow import ShadowPass
@@ -52,13 +54,15 @@ class RadiancePass:
 
     def __init__(self, context: Context, empty: VertexArray, dfg: Texture) -> None:
         """dfg: the split-sum table of the environment filter, borrowed."""
-        self._context, self._dfg = context, dfg
+        self._context, self._empty, self._dfg = context, empty, dfg
         self._view_block = Buffer(context, cameras.VIEW_DTYPE.itemsize, "view")
         self._surfaces = SurfacePass(context)
         self._background = BackgroundPass(context, empty)
         self._behind = BehindPass(context, empty)
         self._layers = LayersPass(context)
+        self._casters = CastersPass(context)
         self._shadows: ShadowPass | None = None
+        self._ground: GroundPass | None = None
         self._channels: ChannelPass | None = None
 
     def draw(
@@ -80,12 +84,15 @@ class RadiancePass:
         """
         pose = model.pose(view.animation)
         drawing, commands = model.draw_list(view.variant, pose)
-        seen = cameras.camera(view, model.bounds, pose.box)
+        seen, place = _stage(view, model, pose)
         projection = cameras.jittered(seen.projection, jitter, *size)
         shadows = self._draw_shadows(model, pose, view, sum(jitter) % 1.0 if refined else None)
+        below = None if place is None else self._grounds().prepare(model, view, drawing, commands, place)
         self._write_view_block(pose, shadows, view, targets, size, seen, projection)
         everywhere = 0, 0, *size
         part = cameras.screen_rectangle(projection, seen, pose.box, *size)
+        if place is not None:
+            part = cameras.joined(part, cameras.screen_rectangle(projection, seen, place.box, *size))
         if view.channel is not None:
             self._draw_channel(model, drawing, commands, view.channel, targets, size, part)
             return part
@@ -101,16 +108,23 @@ class RadiancePass:
         self._surfaces.draw(model.gpu, commands, drawing.opaque, style)
         if view.background == "environment":
             self._background.draw(environment, seen, projection)
+        if place is not None and below is not None:
+            self._grounds().draw(below, place)
         if drawing.see_through:
             self._draw_see_through(frame, drawlist.back_to_front(drawing.singles, pose.carried, seen.forward))
         if targets.msaa > 1:
             draw.resolve(targets.draw_buffer, targets.radiance_buffer, *size)
         return part
 
+    def forget(self, model: Model) -> None:
+        """Frees what is kept for a model that goes."""
+        if self._ground is not None:
+            self._ground.forget(model)
+
     def close(self) -> None:
         """Frees programs and blocks."""
-        parts = (self._view_block, self._surfaces, self._background, self._behind, self._layers)
-        for part in (*parts, self._shadows, self._channels):
+        parts = (self._view_block, self._surfaces, self._background, self._behind, self._layers, self._casters)
+        for part in (*parts, self._shadows, self._ground, self._channels):
             if part is not None:
                 part.close()
 
@@ -146,6 +160,11 @@ class RadiancePass:
         behind = None if frame.drawing.blur is None else frame.targets.behind
         self._surfaces.frame_textures(frame.environment, self._dfg, behind, frame.shadows)
 
+    def _grounds(self) -> GroundPass:
+        if self._ground is None:
+            self._ground = GroundPass(self._context, self._empty, self._casters)
+        return self._ground
+
     def _draw_channel(
         self,
         model: Model,
@@ -174,7 +193,7 @@ class RadiancePass:
         drawing, commands = model.draw_list(view.variant, pose)
         layers, matrices = shadow_views(pose.lights, pose.box)
         if self._shadows is None:
-            self._shadows = ShadowPass(self._context)
+            self._shadows = ShadowPass(self._context, self._casters)
         casters = (*drawing.opaque, *drawing.see_through)
         self._shadows.draw(model.gpu, commands, casters, matrices, turn)
         return layers
@@ -199,3 +218,15 @@ class RadiancePass:
         block["lights"] = lights_block(lights, shadows or [-1] * len(lights))
         self._view_block.write(block)
         draw.bind_uniforms(_VIEW_BINDING, self._view_block)
+
+
+def _stage(view: View, model: Model, pose: Pose) -> tuple[Camera, Floor | None]:
+    """The camera of a view, and the floor with the model's shadow when it is asked for and seen from above."""
+    seen = cameras.camera(view, model.bounds, pose.box)
+    if not view.ground or view.channel is not None:
+        return seen, None
+    place = floor(model.bounds, pose.box)
+    if seen.eye[1] <= place.level:
+        return seen, None
+    low, high = np.minimum(pose.box[0], place.box[0]), np.maximum(pose.box[1], place.box[1])
+    return cameras.camera(view, model.bounds, (low, high)), place

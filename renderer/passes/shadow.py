@@ -1,4 +1,4 @@
-"""Draws depth as seen from the lights. Cut-outs cast their holes; what blends or transmits casts a part of a shadow."""
+"""Draws depth as seen from the lights, into the layers of the shadow map."""
 
 from __future__ import annotations
 
@@ -7,15 +7,13 @@ from contextlib import ExitStack
 
 import numpy as np
 
-from renderer import material as material_block
 from renderer.drawlist import Group
 from renderer.gl import draw
 from renderer.gl.context import Context
 from renderer.gl.resources import Buffer, DepthArray, Framebuffer
 from renderer.lights import MAX_LAYERS
 from renderer.linalg import Matrix
-from renderer.passes.coverage import CoveragePrograms
-from renderer.passes.surface import bind_material
+from renderer.passes.casters import CastersPass
 from renderer.upload import GpuScene
 
 BLOCK_BINDING = 2
@@ -27,12 +25,12 @@ _SIZE, _SIZE_SOFTWARE = 2048, 1024
 class ShadowPass:
     """The shadow map of a frame, made on first use."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, casters: CastersPass) -> None:
+        """casters: borrowed."""
+        self._casters = casters
         self._stack = ExitStack()
         enter = self._stack.enter_context
         size = _SIZE_SOFTWARE if context.info.software else _SIZE
-        self._programs = CoveragePrograms(context, "shadow.vert", "shadow.frag")
-        self._stack.callback(self._programs.close)
         self._block = enter(Buffer(context, _DTYPE.itemsize, "shadows"))
         self.map = enter(DepthArray(context, size, MAX_LAYERS, "shadow map"))
         self._framebuffer = enter(Framebuffer(context, "shadow map", None))
@@ -56,25 +54,11 @@ class ShadowPass:
             self._framebuffer.attach_depth(self.map, layer)
             draw.target(self._framebuffer, self.map.size, self.map.size)
             draw.clear_depth(self._framebuffer)
-            draw.state(depth_test=True, depth_write=True)
             with draw.depth_offset(1.5, 4.0):
-                for group in groups:
-                    self._cast(gpu, commands, group, matrix, turn)
+                self._casters.draw(gpu, commands, groups, matrix, turn)
         self._block.write(block)
         draw.bind_uniforms(BLOCK_BINDING, self._block)
 
-    def _cast(self, gpu: GpuScene, commands: Buffer, group: Group, matrix: Matrix, turn: float | None) -> None:
-        material = gpu.scene.materials[group.material]
-        partly = material.alphaMode == "BLEND" or material_block.uses_transmission(material)
-        cast = 2 if partly else int(material.alphaMode == "MASK")
-        program = self._programs.get(group, material if cast else None, CAST=cast, ALPHA_BLEND=int(group.blended))
-        program.set_matrix("u_layerMatrix", matrix)
-        if cast:
-            program.set(u_turn=turn or 0.0, u_refined=int(turn is not None))
-            bind_material(gpu, group.material)
-        draw.use(program.name)
-        draw.multi_draw(gpu.arrays[group.layout], commands, group.mode, group.first, group.count)
-
     def close(self) -> None:
-        """Frees map, program and block."""
+        """Frees map and block."""
         self._stack.close()

@@ -49,6 +49,8 @@ function viewQuery(element, { width, height }, pose) {
     if (fov.unit === "deg") query.set("fov", spell(fov));
   }
   if (read("exposure")) query.set("exposure", String(parseNumber(read("exposure"), 1)));
+  const ground = read("ground");
+  if (ground === "on" || ground === "off") query.set("ground", ground);
   return query;
 }
 

@@ -28,6 +28,7 @@ export const ATTRIBUTES = /** @type {const} */ ({
   autoplay: "boolean",
   exposure: "number",
   "environment-image": "string",
+  ground: "string",
   "disable-zoom": "boolean",
   "disable-pan": "boolean",
   "disable-tap": "boolean",

@@ -40,11 +40,13 @@ def test_everything_at_once() -> None:
         exposure="1.5",
         background="#ff8000",
         tone_mapping="aces",
+        ground="on",
         animation="1",
         time="2.5",
     )
     assert (view.width, view.height, view.fov, view.variant, view.environment) == (640, 360, 45.0, "oak", "studio")
     assert view.channel == "normal"
+    assert view.ground
     assert view.background == pytest.approx((1.0, 128 / 255, 0.0))
     assert (view.exposure, view.tone_mapping, view.animation) == (1.5, "aces", AnimationState(1, 2.5))
 
@@ -52,6 +54,7 @@ def test_everything_at_once() -> None:
 @pytest.mark.parametrize(
     ("key", "text"),
     [
+        ("ground", "maybe"),
         ("orbit", "x"),
         ("orbit", "1 2"),
         ("orbit", "0 200deg 1m"),
@@ -105,6 +108,8 @@ def test_unknown_keys_and_samples_of_a_still() -> None:
         with pytest.raises(SignallingError, match="samples"):
             parse_still({"samples": bad}, max_pixels=10**6, samples=16)
     assert parse_still({}, max_pixels=10**7, samples=16)[1] == 16
+    assert parse_still({}, max_pixels=10**7, samples=16, ground=True)[0].ground
+    assert not parse_still({"ground": "off"}, max_pixels=10**7, samples=16, ground=True)[0].ground
 
 
 def test_views_cross_processes_unchanged() -> None:
