@@ -174,11 +174,18 @@ def hooks_glsl(key: MaterialKey) -> str:
         includes
         + "void hooks_info(inout Surface s) {\n"
         + calls("info", "{0}_info(s);")
-        + "}\nvec4 hooks_compose(Surface s, Lighting sum) {\n    vec4 diffuse = vec4(sum.diffuse, 1.0);\n"
+        + "}\n#if !TRACING\nvoid hooks_prepare(inout Surface s) {\n"
+        + calls("prepare", "{0}_prepare(s);")
+        + "}\nvec3 hooks_reflection(Surface s, vec3 radiance) {\n"
+        + calls("reflection", "radiance = {0}_reflection(s, radiance);")
+        + "    return radiance;\n}\nfloat hooks_lobe(Surface s, vec3 l, vec3 h, float lobe) {\n"
+        + calls("lobe", "lobe = {0}_lobe(s, l, h, lobe);")
+        + "    return lobe;\n}\nvec4 hooks_compose(Surface s, Lighting sum) {\n"
+        + "    vec4 diffuse = vec4(sum.diffuse, 1.0);\n"
         + calls("diffuse", "diffuse = {0}_diffuse(s, diffuse);")
         + "    vec4 color = vec4(diffuse.rgb + sum.specular + s.emissive, diffuse.a);\n"
         + calls("layer", "color = {0}_layer(s, color);")
-        + "    return color;\n}\n"
+        + "    return color;\n}\n#endif\n"
     )
 
 

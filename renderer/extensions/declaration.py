@@ -5,10 +5,12 @@ registry (`renderer/extensions/__init__.py`). The declaration gives its JSON key
 `u_<key>` of the `Material` uniform block and every texture a function `sample_<key>()`. The GLSL file defines the hooks
 that the declaration names, called innermost extension first (see docs/extensions.md):
 
-    info     void <feature>_info(inout Surface s)             fills the extension's own globals, may change the surface
-    diffuse  vec4 <feature>_diffuse(Surface s, vec4 diffuse)  replaces the light that leaves from below the surface;
-    a: coverage
-    layer    vec4 <feature>_layer(Surface s, vec4 below)      lies over everything so far
+    info        void x_info(inout Surface s)                 fills the extension's own globals, may change the surface
+    prepare     void x_prepare(inout Surface s)              changes it for what follows, in the rasteriser alone
+    reflection  vec3 x_reflection(Surface s, vec3 radiance)  replaces what the surface's own lobe sees of the environment
+    lobe        float x_lobe(Surface s, vec3 l, vec3 h, float lobe)  replaces D · V of that lobe for a punctual light
+    diffuse     vec4 x_diffuse(Surface s, vec4 diffuse)      replaces what leaves from below the surface; a: coverage
+    layer       vec4 x_layer(Surface s, vec4 below)          lies over everything so far
 
 Its channels are its inputs as debug pictures (`renderer/channels.py`, docs/channels.md).
 """
@@ -28,6 +30,9 @@ if TYPE_CHECKING:  # the reader imports this module
     from renderer.gltf.reading import Reading
     from renderer.gltf.targets import Places, Target
     from renderer.scene import Material, Node, Primitive, Scene, TextureInfo
+
+
+Hook = Literal["info", "prepare", "reflection", "lobe", "diffuse", "layer"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +83,7 @@ class MaterialExtension:
     feature: str
     factors: Mapping[str, Factor] = field(default_factory=dict)
     textures: Mapping[str, TextureSlot] = field(default_factory=dict)
-    hooks: frozenset[Literal["info", "diffuse", "layer"]] = frozenset()
+    hooks: frozenset[Hook] = frozenset()
     glsl: str | None = None
     channels: Mapping[str, Channel] = field(default_factory=dict)
 

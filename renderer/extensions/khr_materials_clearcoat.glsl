@@ -24,8 +24,8 @@ void clearcoat_info(inout Surface s) {
 #if !TRACING
 // What the coat reflects of the environment and the punctual lights.
 vec3 clearcoat_reflection(Surface s) {
-    vec2 dfg = environment_dfg(clearcoat_NdotV, clearcoat_roughness);
-    vec3 sum = environment_specular(reflect(-s.view, clearcoat_normal), clearcoat_roughness) * (0.04 * dfg.x + dfg.y);
+    vec4 dfg = environment_dfg(clearcoat_NdotV, clearcoat_roughness);
+    vec3 sum = environment_lobe(clearcoat_normal, s.view, dfg) * (0.04 * dfg.x + dfg.y);
     sum *= specular_occlusion(clearcoat_NdotV, s.occlusion, clearcoat_roughness);
 #if LIGHTS
     float alpha = clearcoat_roughness * clearcoat_roughness;

@@ -22,8 +22,7 @@ vec4 transmission_diffuse(Surface s, vec4 diffuse) {
     vec4 behind = textureLod(u_behind, min(gl_FragCoord.xy * u_target.xy, limit), level);
     behind.rgb += (1.0 - behind.a) * u_backgroundRadiance.rgb * u_backgroundRadiance.a;
     behind.a = mix(behind.a, 1.0, u_backgroundRadiance.a);
-    vec2 dfg = environment_dfg(s.NdotV, s.roughness);
-    vec3 through = s.baseColor * (1.0 - (s.f0 * dfg.x + s.f90 * dfg.y));
+    vec3 through = s.baseColor * balance.below;
     float clear = (1.0 - behind.a) * transmission_factor * dot(through, vec3(1.0 / 3.0));
     return vec4(mix(diffuse.rgb, behind.rgb * through, transmission_factor), diffuse.a - clear);
 }

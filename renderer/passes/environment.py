@@ -19,12 +19,13 @@ from renderer.gl.resources import Framebuffer, Texture, VertexArray
 
 #: Face sizes in texels. The specular map's levels hold roughness 0 … 1 (environment_specular.frag).
 SPECULAR_SIZE = 256
-SPECULAR_LEVELS = 7
+SPECULAR_LEVELS = 6
 IRRADIANCE_SIZE = 32
 DFG_SIZE = 128
-_SPECULAR_SAMPLES = 64
+# For each level of the specular cube: wide kernels need more, and have fewer texels.
+_SPECULAR_SAMPLES = (1, 64, 96, 192, 384, 768)
 _IRRADIANCE_SAMPLES = 256
-_DFG_SAMPLES = 128
+_DFG_SAMPLES = 256
 
 
 @dataclass(eq=False)
@@ -52,12 +53,12 @@ class EnvironmentFilter:
         enter = self._stack.enter_context
         self._cube = enter(Program(context, "fullscreen.vert", "environment_cube.frag"))
         self._specular = enter(
-            Program(context, "fullscreen.vert", "environment_specular.frag", {"SAMPLES": _SPECULAR_SAMPLES})
+            Program(context, "fullscreen.vert", "environment_specular.frag")
         )
         self._irradiance = enter(
             Program(context, "fullscreen.vert", "environment_irradiance.frag", {"SAMPLES": _IRRADIANCE_SAMPLES})
         )
-        self.dfg = enter(Texture(context, DFG_SIZE, DFG_SIZE, formats.RG16F, "split sum"))
+        self.dfg = enter(Texture(context, DFG_SIZE, 2 * DFG_SIZE, formats.RGBA16F, "split sum"))
         self._make_dfg()
 
     def make(self, name: str, pixels: NDArray[np.float32]) -> Environment:
@@ -77,10 +78,9 @@ class EnvironmentFilter:
                 self._fill(self._cube, faces, cube, 0, equirect, u_texel=1.0 / SPECULAR_SIZE)
             radiance.generate_mipmaps()
             for level in range(1, SPECULAR_LEVELS):
-                roughness = 1.0 - math.sqrt(1.0 - level / (SPECULAR_LEVELS - 1))  # inverse of specular_lod()
-                self._fill(
-                    self._specular, faces, specular, level, radiance, u_roughness=roughness, u_size=float(SPECULAR_SIZE)
-                )
+                roughness = _roughness(level)
+                self._specular.set(u_roughness=roughness, u_samples=_SPECULAR_SAMPLES[level])
+                self._fill(self._specular, faces, specular, level, radiance, u_size=float(SPECULAR_SIZE))
             self._fill(self._irradiance, faces, irradiance, 0, radiance, u_size=float(SPECULAR_SIZE))
             self._context.check(f"filtering environment {name}")
             guard.pop_all()
@@ -107,14 +107,32 @@ class EnvironmentFilter:
         return Texture(self._context, size, size, formats.RGBA16F, label, levels=levels, cube=True)
 
     def _make_dfg(self) -> None:
+        defines = {"SAMPLES": _DFG_SAMPLES, "SPECULAR_LEVELS": SPECULAR_LEVELS}
         with (
-            Program(self._context, "fullscreen.vert", "environment_dfg.frag", {"SAMPLES": _DFG_SAMPLES}) as program,
+            Program(self._context, "fullscreen.vert", "environment_dfg.frag", defines) as program,
             Framebuffer(self._context, "split sum", self.dfg) as framebuffer,
         ):
             draw.state(depth_test=False, depth_write=False)
-            draw.target(framebuffer, DFG_SIZE, DFG_SIZE)
+            draw.target(framebuffer, DFG_SIZE, 2 * DFG_SIZE)
             draw.use(program.name)
+            program.set(**{f"u_width[{k}]": kernel_width(_roughness(k)) for k in range(SPECULAR_LEVELS)})
             draw.fullscreen(self._empty)
+
+
+def _roughness(level: int) -> float:
+    """Roughness of a level of the specular cube: the inverse of `specular_lod()` in common_environment.glsl."""
+    return (1.7 - math.sqrt(1.7 * 1.7 - 2.8 * level / (SPECULAR_LEVELS - 1))) / 1.4
+
+
+def kernel_width(roughness: float) -> float:
+    """Length of the mean direction of environment_specular.frag's kernel: 1 for a mirror, smaller the wider it is."""
+    if roughness == 0.0:
+        return 1.0
+    u = (np.arange(4096) + 0.5) / 4096
+    half = (1.0 - u) / (1.0 + (roughness**4 - 1.0) * u)  # squared cosines of half vectors
+    cosine = 2.0 * half - 1.0
+    cosine = cosine[cosine > 0.0]
+    return float(np.sum(cosine * cosine) / np.sum(cosine))
 
 
 def _equirect(context: Context, name: str, pixels: NDArray[np.float32]) -> Texture:

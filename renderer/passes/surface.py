@@ -19,7 +19,7 @@ from renderer.gl.program import Program
 from renderer.gl.resources import Buffer, DepthArray, Texture
 from renderer.layout import Layout
 from renderer.material import MaterialKey
-from renderer.passes.environment import SPECULAR_LEVELS, Environment
+from renderer.passes.environment import DFG_SIZE, SPECULAR_LEVELS, Environment
 from renderer.scene import Material, Mode
 from renderer.upload import GpuScene
 
@@ -174,6 +174,7 @@ def compile_surface(
         "SPREAD": int(kind.samples > 1 and not kind.peeled),
         "PEELED": int(kind.peeled),
         "SPECULAR_LEVELS": SPECULAR_LEVELS,
+        "DFG_SIZE": DFG_SIZE,
     }
     sources = {
         "material.glsl": material_block.material_glsl(key, layout.texcoords),

@@ -23,3 +23,35 @@ float V_SmithGGX(float alpha, float NdotV, float NdotL) {
     float v = NdotL * sqrt(NdotV * NdotV * (1.0 - a2) + a2);
     return 0.5 / max(l + v, 1e-5);
 }
+
+// Estevez and Kulla 2017, "Production Friendly Microfacet Sheen BRDF": the distribution ("Charlie").
+float D_Charlie(float alpha, float NdotH) {
+    float sine2 = max(1.0 - NdotH * NdotH, 0.0078125);
+    float inverse = 1.0 / alpha;
+    return (2.0 + inverse) * pow(sine2, 0.5 * inverse) * 0.5 * INV_PI;
+}
+
+// Its masking, by their fit: curves for α = 0 and α = 1, blended.
+float charlie_lambda(float alpha, float cosine) {
+    float t = (1.0 - alpha) * (1.0 - alpha);
+    vec2 ab = mix(vec2(21.5473, 3.82987), vec2(25.3245, 3.32435), t);
+    vec3 cde = mix(vec3(0.19823, -1.97760, -4.32054), vec3(0.16801, -1.27393, -4.85967), t);
+    float x = cosine < 0.5 ? cosine : 1.0 - cosine;
+    float curve = ab.x / (1.0 + ab.y * pow(max(x, 1e-4), cde.x)) + cde.y * x + cde.z;
+    float middle = ab.x / (1.0 + ab.y * pow(0.5, cde.x)) + cde.y * 0.5 + cde.z;
+    return exp(cosine < 0.5 ? curve : 2.0 * middle - curve);
+}
+
+float V_Charlie(float alpha, float NdotV, float NdotL) {
+    float both = 1.0 + charlie_lambda(alpha, NdotV) + charlie_lambda(alpha, NdotL);
+    return 1.0 / (both * 4.0 * NdotV * NdotL);
+}
+
+// Kulla and Conty 2017, "Revisiting Physically Based Shading at Imageworks": light that a rough surface reflects more than
+// once, as a factor on what it reflects once. albedo: ∫ of the lobe with a Fresnel term of 1.
+vec3 multiple_scattering(vec3 f0, float f90, float albedo, float roughness) {
+    float r = roughness;
+    float average = 1.0 - r * r * (-0.2561 + r * (2.0781 - r * 1.2322)); // of the albedo; fit to its table within 0.2 %
+    vec3 fresnel = f0 + (vec3(f90) - f0) / 21.0;
+    return 1.0 + fresnel * average / (1.0 - fresnel * (1.0 - average)) * (1.0 - albedo) / albedo;
+}

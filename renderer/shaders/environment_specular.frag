@@ -7,6 +7,7 @@
 layout(binding = 0) uniform samplerCube u_radiance;
 uniform int u_face;
 uniform float u_roughness;
+uniform int u_samples;
 uniform float u_size; // of a face of u_radiance, texels
 in vec2 v_uv;
 layout(location = 0) out vec4 o_color;
@@ -18,12 +19,12 @@ void main() {
     float texel = 4.0 * PI / (6.0 * u_size * u_size);
     vec3 sum = vec3(0.0);
     float weight = 0.0;
-    for (uint i = 0u; i < uint(SAMPLES); ++i) {
-        vec3 h = sample_ggx(hammersley(i, uint(SAMPLES)), alpha);
+    for (uint i = 0u; i < uint(u_samples); ++i) {
+        vec3 h = sample_ggx(hammersley(i, uint(u_samples)), alpha);
         vec3 l = vec3(2.0 * h.z * h.xy, 2.0 * h.z * h.z - 1.0);
         if (l.z <= 0.0) continue;
         float density = D_GGX(alpha, h.z) * 0.25; // NdotH / (4 VdotH), and V = N
-        float lod = 0.5 * log2(1.0 / (float(SAMPLES) * density * texel)) + 1.0; // one level softer hides the pattern
+        float lod = 0.5 * log2(1.0 / (float(u_samples) * density * texel));
         sum += textureLod(u_radiance, frame * l, max(lod, 0.0)).rgb * l.z;
         weight += l.z;
     }

@@ -21,6 +21,8 @@ void main() {
     o_color = vec4(s.baseColor, 1.0) * s.alpha;
 #else
     hooks_info(s);
+    hooks_prepare(s);
+    balance = surface_balance(s);
     Lighting sum = environment_light(s);
 #if LIGHTS
     for (int i = 0; i < int(u_cameraPosition.w); ++i) {

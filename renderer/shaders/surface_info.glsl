@@ -41,6 +41,8 @@ struct Surface {
     vec3 emissive;       // linear radiance
     float ior;           // of what lies below the surface; 0 = a perfect reflector
     vec3 dielectric;     // reflectance at normal incidence of its non-metallic part
+    float dielectric90;  // and at grazing incidence
+    vec3 metal;          // reflectance at normal incidence of its metallic part
     vec3 f0;             // reflectance at normal incidence
     float f90;
     vec3 albedo;         // diffuse colour
@@ -134,6 +136,8 @@ Surface core_info() {
 #endif
     s.ior = 1.5;
     s.dielectric = vec3(0.04);
+    s.dielectric90 = 1.0;
+    s.metal = s.baseColor;
     s.f0 = mix(s.dielectric, s.baseColor, s.metallic);
     s.f90 = 1.0;
     s.albedo = s.baseColor * (1.0 - s.metallic);

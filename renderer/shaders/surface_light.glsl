@@ -1,6 +1,10 @@
 // Light on a Surface: image-based with multiple scattering, and the punctual lights of KHR_lights_punctual.
 #include "common_lights.glsl"
 
+// Defined by hooks.glsl: what extensions put in the place of the surface's own reflection.
+vec3 hooks_reflection(Surface s, vec3 radiance);
+float hooks_lobe(Surface s, vec3 l, vec3 h, float lobe);
+
 struct Lighting {
     vec3 diffuse;   // leaves the surface after scattering below it
     vec3 specular;  // reflected at the surface
@@ -11,22 +15,35 @@ float specular_occlusion(float NdotV, float occlusion, float roughness) {
     return clamp(pow(NdotV + occlusion, exp2(-16.0 * roughness - 1.0)) - 1.0 + occlusion, 0.0, 1.0);
 }
 
-// Fdez-Agüera 2019, "A Multiple-Scattering Microfacet Model for Real-Time Image-based Lighting".
+// How the energy of light divides at a surface; the same for light from everywhere and from a point.
+struct Balance {
+    vec4 lobe;      // environment_dfg()
+    vec3 reflected; // share of light from all around that the surface reflects
+    vec3 multiple;  // factor on single reflections that adds the multiple ones
+    float below;    // share that enters what is not metal
+};
+Balance balance;
+
+// Light from all around that a lobe with this Fresnel reflectance sends to the eye.
+vec3 directional_albedo(vec3 f0, float f90, vec4 lobe, float roughness) {
+    return (f0 * lobe.x + f90 * lobe.y) * multiple_scattering(f0, f90, lobe.x + lobe.y, roughness);
+}
+
+Balance surface_balance(Surface s) {
+    vec4 lobe = environment_dfg(s.NdotV, s.roughness);
+    vec3 outer = directional_albedo(s.dielectric, s.dielectric90, lobe, s.roughness);
+    vec3 metal = directional_albedo(s.metal, 1.0, lobe, s.roughness);
+    vec3 reflected = mix(outer, metal, s.metallic);
+    // One share for all colours, so that no colour comes out of what the surface keeps (KHR_materials_specular).
+    float below = 1.0 - max(outer.r, max(outer.g, outer.b));
+    return Balance(lobe, reflected, reflected / max(s.f0 * lobe.x + s.f90 * lobe.y, 1e-6), max(below, 0.0));
+}
+
 Lighting environment_light(Surface s) {
-    vec2 dfg = environment_dfg(s.NdotV, s.roughness);
-    vec3 single = s.f0 * dfg.x + s.f90 * dfg.y;
-    float missing = 1.0 - (dfg.x + dfg.y);
-    vec3 average = s.f0 + (vec3(s.f90) - s.f0) / 21.0;
-    vec3 multiple = single * average * missing / (1.0 - average * missing);
-    vec3 irradiance = environment_irradiance(s.normal);
-    vec3 r = reflect(-s.view, s.normal);
-    // The lobe of a rough surface leans towards the normal (Lagarde and de Rousiers 2014, listing 21).
-    float smoothness = 1.0 - s.roughness * s.roughness;
-    vec3 dominant = normalize(mix(s.normal, r, smoothness * (sqrt(smoothness) + 1.0 - smoothness)));
     float open = specular_occlusion(s.NdotV, s.occlusion, s.roughness);
     Lighting result;
-    result.specular = single * environment_specular(dominant, s.roughness) * open + multiple * irradiance * s.occlusion;
-    result.diffuse = s.albedo * (1.0 - single - multiple) * irradiance * s.occlusion;
+    result.specular = balance.reflected * hooks_reflection(s, environment_lobe(s.normal, s.view, balance.lobe)) * open;
+    result.diffuse = s.albedo * balance.below * environment_irradiance(s.normal) * s.occlusion;
     return result;
 }
 
@@ -47,8 +64,9 @@ Lighting punctual_light(Surface s, vec3 l) {
     float NdotL = clamp(dot(s.normal, l), 0.0, 1.0);
     float alpha = s.roughness * s.roughness;
     vec3 fresnel = F_Schlick(s.f0, s.f90, clamp(dot(s.view, h), 0.0, 1.0));
+    float lobe = D_GGX(alpha, clamp(dot(s.normal, h), 0.0, 1.0)) * V_SmithGGX(alpha, s.NdotV, NdotL);
     Lighting result;
-    result.specular = fresnel * D_GGX(alpha, clamp(dot(s.normal, h), 0.0, 1.0)) * V_SmithGGX(alpha, s.NdotV, NdotL) * NdotL;
-    result.diffuse = (1.0 - fresnel) * s.albedo * INV_PI * NdotL;
+    result.specular = fresnel * balance.multiple * hooks_lobe(s, l, h, lobe) * NdotL;
+    result.diffuse = s.albedo * balance.below * INV_PI * NdotL;
     return result;
 }

@@ -34,7 +34,8 @@ struct Bsdf {
 float luminance(vec3 c) { return dot(c, vec3(0.2126, 0.7152, 0.0722)); }
 float largest(vec3 c) { return max(c.r, max(c.g, c.b)); }
 
-vec2 split_sum(float NdotV, float roughness) { return textureLod(u_dfg, vec2(NdotV, roughness), 0.0).rg; }
+// The lower half of environment_dfg.frag's table.
+vec2 split_sum(float NdotV, float roughness) { return textureLod(u_dfg, vec2(NdotV, 0.5 * min(roughness, 0.996)), 0.0).rg; }
 
 // Unpolarised Fresnel reflectance; eta: index beyond over index here.
 float fresnel_dielectric(float cosine, float eta) {
