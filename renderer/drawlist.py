@@ -126,7 +126,7 @@ def build(
         not crossed_once(d.primitive, both_sides=scene.materials[d.material].doubleSided) for d in clear
     )
     materials = [scene.materials[g.material] for g in see_through]
-    rough = [m.factors.get("roughnessFactor", (1.0,))[0] for m in materials if material_block.uses_transmission(m)]
+    rough = [_roughest(m) for m in materials if material_block.uses_transmission(m)]
     table = np.array(commands, np.uint32).reshape(-1, 5)
     return DrawList(table, opaque, see_through, singles, layered, max(rough, default=None))
 
@@ -142,6 +142,11 @@ def back_to_front(groups: Sequence[Group], world: Matrices, forward: Vector) -> 
     centres = np.array([g.centre for g in groups])
     depth = (np.einsum("gij,gj->gi", world[nodes, :3, :3], centres) + world[nodes, :3, 3]) @ forward
     return [groups[i] for i in np.lexsort((-depth, [g.blended for g in groups]))]
+
+
+def _roughest(m: Material) -> float:
+    """The factor of its roughness, or the largest possible when an animation changes it."""
+    return 1.0 if "roughnessFactor" in m.animated else m.factors.get("roughnessFactor", (1.0,))[0]
 
 
 def _see_through(m: Material) -> bool:

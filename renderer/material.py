@@ -98,14 +98,15 @@ def pack(material: Material) -> NDArray[np.void]:
 
 
 def key(material: Material) -> MaterialKey:
-    """The material's shader key."""
+    """The material's shader key, the same at every moment of an animation."""
     first: dict[tuple[TextureInfo, str], str] = {}
     uses = []
     for name, slot in slots().items():
         info = material.textures.get(name)
         if info is not None:
-            source = first.setdefault((info, slot.encoding), name)
-            uses.append(TextureUse(name, source, info.texCoord, info.transform != _IDENTITY))
+            moves = name in material.animated
+            source = name if moves else first.setdefault((info, slot.encoding), name)
+            uses.append(TextureUse(name, source, info.texCoord, moves or info.transform != _IDENTITY))
     # Without a share of transmission nothing is bound that its shader could read.
     features = material.features if uses_transmission(material) else material.features - {"TRANSMISSION"}
     return MaterialKey(features, tuple(uses), material.alphaMode, material.doubleSided)
@@ -190,6 +191,7 @@ def hooks_glsl(key: MaterialKey) -> str:
 
 
 def uses_transmission(material: Material) -> bool:
-    """Whether the material needs the picture of what lies behind it."""
+    """Whether the material needs the picture of what lies behind it, now or at any moment of an animation."""
     factor: Mapping[str, tuple[float, ...]] = material.factors
-    return "TRANSMISSION" in material.features and factor.get("transmissionFactor", (0.0,))[0] > 0.0
+    needed = factor.get("transmissionFactor", (0.0,))[0] > 0.0 or "transmissionFactor" in material.animated
+    return "TRANSMISSION" in material.features and needed
