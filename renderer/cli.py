@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -25,69 +26,108 @@ MAX_SPIN_FRAMES = 3600
 
 def add_commands(subparsers: Any) -> None:
     """Mounts this package's commands."""
-    render = subparsers.add_parser("render", help="render one picture of a model")
+    render = subparsers.add_parser("render", help="render one picture of a model", description=_render.__doc__)
     _add_view_options(render)
-    render.add_argument("-o", "--output", type=Path, required=True, help="picture to write: .png, .jpg or .webp")
-    render.add_argument("--time", type=float, default=0.0, help="seconds into the animation (default 0)")
     render.add_argument(
-        "--backend", choices=("native", "pyrender"), default="native", help="pyrender: the independent yardstick"
+        "--time", type=_bounded_number(0, 1e6), default=0.0, metavar="S", help="seconds into the animation (default 0)"
+    )
+    render.add_argument(
+        "--backend",
+        choices=("native", "pyrender"),
+        default="native",
+        help="pyrender draws through that package instead, as a yardstick without image-based light",
+    )
+    render.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="FILE", help="picture to write: .png, .jpg or .webp"
     )
     render.set_defaults(run=_render)
-
-    spin = subparsers.add_parser("spin", help="render a turntable, as pictures or as a film")
-    _add_view_options(spin)
-    spin.add_argument("-o", "--output", type=Path, required=True, help="folder for pictures, or a film: .webp or .gif")
-    spin.add_argument(
-        "--frames", type=_bounded_int(2, MAX_SPIN_FRAMES), default=36, help="pictures in a turn (default 36)"
+    _add_spin(subparsers)
+    inspect = subparsers.add_parser(
+        "inspect", help="what is in a model, what is supported, what it will cost", description=_inspect.__doc__
     )
-    spin.add_argument(
-        "--format", choices=("png", "jpg", "webp"), default="png", help="of pictures in a folder (default png)"
-    )
-    spin.add_argument("--fps", type=float, default=24.0, help="of a film, frames a second (default 24)")
-    spin.set_defaults(run=_spin, time=0.0)
-
-    inspect = subparsers.add_parser("inspect", help="what is in a model, what is supported, what it will cost")
-    inspect.add_argument("model", type=Path, metavar="MODEL")
-    inspect.add_argument("--json", action="store_true", help="as JSON")
+    inspect.add_argument("model", type=Path, metavar="MODEL", help=_model_help())
+    inspect.add_argument("--json", action="store_true", help="as JSON, with everything that is known")
     inspect.set_defaults(run=_inspect)
 
 
+def _add_spin(subparsers: Any) -> None:
+    spin = subparsers.add_parser("spin", help="render a turntable, as pictures or as a film", description=_spin.__doc__)
+    _add_view_options(spin)
+    frames = _bounded_int(2, MAX_SPIN_FRAMES)
+    spin.add_argument("--frames", type=frames, default=36, metavar="N", help="pictures in a turn (default 36)")
+    spin.add_argument(
+        "--format", choices=("png", "jpg", "webp"), default="png", help="of pictures in a folder (default png)"
+    )
+    spin.add_argument(
+        "--fps",
+        type=_bounded_number(1, 60),
+        default=24.0,
+        metavar="N",
+        help="of a film, pictures a second (default 24)",
+    )
+    spin.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="PATH", help="folder for pictures, or a film: .webp or .gif"
+    )
+    spin.set_defaults(run=_spin, time=0.0)
+
+
+def _model_help() -> str:
+    return ".glb, .gltf, .stl, .obj, .ply, .off, .3mf or .dae"
+
+
 def _add_view_options(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("model", type=Path, metavar="MODEL", help=".glb, .gltf, .stl, .obj, .ply, .off or .3mf")
-    add("--size", default="1280x720", help="pixels (default 1280x720)")
-    add("--orbit", default="auto", help='theta, phi, radius, e.g. "30deg 75deg 1.2m"; auto frames the model')
-    add("--target", default="auto", help='point looked at, e.g. "0m 0.3m 0m" (default: the centre)')
-    add("--fov", default="30deg", help="vertical field of view (default 30deg)")
-    add("--environment", default="neutral", help="neutral, contrast, evening, or a .hdr file")
-    add("--background", default="#ffffff", help='"#rrggbb", environment or transparent (default #ffffff)')
-    add("--exposure", type=float, default=1.0, help="linear factor (default 1)")
+    """What `View` holds, in groups as one thinks of them."""
+    parser.add_argument("model", type=Path, metavar="MODEL", help=_model_help())
+    add = parser.add_argument_group("what is shown").add_argument
+    add("--variant", metavar="NAME", help="a material variant (default: the file's own materials)")
+    add("--animation", metavar="NAME", help="name or index of an animation (default: the rest pose)")
+    add("--channel", metavar="NAME", help="a material input without light: baseColor, normal, roughness, ...")
+    add = parser.add_argument_group("camera").add_argument
+    add("--size", default="1280x720", metavar="WxH", help="pixels (default 1280x720)")
+    add("--orbit", default="auto", metavar="ORBIT", help='theta phi radius: "30deg 75deg 1.2m"; auto frames the model')
+    add("--target", default="auto", metavar="POINT", help='looked at: "0m 0.3m 0m" (default: the middle of the model)')
+    add("--fov", default="30deg", metavar="ANGLE", help="vertical field of view (default 30deg)")
+    add = parser.add_argument_group("light").add_argument
+    add("--environment", default="neutral", metavar="NAME", help="neutral, contrast, evening, or a .hdr file")
+    add(
+        "--background", default="#ffffff", metavar="COLOR", help='"#rrggbb", environment or transparent (default white)'
+    )
+    add("--exposure", type=_bounded_number(1e-6, 1e4), default=1.0, metavar="X", help="linear factor (default 1)")
     add("--tone-mapping", choices=("neutral", "aces", "agx", "none"), default="neutral", help="default neutral")
-    add("--variant", help="name of a material variant")
-    add("--animation", help="name or index of an animation (default: the rest pose)")
     add("--shadows", action="store_true", help="the model's own lights cast shadows")
     add("--ground", action="store_true", help="a soft shadow on an invisible floor under the model")
-    add("--channel", metavar="NAME", help="a material input instead of light: baseColor, normal, roughness ...")
-    add("--samples", type=_bounded_int(1, MAX_SAMPLES), default=16, help="jittered samples averaged (default 16)")
+    add = parser.add_argument_group("quality").add_argument
+    samples = "a pixel: 1 is what is seen while the model moves, more trace the light's paths (default 16)"
+    add("--samples", type=_bounded_int(1, MAX_SAMPLES), default=16, metavar="N", help=samples)
 
 
 def _bounded_int(low: int, high: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
-        if not text.isdecimal() or not low <= int(text) <= high:
+        if not (text.isascii() and text.isdecimal()) or not low <= int(text[:9]) <= high:
             raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {low} to {high}")
         return int(text)
 
     return parse
 
 
+def _bounded_number(low: float, high: float) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number from {low:g} to {high:g}")
+        return value
+
+    return parse
+
+
 def _view(arguments: argparse.Namespace, scene: Scene) -> View:
     from renderer import spelling
-    from renderer.errors import ViewError
     from renderer.view import View
 
     width, height = spelling.size(arguments.size)
-    if not 0 < arguments.exposure <= 1e4:
-        raise ViewError(f"exposure {arguments.exposure} is out of range; allowed: above 0, at most 10000")
     background = arguments.background
     if background not in ("environment", "transparent"):
         background = spelling.color(background)
@@ -149,6 +189,7 @@ def _open(arguments: argparse.Namespace, engine: Engine, scene: Scene) -> Model:
 
 
 def _render(arguments: argparse.Namespace) -> int:
+    """Render one picture of a model."""
     from renderer import picture
     from renderer.errors import ViewError
     from renderer.load import load_scene
@@ -187,6 +228,7 @@ def _native(arguments: argparse.Namespace, scene: Scene, view: View) -> Frame:
 
 
 def _spin(arguments: argparse.Namespace) -> int:
+    """Render a turntable: once around the model, as pictures in a folder or as a film."""
     from dataclasses import replace
 
     from renderer import picture
@@ -221,14 +263,13 @@ def _spin(arguments: argparse.Namespace) -> int:
 
 
 def _inspect(arguments: argparse.Namespace) -> int:
-    from dataclasses import asdict
-
+    """Say what is in a model, which of its extensions are supported, and what showing it will cost."""
     from renderer.errors import SceneError
     from renderer.inspect import inspect, lines
 
     report = inspect(arguments.model)
     if arguments.json:
-        _say(json.dumps(asdict(report), indent=2))
+        _say(json.dumps(report.as_json(), indent=2))
     elif not report.error:
         _say("\n".join(lines(report)))
     if report.error:

@@ -42,6 +42,15 @@ def test_render_writes_the_picture_asked_for(model: Path, tmp_path: Path, suffix
         assert np.abs(np.asarray(picture.convert("RGB"))[1, 1].astype(int) - [0x33, 0x66, 0x99]).max() <= 4
 
 
+def test_a_channel_is_written_as_it_is(model: Path, tmp_path: Path) -> None:
+    out = tmp_path / "normals.png"
+    options = ["--size", "64x64", "--orbit", "0deg 90deg auto", "--exposure", "9", "--tone-mapping", "agx"]
+    done = vitrine("render", model, "-o", out, *options, "--channel", "geometricNormal", "--samples", 4)
+    assert done.returncode == 0, done.stderr
+    with Image.open(out) as picture:
+        assert np.abs(np.asarray(picture.convert("RGB"))[32, 32].astype(int) - [128, 128, 255]).max() <= 1
+
+
 def test_spin_turns_once(model: Path, tmp_path: Path) -> None:
     done = vitrine("spin", model, "-o", tmp_path / "turn", "--frames", 4, "--size", "64x64", "--samples", 1)
     assert done.returncode == 0, done.stderr
@@ -70,6 +79,10 @@ def test_inspect_speaks_text_and_json(model: Path) -> None:
         (["--exposure", "-1"], "-1"),
         (["--samples", "0"], "0"),
         (["--tone-mapping", "sepia"], "sepia"),
+        (["--exposure", "nan"], "nan"),
+        (["--time", "inf"], "inf"),
+        (["--samples", "²"], "²"),
+        (["--channel", "gloss"], "gloss"),
     ],
 )
 def test_bad_options_are_one_line_and_exit_code_2(model: Path, tmp_path: Path, options: list[str], named: str) -> None:
