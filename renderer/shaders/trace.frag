@@ -24,14 +24,15 @@ const int MAX_SCATTERS = 12, MAX_PASSES = 24;
 const int SURE_SCATTERS = 2;
 // Scattering denser than this, per steradian, is a mirror image, in which solid glass must bend what is behind it.
 const float SHARP = 20.0;
-// Directions towards the environment that are weighed up for each shadow ray.
-const int CANDIDATES = 8;
+// Directions towards the environment that are weighed up for a shadow ray, where the camera sees it and where not.
+const int CANDIDATES = 8, CANDIDATES_INDIRECT = 2;
 // Light after the first scatter is cut here: rare paths to tiny lights show as sparks long before they average out.
 const float MAX_INDIRECT = 12.0;
 
 vec3 radiance = vec3(0.0);
 vec3 throughput = vec3(1.0);
 int scatters = 0;
+float candidates = 1.0; // weighed up at the last scatter
 
 void receive(vec3 light, int after) {
     light *= throughput;
@@ -90,7 +91,7 @@ float arrive(vec3 direction, float density, bool straight) {
         return mix(1.0 - min(luminance(throughput), 1.0), 1.0, u_backgroundRadiance.a);
     }
     float other = density > 0.0 ? environment_density(direction) : 0.0;
-    float balance = density > 0.0 ? density / (density + float(CANDIDATES) * other) : 1.0;
+    float balance = density > 0.0 ? density / (density + candidates * other) : 1.0;
     receive(environment_radiance(direction) * balance, scatters - 1);
     return 1.0;
 }
@@ -98,8 +99,9 @@ float arrive(vec3 direction, float density, bool straight) {
 // Light that may arrive straight from the environment and the punctual lights, and where from. Its BSDF is evaluated
 // before any shadow ray, because that reads other materials into the same globals.
 struct Direct {
-    vec3 sky, sky_l, lamp, lamp_l;
+    vec3 sky, sky_l, lamp, lamp_l, glow, glow_l;
     float reach;
+    int emitter;
 };
 
 Direct direct_light(Surface s, Bsdf b) {
@@ -109,11 +111,13 @@ Direct direct_light(Surface s, Bsdf b) {
     // "Importance Resampling for Global Illumination").
     uint seed = random_next();
     float choice = random_one();
+    int count = scatters == 0 ? CANDIDATES : CANDIDATES_INDIRECT;
+    candidates = float(count);
     d.sky = vec3(0.0);
-    for (int i = 0; i < CANDIDATES; ++i) {
-        vec3 l = sample_environment(random_point(random_index * uint(CANDIDATES) + uint(i), seed), chance);
+    for (int i = 0; i < count; ++i) {
+        vec3 l = sample_environment(random_point(random_index * uint(count) + uint(i), seed), chance);
         vec3 light = evaluate(s, b, l, density) * environment_radiance(l);
-        light /= float(CANDIDATES) * chance + density; // the balance heuristic, over the chance
+        light /= candidates * chance + density; // the balance heuristic, over the chance
         float weight = luminance(light);
         total += weight;
         float share = weight / max(total, 1e-20);
@@ -128,8 +132,23 @@ Direct direct_light(Surface s, Bsdf b) {
     d.lamp = sample_lights(s.position, random_one(), d.lamp_l, d.reach);
     d.lamp *= evaluate(s, b, d.lamp_l, density);
 #endif
+    d.glow = vec3(0.0);
+#if EMITTERS
+    d.glow_l = sample_emitters(s.position, random_pair(), d.emitter, chance);
+    d.glow = evaluate(s, b, d.glow_l, density) / (chance + density);
+#endif
     return d;
 }
+
+#if EMITTERS
+// What a triangle sends the way a ray comes from, if nothing is in between.
+vec3 emitted(vec3 origin, vec3 l, int triangle) {
+    Hit hit = nearest_hit(origin, l, 1e30, false);
+    if (hit.triangle != triangle) return vec3(0.0);
+    read_inputs(hit, l);
+    return read_surface().emissive;
+}
+#endif
 
 // Origins of rays that leave a surface on the side of the viewer and on the other.
 vec3 origin_towards(vec3 l, vec3 normal, vec3 above, vec3 below) {
@@ -168,7 +187,14 @@ void main() {
         throughput *= inside_volume(travelled);
         // After a wide scatter light was looked for straight through solid bodies; so the path goes there straight too.
         Bsdf b = prepare(s, density == 0.0 || density > SHARP);
-        receive(s.emissive * b.below, scatters);
+        float balance = 1.0;
+#if EMITTERS
+        float emitter_chance = material_row(MATERIAL_ROWS - 1).y;
+        if (density > 0.0 && emitter_chance > 0.0) {
+            balance = density / (density + emitter_density(emitter_chance, geometric_normal, direction, travelled));
+        }
+#endif
+        receive(s.emissive * b.below * balance, scatters);
         Direct direct = direct_light(s, b);
         vec3 normal = geometric_normal, above = smooth_position, below = v_position, weight, l;
         float next_density;
@@ -180,6 +206,11 @@ void main() {
 #if LIGHTS
         if (largest(direct.lamp) > 0.0) {
             receive(direct.lamp * visibility(origin_towards(direct.lamp_l, normal, above, below), direct.lamp_l, direct.reach - 2.0 * u_epsilon), scatters - 1);
+        }
+#endif
+#if EMITTERS
+        if (largest(direct.glow) > 0.0) {
+            receive(direct.glow * emitted(origin_towards(direct.glow_l, normal, above, below), direct.glow_l, direct.emitter), scatters - 1);
         }
 #endif
         if (event == ABSORBED) break;

@@ -54,6 +54,35 @@ float environment_density(vec3 direction) {
     return environment_density(vec2(column, row), float(y));
 }
 
+#if EMITTERS
+layout(binding = 11) uniform samplerBuffer u_emitters; // running sum of power, triangle, chance per square metre
+
+// Chance per steradian that `sample_emitters` gives the point of a triangle in direction l, `way` metres off.
+float emitter_density(float chance, vec3 normal, vec3 l, float way) {
+    return chance * way * way / max(abs(dot(normal, l)), 1e-4);
+}
+
+// A point on a glowing triangle, in proportion to its power; density: per steradian, seen from `origin`.
+vec3 sample_emitters(vec3 origin, vec2 u, out int triangle, out float density) {
+    int low = 0, high = textureSize(u_emitters) - 1;
+    while (low < high) {
+        int middle = (low + high) >> 1;
+        if (texelFetch(u_emitters, middle).x > u.x) high = middle;
+        else low = middle + 1;
+    }
+    float below = low > 0 ? texelFetch(u_emitters, low - 1).x : 0.0;
+    vec4 emitter = texelFetch(u_emitters, low);
+    u.x = clamp((u.x - below) / max(emitter.x - below, 1e-12), 0.0, 1.0);
+    triangle = int(emitter.y);
+    vec3 edge1 = texelFetch(u_triangles, 3 * triangle + 1).xyz, edge2 = texelFetch(u_triangles, 3 * triangle + 2).xyz;
+    float root = sqrt(u.x); // uniform over a triangle: Turk 1990, "Generating Random Points in Triangles"
+    vec3 to = texelFetch(u_triangles, 3 * triangle).xyz + edge1 * (1.0 - root) + edge2 * (u.y * root) - origin;
+    float way = length(to);
+    density = emitter_density(emitter.z, normalize(cross(edge1, edge2)), to / way, way);
+    return to / way;
+}
+#endif
+
 #if LIGHTS
 // One punctual light, in proportion to what it would give here unshadowed. Returns irradiance over the choice's
 // probability; reach: its distance in metres.

@@ -14,6 +14,8 @@ from renderer.scene import Floats, Material, Sampler, Scene
 
 #: Bits of a material's flags.
 _FLAGS = {"IS_UNLIT": 1, "ALPHA_IS_MASK": 2, "ALPHA_IS_BLEND": 4, "IS_DOUBLE_SIDED": 8}
+#: Surfaces that glow less, as the mean luminance of all they show, are found by chance alone.
+LEAST_GLOW = 0.05
 _CLAMP_TO_EDGE, _MIRRORED_REPEAT = 33071, 33648
 #: What a slot reads where a material has no texture, if that is not white: directions point along their axis.
 _NEUTRAL = {"anisotropyTexture": "vec4(1.0, 0.5, 1.0, 1.0)"}
@@ -34,15 +36,32 @@ def see_through(material: Material) -> bool:
     return material.alphaMode != "OPAQUE" or not material.features.isdisjoint({"TRANSMISSION", "UNLIT"})
 
 
-def table(scene: Scene, materials: Sequence[Material], layers: Mapping[tuple[int, str], int]) -> Floats:
+def glow(scene: Scene, material: Material) -> float:
+    """Mean luminance of what the material emits, its texture included; 0 for what is not worth looking for."""
+    strength = material.factors.get("emissiveStrength", (1.0,))[0]
+    color = np.array(material.factors.get("emissiveFactor", (0.0, 0.0, 0.0))[:3]) * strength
+    info = material.textures.get("emissiveTexture")
+    if color.any() and info is not None:
+        pixels = scene.images[scene.textures[info.texture].image].pixels
+        color = color * ((pixels[::8, ::8, :3] / 255.0) ** 2.2).mean(axis=(0, 1))
+    luminance = float(color @ (0.2126, 0.7152, 0.0722))
+    return luminance if luminance >= LEAST_GLOW and "UNLIT" not in material.features else 0.0
+
+
+def table(
+    scene: Scene,
+    materials: Sequence[Material],
+    layers: Mapping[tuple[int, str], int],
+    emitters: Sequence[float],
+) -> Floats:
     """float32 [materials · rows, 4]: the uniform block's record, one texel a texture slot, one of flags.
 
     layers: (texture index, encoding) → layer of that encoding's texture array; materials that no triangle has may miss
-    some.
+    some. emitters: the chance per square metre that a point of it is sampled as a light.
     """
     record = block_dtype().itemsize // 16
     rows = np.zeros((len(materials), record + len(slots()) + 1, 4), np.float32)
-    for row, material in zip(rows, materials, strict=True):
+    for row, material, emitter in zip(rows, materials, emitters, strict=True):
         row[:record] = np.frombuffer(pack(material).tobytes(), np.float32).reshape(record, 4)
         for i, (name, slot) in enumerate(slots().items()):
             info = material.textures.get(name)
@@ -50,7 +69,7 @@ def table(scene: Scene, materials: Sequence[Material], layers: Mapping[tuple[int
             if info is not None and (info.texture, slot.encoding) in layers:
                 sampler = scene.textures[info.texture].sampler
                 row[record + i] = layers[info.texture, slot.encoding], info.texCoord, *_wraps(sampler)
-        row[-1, 0] = _flags(material)
+        row[-1, :2] = _flags(material), emitter
     return rows.reshape(-1, 4)
 
 

@@ -35,7 +35,7 @@ MAX_TABLES = 4
 #: Samples of one picture that are spread evenly (RANDOM_BITS of trace_random.glsl).
 MAX_SAMPLES = 4096
 _VIEW_BINDING = 0
-_Key = tuple[frozenset[str], tuple[str, ...], bool, bool]
+_Key = tuple[frozenset[str], tuple[str, ...], bool, bool, bool]
 
 
 class Tracer:
@@ -66,7 +66,9 @@ class Tracer:
         part: Rectangle,
     ) -> None:
         """Adds one path for each pixel in `part` to the sum."""
-        program = self._program((scene.features, scene.slots, bool(pose.lights), scene.see_through))
+        program = self._program(
+            (scene.features, scene.slots, bool(pose.lights), scene.see_through, scene.emitters is not None)
+        )
         draw.use(program.name)
         self._write_view_block(pose, view, seen)
         width, height = view.width, view.height
@@ -105,6 +107,8 @@ class Tracer:
             9: scene.vertices,
             10: scene.materials,
         }
+        if scene.emitters is not None:
+            units[11] = scene.emitters
         for unit, encoding in ((3, "srgb"), (4, "linear")):
             if encoding in scene.arrays:
                 units[unit] = scene.arrays[encoding]
@@ -126,12 +130,15 @@ class Tracer:
         self._programs.move_to_end(key)
         return self._programs[key]
 
-    def _compile(self, features: frozenset[str], slots: tuple[str, ...], lights: bool, see_through: bool) -> Program:
+    def _compile(
+        self, features: frozenset[str], slots: tuple[str, ...], lights: bool, see_through: bool, emitters: bool
+    ) -> Program:
         ones = ("TRACING", "HAS_NORMAL", "HAS_TANGENT", "HAS_COLOR", "DOUBLE_SIDED", "ALPHA_BLEND")
         defines = dict.fromkeys(ones, 1) | {
             "ALPHA_MASK": 0,
             "LIGHTS": int(lights),
             "SEE_THROUGH": int(see_through),
+            "EMITTERS": int(emitters),
             "ENVIRONMENT_WIDTH": light.WIDTH,
             "ENVIRONMENT_HEIGHT": light.HEIGHT,
         }

@@ -15,7 +15,7 @@ from renderer.gl.program import Program
 from renderer.gl.resources import Framebuffer, Sampler, Texture, VertexArray
 from renderer.material import slots
 from renderer.pose import Pose
-from renderer.scene import Material
+from renderer.scene import Material, Scene
 from renderer.trace import bvh, material
 from renderer.trace.geometry import Geometry, gather
 from renderer.upload import GpuScene
@@ -85,7 +85,8 @@ class TracedScene:
             guard.callback(self._stack.close)
             self._geometry(context, scene.name, geometry)
             layers = self._pictures(gpu, used, copier)
-            table = material.table(scene, materials, layers)
+            chances = self._emitters(context, scene, materials)
+            table = material.table(scene, materials, layers, chances)
             self.materials = self._stack.enter_context(Table(context, table, f"{scene.name}: traced materials"))
             context.check(f"upload of {scene.name} for tracing")
             guard.pop_all()
@@ -107,12 +108,32 @@ class TracedScene:
         triangles[:, 0, :3] = corners[:, 0]
         triangles[:, 1:, :3] = corners[:, 1:] - corners[:, :1]
         triangles[:, 0, 3] = self._clear[geometry.triangles[tree.order, 3]]
+        self._ordered = corners, geometry.triangles[tree.order, 3]
         enter = self._stack.enter_context
         self.nodes = enter(Table(context, nodes.reshape(-1, 4), f"{name}: hierarchy"))
         self.skips = enter(Table(context, tree.skip.reshape(-1), f"{name}: links"))
         self.triangles = enter(Table(context, triangles.reshape(-1, 4), f"{name}: triangles"))
         self.corners = enter(Table(context, geometry.triangles[tree.order], f"{name}: corners"))
         self.vertices = enter(Table(context, geometry.vertices.reshape(-1, 4), f"{name}: vertices"))
+
+    def _emitters(self, context: Context, scene: Scene, materials: Sequence[Material]) -> list[float]:
+        """Makes the table of glowing triangles; returns each material's chance per square metre."""
+        glow = np.array([material.glow(scene, m) for m in materials])
+        corners, owner = self._ordered
+        power = glow[owner] * np.linalg.norm(
+            np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1
+        )
+        lit = np.flatnonzero(power > 0.0)
+        total = float(power.sum()) / 2
+        self.emitters: Table | None = None
+        if not len(lit) or not total:
+            return [0.0] * len(materials)
+        rows = np.zeros((len(lit), 4), np.float32)
+        rows[:, 0] = power[lit].cumsum() / power.sum()
+        rows[:, 1], rows[:, 2] = lit, glow[owner[lit]] / total
+        self.emitters = self._stack.enter_context(Table(context, rows, f"{scene.name}: emitters"))
+        chances: list[float] = (glow / total).tolist()
+        return chances
 
     def _pictures(self, gpu: GpuScene, used: list[Material], copier: PictureCopier) -> dict[tuple[int, str], int]:
         """Copies what the materials show into one array per encoding; returns each texture's layer."""
