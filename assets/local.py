@@ -13,7 +13,7 @@ from assets.catalog import describe
 from assets.errors import NotFoundError, StoreError
 from assets.store import Asset
 
-SUFFIXES = (".glb", ".gltf", ".stl", ".obj", ".ply", ".3mf")
+SUFFIXES = (".glb", ".gltf", ".stl", ".obj", ".ply", ".off", ".3mf", ".dae")
 MAX_FILES = 10_000  # looked at in one listing
 MAX_DEPTH = 6  # folders below the root
 
