@@ -10,7 +10,8 @@ from typing import Any
 def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
     """Mount `serve`."""
     parser = subparsers.add_parser("serve", help="show a folder of models in browsers", description=_run.__doc__)
-    parser.add_argument("--models", metavar="DIR", help="folder of models: .glb, .gltf, .stl, .obj, .ply, .off, .3mf, .dae")
+    kinds = "folder of models: .glb, .gltf, .stl, .obj, .ply, .off, .3mf, .dae"
+    parser.add_argument("--models", metavar="DIR", help=kinds)
     parser.add_argument("--host", help="address to listen on (default: 127.0.0.1, this machine only)")
     parser.add_argument("--port", type=int, help="port to listen on (default: 8080; 0: any free one)")
     parser.add_argument("--network", type=int, metavar="N", help="network processes (default: one per two cores)")
