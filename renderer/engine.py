@@ -229,6 +229,18 @@ class Engine:
         self._tracer.draw(self._traced[key], pose, view, seen, environment, total, part)
         return part
 
+    def lay_ground(
+        self, model: Model, view: View, format: PixelFormat, total: Sum, part: Rectangle, both: Sum
+    ) -> Rectangle:
+        """Fills `both` with a sum over the shadow on the floor, which is behind all of a model that is seen from above.
+
+        part: of the sum. Returns the part of `both` that may hold anything.
+        """
+        targets = self._target(view, format)
+        joined = self._radiance.draw_ground(model, view, targets, (view.width, view.height), part)
+        self._post.lay_under(targets, total, joined, both)
+        return joined
+
     def deliver(self, view: View, format: PixelFormat, total: Sum, part: Rectangle, begun: float) -> Frame:
         """The average of a sum as a finished frame. begun: time.perf_counter() of its first sample."""
         targets = self._target(view, format)

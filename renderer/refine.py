@@ -72,6 +72,17 @@ class Traced(Accumulation):
     def _sample(self) -> None:
         self._part = self._engine.add_traced(self._model, self.view, self._sum)
 
+    def frame(self) -> Frame:
+        """The average of the samples so far, at least one; over the shadow on the floor, which no path knows of."""
+        if not self.view.ground:
+            return super().frame()
+        if not self._sum.samples:
+            self.step()
+        engine, view = self._engine, self.view
+        with Sum(engine.context, view.width, view.height) as both:
+            part = engine.lay_ground(self._model, view, self._format, self._sum, self._part, both)
+            return engine.deliver(view, self._format, both, part, self._begun)
+
 
 def _jitter(i: int) -> tuple[float, float]:
     """Point i of the R2 sequence in [-0.5, 0.5)².

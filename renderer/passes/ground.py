@@ -106,11 +106,11 @@ class GroundPass:
         self._fill(made, place)
         return made
 
-    def draw(self, shadow: Texture, place: Floor) -> None:
-        """Draws the shadow over what is behind it, against the depth of what stands before it."""
+    def draw(self, shadow: Texture, place: Floor, *, alone: bool = False) -> None:
+        """Draws the shadow over what is behind it, against the depth of what stands before it unless it is alone."""
         (x0, z0), (x1, z1) = place.low, place.high
         self._plane.set(u_low=(x0, place.level, z0), u_high=(x1, place.level, z1), u_strength=_STRENGTH)
-        draw.state(depth_test=True, depth_write=False, blend=Blend.OVER)
+        draw.state(depth_test=not alone, depth_write=False, blend=Blend.OVER)
         draw.use(self._plane.name)
         draw.bind_textures({0: shadow})
         draw.strip(self._empty, 4)

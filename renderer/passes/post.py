@@ -65,6 +65,7 @@ class PostPass:
         self._tone_map = {c: program("post_tonemap.frag", TONE_MAPPING=_CURVES[c], ENCODE=1) for c in TONE_MAPPINGS}
         self._data = program("post_tonemap.frag", TONE_MAPPING=_CURVES["none"], ENCODE=0)
         self._accumulate = program("post_accumulate.frag")
+        self._under = program("post_under.frag")
         self._chroma = program("post_i420.frag", CHROMA=1, SCALED=1)
         self._luma = {scaled: program("post_i420.frag", CHROMA=0, SCALED=scaled) for scaled in (0, 1)}
 
@@ -77,6 +78,17 @@ class PostPass:
         with draw.only(part):
             self._run(self._accumulate, targets.radiance)
         total.samples += 1
+
+    def lay_under(self, targets: Targets, total: Sum, part: Rectangle, both: Sum) -> None:
+        """Fills `both` with the sum over what `targets.radiance` holds; only `part` of either may hold anything."""
+        draw.target(both.framebuffer, targets.width, targets.height)
+        draw.clear(both.framebuffer, (0.0, 0.0, 0.0, 0.0), depth=False)
+        draw.state(depth_test=False, depth_write=False)
+        draw.bind_textures({1: targets.radiance})
+        self._under.set(u_samples=float(total.samples))
+        with draw.only(part):
+            self._run(self._under, total.texture)
+        both.samples = total.samples
 
     def tone_map(
         self, targets: Targets, view: View, width: int, height: int, part: Rectangle, total: Sum | None = None
@@ -122,7 +134,7 @@ class PostPass:
     def close(self) -> None:
         """Frees the programs."""
         closers: list[Callable[[], None]] = [p.close for p in (*self._tone_map.values(), *self._luma.values())]
-        for close in (*closers, self._data.close, self._chroma.close, self._accumulate.close):
+        for close in (*closers, self._data.close, self._chroma.close, self._accumulate.close, self._under.close):
             close()
 
     def _run(self, program: Program, source: Texture) -> None:

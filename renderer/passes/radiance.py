@@ -116,6 +116,27 @@ class RadiancePass:
             draw.resolve(targets.draw_buffer, targets.radiance_buffer, *size)
         return part
 
+    def draw_ground(
+        self, model: Model, view: View, targets: Targets, size: tuple[int, int], part: Rectangle
+    ) -> Rectangle:
+        """Draws only the shadow on the floor into `targets.radiance`, as if nothing stood before it.
+
+        part: what else will be looked at. Returns the part that holds both; there is nothing else in it.
+        """
+        pose = model.pose(view.animation)
+        seen, place = _stage(view, model, pose)
+        below = None
+        if place is not None:
+            below = self._grounds().prepare(model, view, *model.draw_list(view.variant, pose), place)
+            self._write_view_block(pose, [], view, targets, size, seen, seen.projection)
+            part = cameras.joined(part, cameras.screen_rectangle(seen.projection, seen, place.box, *size))
+        draw.target(targets.radiance_buffer, *size)
+        with draw.only(part):
+            draw.clear(targets.radiance_buffer, (0.0, 0.0, 0.0, 0.0), depth=False)
+        if place is not None and below is not None:
+            self._grounds().draw(below, place, alone=True)
+        return part
+
     def forget(self, model: Model) -> None:
         """Frees what is kept for a model that goes."""
         if self._ground is not None:

@@ -112,3 +112,9 @@ class Sum:
     def close(self) -> None:
         """Frees the sum."""
         self._stack.close()
+
+    def __enter__(self) -> Sum:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

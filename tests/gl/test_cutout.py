@@ -12,7 +12,7 @@ from renderer.scene import Light, Material, Scene, TextureInfo
 from renderer.view import Orbit
 from tests.gl.scenes import quad, scene, textured, unlit, with_light
 from tests.gl.test_engine import FRONT, shown
-from tests.gl.test_transparency import with_four_samples
+from tests.gl.test_transparency import refined, with_four_samples
 
 pytestmark = pytest.mark.gl
 
@@ -41,10 +41,10 @@ def under_a_lamp(engine: Engine, caster: Material, alpha: np.ndarray) -> Scene:
 BETWEEN = replace(PLAIN, orbit=Orbit(0, 90, 0.45), fov=90.0, environment="black", shadows=True)
 
 
-def light(engine: Engine, caster: Material, alpha: np.ndarray, samples: int = 1) -> np.ndarray:
+def light(engine: Engine, caster: Material, alpha: np.ndarray, samples: int = 4) -> np.ndarray:
     """Linear light on the paper, relative to no shadow at all: [64, 64]."""
     made = under_a_lamp(engine, caster, alpha)
-    open_, shaded = (shown(engine, made, replace(BETWEEN, shadows=s), samples)[..., 0] / 255 for s in (False, True))
+    open_, shaded = (refined(engine, made, replace(BETWEEN, shadows=s), samples)[..., 0] / 255 for s in (False, True))
     bright, dark = (((v + 0.055) / 1.055) ** 2.4 for v in (open_, shaded))
     return dark / np.maximum(bright, 1e-3)
 
@@ -82,8 +82,8 @@ def test_refined_cut_outs_cover_what_they_cover(engine: Engine) -> None:
     """Bars finer than a pixel, whose filtered alpha never reaches the cut-off: a single picture that reads a filtered
     alpha loses them, the average of many keeps their share."""
     material = unlit(1, 1, 1, alphaMode="MASK", textures=TEXTURED)
-    refined = shown(engine, scene(quad(), materials=(material,), **alpha_picture(fence(4))), PLAIN, 64)
-    assert refined[8:56, 8:56, 3].mean() / 255 == pytest.approx(0.25, abs=0.03)
+    averaged = refined(engine, scene(quad(), materials=(material,), **alpha_picture(fence(4))), PLAIN, 64)
+    assert averaged[8:56, 8:56, 3].mean() / 255 == pytest.approx(0.25, abs=0.03)
 
 
 def test_edges_of_cut_outs_are_spread_over_samples(engine: Engine) -> None:

@@ -12,6 +12,7 @@ from renderer.scene import Scene
 from renderer.view import Orbit, View
 from tests.gl.scenes import quad, scene, sphere, unlit
 from tests.gl.test_engine import shown
+from tests.gl.test_transparency import refined
 
 pytestmark = pytest.mark.gl
 
@@ -74,9 +75,11 @@ def test_the_shadow_darkens_a_background_and_never_the_model(engine: Engine) -> 
     assert on[0, 0].tolist() == [255, 255, 255, 255]
 
 
-def test_moving_and_refined_pictures_have_the_same_shadow(engine: Engine) -> None:
+@pytest.mark.parametrize("kind", ["rasterised", "traced"])
+def test_moving_and_refined_pictures_have_the_same_shadow(engine: Engine, kind: str) -> None:
     """And the refined one has it whole: nothing of it is cut off with the part that is drawn."""
-    one, many = (shown(engine, ball(), VIEW, n)[..., 0].astype(int) for n in (1, 4))
+    one = shown(engine, ball(), VIEW)[..., 0].astype(int)
+    many = {"rasterised": refined, "traced": shown}[kind](engine, ball(), VIEW, 4)[..., 0].astype(int)
     inside = shown(engine, ball(), replace(CLEAR, ground=False))[..., 3] > 0
     shaded = (one < 254) & ~inside
     assert shaded.sum() > 300
