@@ -28,6 +28,7 @@ _MOST_LIBRARIES = 16
 #: Under this key a stand-in tells its picture's name.
 _NAME = "picture"
 _BASE = "baseColorTexture"
+_SLOTS = (_BASE, "emissiveTexture", "normalTexture")
 
 
 def read(data: bytes, suffix: str, files: SideFiles, draft: Draft) -> Parts:
@@ -62,12 +63,8 @@ class _Resolver:
         self.files, self.entries = files, entries
 
     def get(self, name: str) -> bytes:
-        """The bytes of a side file; trimesh goes on without those that it does not get."""
-        if self.entries:
-            return mtl.reduced(self.entries)
-        if self.files.picture(name) is None:
-            raise FileNotFoundError(name)
-        return _stand_in(name)
+        """What trimesh may have of a side file."""
+        return mtl.reduced(self.entries) if self.entries else _stand_in(name)
 
     __getitem__ = get
 
@@ -87,7 +84,7 @@ class _Looks:
 
     resolver: _Resolver
     draft: Draft
-    made: dict[Any, int] = field(default_factory=dict)
+    made: dict[Any, int | None] = field(default_factory=dict)
 
     def index(self, visual: Any) -> int | None:
         """The material of a shape's visual; None for the default."""
@@ -99,27 +96,28 @@ class _Looks:
         if key not in self.made:
             files = self.resolver.files
             made = self._other(given) if entry is None else mtl.material(entry, files, self.draft)
-            self.made[key] = self.draft.material(made)
+            self.made[key] = None if made is None else self.draft.material(made)
         return self.made[key]
 
-    def _other(self, given: Any) -> Material:
-        """A material of trimesh: its colour, and the pictures that its stand-ins name."""
-        colour = getattr(given, "baseColorFactor", None) if hasattr(given, "baseColorFactor") else given.main_color
-        red, green, blue, alpha = linear(np.atleast_2d(colour if colour is not None else [255] * 4))[0].tolist()
+    def _other(self, given: Any) -> Material | None:
+        """A material of trimesh: its numbers, and the pictures that its stand-ins name."""
+        plain = not hasattr(given, "baseColorFactor")  # PLY's: it has a picture or nothing that a file has said
+        pictures = {_BASE: given.image} if plain else {slot: getattr(given, slot, None) for slot in _SLOTS}
         textures = {}
-        for slot in ("baseColorTexture", "emissiveTexture", "normalTexture"):
-            picture = getattr(given, slot, None) or (getattr(given, "image", None) if slot == _BASE else None)
+        for slot, picture in pictures.items():
             texture = None if picture is None else self.resolver.files.texture(str(picture.info.get(_NAME, "")))
             if texture is not None:
                 textures[slot] = TextureInfo(texture)
-        if _BASE in textures and not hasattr(given, "baseColorFactor"):
-            red = green = blue = 1.0
-        factors: dict[str, tuple[float, ...]] = {**DEFAULT.factors, "baseColorFactor": (red, green, blue, alpha)}
+        if plain and not textures:
+            return None
+        color = None if plain else given.baseColorFactor
+        base = linear(np.atleast_2d(color))[0].tolist() if color is not None else [1.0] * 4
+        factors: dict[str, tuple[float, ...]] = {**DEFAULT.factors, "baseColorFactor": tuple(base)}
         glow = getattr(given, "emissiveFactor", None)
         if glow is not None:
             factors["emissiveFactor"] = tuple(linear(np.atleast_2d(np.asarray(glow, np.float64)))[0, :3].tolist())
         name = clean(str(getattr(given, "name", None) or ""))
-        return Material(name, "BLEND" if alpha < 1.0 else "OPAQUE", True, factors, textures)
+        return Material(name, "BLEND" if base[3] < 1.0 else "OPAQUE", True, factors, textures)
 
 
 def _read(data: bytes, suffix: str, resolver: _Resolver, draft: Draft, **parts: Any) -> Parts:

@@ -254,6 +254,21 @@ def test_ply_with_a_picture_and_with_colours_of_faces(tmp_path: Path) -> None:
     assert found[0] == pytest.approx([0, linear(128), 1, 1], abs=1e-4)
 
 
+def test_a_picture_that_is_missing_is_a_warning_and_nothing_more(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    header = (
+        "ply\nformat ascii 1.0\ncomment TextureFile gone.png\nelement vertex 3\nproperty float x\nproperty float y\n"
+    )
+    header += "property float z\nproperty float s\nproperty float t\nelement face 1\n"
+    header += "property list uchar int vertex_indices\nend_header\n"
+    (tmp_path / "m.ply").write_text(f"{header}0 0 0 0 0\n1 0 0 1 0\n0 1 0 0 1\n3 0 1 2\n")
+    scene = load_scene(tmp_path / "m.ply")
+    assert look(scene).factors["baseColorFactor"] == (0.6, 0.6, 0.6, 1.0)
+    assert any("gone.png" in line for line in scene.warnings)
+    assert caplog.records == []
+
+
 def test_points_keep_their_colours_and_their_transparency(tmp_path: Path) -> None:
     cloud = trimesh.PointCloud([[0, 0, 0], [1, 0, 0]], colors=[[255, 0, 0, 255], [0, 255, 0, 100]])
     cloud.export(tmp_path / "m.ply")
