@@ -27,6 +27,7 @@ _Part: TypeAlias = tuple[Primitive, Shape | None]
 class Forming:
     """Buffers that the device fills anew for each pose, and how. records: all vertex inputs but the position."""
 
+    layout: Layout
     plan: Plan
     positions: Buffer
     records: Buffer
@@ -68,7 +69,7 @@ def upload_geometry(context: Context, scene: Scene, instances: Buffer, stack: Ex
         )
         if poses is not None and layout.deformed:
             jobs = [(primitive, shape) for primitive, shape in parts if shape is not None]
-            forming.append(Forming(make_plan(jobs, records, poses), place, rest))
+            forming.append(Forming(layout, make_plan(jobs, records, poses), place, rest))
     return Geometry(slices, arrays, tuple(forming), poses)
 
 

@@ -21,6 +21,7 @@ class DeformPass:
 
     def __init__(self, context: Context, name: str, poses: PoseTable, forming: Sequence[Forming]) -> None:
         """Raises DeviceError when the device cannot index that much, with nothing left behind."""
+        self.forming = tuple(forming)
         self._poses = poses
         with ExitStack() as stack:
             self._pose = stack.enter_context(
