@@ -34,6 +34,7 @@ from renderer.passes.targets import Sum, Targets
 from renderer.refine import Accumulation, Rasterised, Traced
 from renderer.scene import Scene
 from renderer.studio import STUDIOS, studio
+from renderer.trace.clean import TracedSum
 from renderer.trace.geometry import traceable
 from renderer.trace.tracer import Tracer
 from renderer.trace.upload import TracedScene
@@ -209,14 +210,13 @@ class Engine:
         self._post.accumulate(targets, total, part)
         return part
 
-    def add_traced(self, model: Model, view: View, total: Sum) -> Rectangle:
+    def add_traced(self, model: Model, view: View, total: TracedSum) -> Rectangle:
         """Adds one path for each pixel to a sum; returns the part they may cover."""
-        if self._tracer is None:
-            self._tracer = Tracer(self._context, self._empty, self._filter.dfg)
+        tracer = self._trace()
         key = model, view.animation, view.variant
         pose = model.pose(view.animation)
         if key not in self._traced:
-            made = self._tracer.scene(model.gpu, pose, view.variant)
+            made = tracer.scene(model.gpu, pose, view.variant)
             if len(self._traced) >= MAX_TRACED:
                 self._traced.popitem(last=False)[1].close()
             self._traced[key] = made
@@ -226,7 +226,7 @@ class Engine:
         if view.background != "environment":
             part = cameras.screen_rectangle(seen.projection, seen, pose.box, view.width, view.height)
         environment = self._environment(view.environment)
-        self._tracer.draw(self._traced[key], pose, view, seen, environment, total, part)
+        tracer.draw(self._traced[key], pose, view, seen, environment, total, part)
         return part
 
     def lay_ground(
@@ -240,6 +240,10 @@ class Engine:
         joined = self._radiance.draw_ground(model, view, targets, (view.width, view.height), part)
         self._post.lay_under(targets, total, joined, both)
         return joined
+
+    def cleaned(self, total: TracedSum, part: Rectangle) -> Sum:
+        """The average of a traced sum without grain, the caller's to close."""
+        return self._trace().clean.draw(total, part)
 
     def deliver(self, view: View, format: PixelFormat, total: Sum, part: Rectangle, begun: float) -> Frame:
         """The average of a sum as a finished frame. begun: time.perf_counter() of its first sample."""
@@ -316,6 +320,11 @@ class Engine:
             self._environments[name] = self._filter.make(name, self._sources[name]())
         self._environments.move_to_end(name)
         return self._environments[name]
+
+    def _trace(self) -> Tracer:
+        if self._tracer is None:
+            self._tracer = Tracer(self._context, self._empty, self._filter.dfg)
+        return self._tracer
 
     def _forget(self, environment: Environment) -> None:
         if self._tracer is not None:

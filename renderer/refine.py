@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from renderer.camera import Rectangle
 from renderer.frame import Frame, PixelFormat
 from renderer.gl import draw
 from renderer.passes.targets import Sum
+from renderer.trace.clean import TracedSum
 from renderer.view import View
 
 if TYPE_CHECKING:  # the engine imports this module
@@ -24,7 +26,7 @@ class Accumulation(ABC):
         self._engine, self._model, self._format = engine, model, format
         self.view, self.samples = view, samples
         self._begun = time.perf_counter()
-        self._sum = Sum(engine.context, view.width, view.height)
+        self._sum = self._begin()
         self._part: Rectangle = (0, 0, view.width, view.height)
 
     @property
@@ -36,6 +38,10 @@ class Accumulation(ABC):
         """Draws one more sample and waits for it, so that the caller's clock tells what a step costs."""
         self._sample()
         draw.finish()
+
+    @abstractmethod
+    def _begin(self) -> Sum:
+        """An empty sum."""
 
     @abstractmethod
     def _sample(self) -> None:
@@ -61,6 +67,9 @@ class Accumulation(ABC):
 class Rasterised(Accumulation):
     """The moving picture's own light, with edges and textures averaged over jittered cameras."""
 
+    def _begin(self) -> Sum:
+        return Sum(self._engine.context, self.view.width, self.view.height)
+
     def _sample(self) -> None:
         jitter = _jitter(self._sum.samples)
         self._part = self._engine.add_jittered(self._model, self.view, self._format, self._sum, jitter)
@@ -69,19 +78,26 @@ class Rasterised(Accumulation):
 class Traced(Accumulation):
     """Everything that light does between surfaces, one path for each pixel a step."""
 
+    _sum: TracedSum
+
+    def _begin(self) -> Sum:
+        return TracedSum(self._engine.context, self.view.width, self.view.height)
+
     def _sample(self) -> None:
         self._part = self._engine.add_traced(self._model, self.view, self._sum)
 
     def frame(self) -> Frame:
-        """The average of the samples so far, at least one; over the shadow on the floor, which no path knows of."""
-        if not self.view.ground:
-            return super().frame()
+        """The average of the samples so far, at least one, without the grain that so few leave; over the shadow on the
+        floor, which no path knows of."""
         if not self._sum.samples:
             self.step()
-        engine, view = self._engine, self.view
-        with Sum(engine.context, view.width, view.height) as both:
-            part = engine.lay_ground(self._model, view, self._format, self._sum, self._part, both)
-            return engine.deliver(view, self._format, both, part, self._begun)
+        engine, view, samples = self._engine, self.view, self._sum.samples
+        with engine.cleaned(self._sum, self._part) as clean, Sum(engine.context, view.width, view.height) as both:
+            shown, part = clean, self._part
+            if view.ground:
+                shown, part = both, engine.lay_ground(self._model, view, self._format, clean, part, both)
+            frame = engine.deliver(view, self._format, shown, part, self._begun)
+        return replace(frame, samples=samples)
 
 
 def _jitter(i: int) -> tuple[float, float]:

@@ -41,9 +41,12 @@ def only(rectangle: tuple[int, int, int, int]) -> Iterator[None]:
         GL.glDisable(GL.GL_SCISSOR_TEST)
 
 
-def clear(framebuffer: Framebuffer, color: tuple[float, float, float, float], *, depth: bool) -> None:
-    """Clears the framebuffer; depth to 1."""
-    GL.glClearNamedFramebufferfv(framebuffer.name, GL.GL_COLOR, 0, color)
+def clear(
+    framebuffer: Framebuffer, color: tuple[float, float, float, float], *, depth: bool, pictures: int = 1
+) -> None:
+    """Clears the framebuffer; depth to 1. pictures: how many it draws to at once."""
+    for i in range(pictures):
+        GL.glClearNamedFramebufferfv(framebuffer.name, GL.GL_COLOR, i, color)
     if depth:
         clear_depth(framebuffer)
 

@@ -265,6 +265,13 @@ class Framebuffer(Resource):
             self.close()
             raise DeviceError(f"framebuffer {label!r} is incomplete (status 0x{int(status):04x})")
 
+    def attach_beside(self, *colors: Texture) -> None:
+        """Draws to further pictures at once: outputs 1, 2, … of the fragment shader."""
+        points = [GL.GL_COLOR_ATTACHMENT0 + i for i in range(len(colors) + 1)]
+        for point, texture in zip(points[1:], colors, strict=True):
+            GL.glNamedFramebufferTexture(self.name, point, texture.name, 0)
+        GL.glNamedFramebufferDrawBuffers(self.name, len(points), (ctypes.c_uint * len(points))(*points))
+
     def attach_level(self, texture: Texture, level: int) -> None:
         """Draws to one level of a 2D texture."""
         GL.glNamedFramebufferTexture(self.name, GL.GL_COLOR_ATTACHMENT0, texture.name, level)

@@ -16,12 +16,16 @@ uniform mat4 u_cameraRays; // pixel (x, y, 0, 1) to a point on the ray, world
 uniform int u_sample;
 uniform bool u_skybox;     // the environment is the backdrop
 
-layout(location = 0) out vec4 o_color;
+layout(location = 0) out vec4 o_color;  // radiance, coverage
+layout(location = 1) out vec4 o_guide;  // colour of what is seen, directly or as in a mirror; luminance squared
+layout(location = 2) out vec4 o_normal; // its normal; how bright it is
 
 // Surfaces at which a path may scatter, and at most pass straight through.
 const int MAX_SCATTERS = 12, MAX_PASSES = 24;
 // Scatters before a dim path may be ended early.
 const int SURE_SCATTERS = 2;
+// Beyond white differences of brightness do not show.
+const float MAX_BRIGHTNESS = 4.0;
 // Scattering denser than this, per steradian, is a mirror image, in which solid glass must bend what is behind it.
 const float SHARP = 20.0;
 // Directions towards the environment that are weighed up for a shadow ray, where the camera sees it and where not.
@@ -32,6 +36,8 @@ const float MAX_INDIRECT = 12.0;
 vec3 radiance = vec3(0.0);
 vec3 throughput = vec3(1.0);
 int scatters = 0;
+vec3 guide = vec3(0.0), guide_normal = vec3(0.0);
+bool sharp = true; // only seen through mirrors and clear glass so far
 float candidates = 1.0; // weighed up at the last scatter
 
 void receive(vec3 light, int after) {
@@ -90,6 +96,7 @@ float arrive(vec3 direction, float density, bool straight) {
         radiance += throughput * u_backgroundRadiance.rgb * u_backgroundRadiance.a;
         return mix(1.0 - min(luminance(throughput), 1.0), 1.0, u_backgroundRadiance.a);
     }
+    if (sharp) guide = throughput * min(environment_radiance(direction), vec3(1.0));
     float other = density > 0.0 ? environment_density(direction) : 0.0;
     float balance = density > 0.0 ? density / (density + candidates * other) : 1.0;
     receive(environment_radiance(direction) * balance, scatters - 1);
@@ -180,6 +187,10 @@ void main() {
             continue;
         }
         alpha = 1.0;
+        if (sharp) {
+            guide = throughput * (s.baseColor + s.emissive);
+            guide_normal = s.normal;
+        }
         if (has_flag(IS_UNLIT)) {
             receive(s.baseColor, scatters);
             break;
@@ -222,6 +233,7 @@ void main() {
         }
         if (event != PASSED) {
             density = next_density;
+            sharp = sharp && (density == 0.0 || density > SHARP);
             seen = false;
             straight = straight && event == REFRACTED;
         } else {
@@ -233,4 +245,7 @@ void main() {
     }
     o_color = vec4(radiance, alpha);
     if (any(isnan(o_color)) || any(isinf(o_color))) o_color = vec4(0.0, 0.0, 0.0, 1.0);
+    float brightness = min(luminance(o_color.rgb), MAX_BRIGHTNESS);
+    o_guide = vec4(min(guide, vec3(1.0)), brightness * brightness);
+    o_normal = vec4(guide_normal, brightness);
 }

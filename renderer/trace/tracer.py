@@ -21,9 +21,9 @@ from renderer.gl.resources import Buffer, Resource, Texture, VertexArray
 from renderer.lights import MAX_LIGHTS, lights_block
 from renderer.passes.environment import Environment
 from renderer.passes.post import background_radiance
-from renderer.passes.targets import Sum
 from renderer.pose import Pose
 from renderer.trace import light, material
+from renderer.trace.clean import CleanPass, TracedSum
 from renderer.trace.upload import PictureCopier, TracedScene
 from renderer.upload import GpuScene
 from renderer.view import View
@@ -47,6 +47,8 @@ class Tracer:
         self._stack = ExitStack()
         self._copier = PictureCopier(context, empty)
         self._stack.callback(self._copier.close)
+        self.clean = CleanPass(context, empty)
+        self._stack.callback(self.clean.close)
         self._view_block = self._stack.enter_context(Buffer(context, cameras.VIEW_DTYPE.itemsize, "traced view"))
         self._programs: OrderedDict[_Key, Program] = OrderedDict()
         self._tables: OrderedDict[Environment, Table] = OrderedDict()
@@ -62,7 +64,7 @@ class Tracer:
         view: View,
         seen: Camera,
         environment: Environment,
-        total: Sum,
+        total: TracedSum,
         part: Rectangle,
     ) -> None:
         """Adds one path for each pixel in `part` to the sum."""
@@ -79,7 +81,7 @@ class Tracer:
         draw.target(total.framebuffer, width, height)
         draw.state(depth_test=False, depth_write=False, blend=Blend.ADD)
         if total.samples == 0:
-            draw.clear(total.framebuffer, (0.0, 0.0, 0.0, 0.0), depth=False)
+            draw.clear(total.framebuffer, (0.0, 0.0, 0.0, 0.0), depth=False, pictures=3)
         with draw.only(part):
             draw.fullscreen(self._empty)
         total.samples += 1
