@@ -22,3 +22,25 @@ vec2 anisotropy_alpha(Surface s) {
     float alpha = s.roughness * s.roughness;
     return vec2(mix(alpha, 1.0, anisotropy_strength * anisotropy_strength), alpha);
 }
+
+#if !TRACING
+vec2 anisotropy_widths;
+
+void anisotropy_prepare(inout Surface s) {
+    anisotropy_widths = anisotropy_alpha(s);
+    s.roughness = sqrt(sqrt(anisotropy_widths.x * anisotropy_widths.y)); // of the isotropic lobe with the same area
+}
+
+float anisotropy_lobe(Surface s, vec3 l, vec3 h, float lobe) {
+    mat3 frame = mat3(anisotropy_tangent, anisotropy_bitangent, s.normal);
+    vec3 v = s.view * frame;
+    vec3 light = l * frame;
+    v.z = s.NdotV;
+    light.z = max(light.z, 0.0);
+    return D_GGX_anisotropic(anisotropy_widths, h * frame) * V_SmithGGX_anisotropic(anisotropy_widths, v, light);
+}
+
+vec3 anisotropy_reflection(Surface s, vec3 radiance) {
+    return stretched_reflection(s, anisotropy_tangent, anisotropy_widths, 9);
+}
+#endif

@@ -9,7 +9,7 @@ EXTENSION = MaterialExtension(
     feature="ANISOTROPY",
     factors={"anisotropyStrength": Factor((0.0,)), "anisotropyRotation": Factor((0.0,), None, None)},  # radians
     textures={"anisotropyTexture": TextureSlot("linear")},
-    hooks=frozenset({"info"}),
+    hooks=frozenset({"info", "prepare", "reflection", "lobe"}),
     glsl="khr_materials_anisotropy.glsl",
     channels={
         "anisotropyStrength": Channel("scalar", "anisotropy_strength"),

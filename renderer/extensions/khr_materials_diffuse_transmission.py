@@ -15,7 +15,7 @@ EXTENSION = MaterialExtension(
         "diffuseTransmissionTexture": TextureSlot("linear"),
         "diffuseTransmissionColorTexture": TextureSlot("srgb"),
     },
-    hooks=frozenset({"info"}),
+    hooks=frozenset({"info", "diffuse"}),
     glsl="khr_materials_diffuse_transmission.glsl",
     channels={
         "diffuseTransmission": Channel("scalar", "u_diffuseTransmissionFactor * sample_diffuseTransmissionTexture().a"),

@@ -14,7 +14,7 @@ EXTENSION = MaterialExtension(
         "iridescenceThicknessMaximum": Factor((400.0,), maximum=None),
     },
     textures={"iridescenceTexture": TextureSlot("linear"), "iridescenceThicknessTexture": TextureSlot("linear")},
-    hooks=frozenset({"info"}),
+    hooks=frozenset({"info", "prepare"}),
     glsl="khr_materials_iridescence.glsl",
     channels={
         "iridescence": Channel("scalar", "u_iridescenceFactor * sample_iridescenceTexture().r"),

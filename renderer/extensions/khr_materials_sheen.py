@@ -9,7 +9,7 @@ EXTENSION = MaterialExtension(
     feature="SHEEN",
     factors={"sheenColorFactor": Factor((0.0, 0.0, 0.0)), "sheenRoughnessFactor": Factor((0.0,))},
     textures={"sheenColorTexture": TextureSlot("srgb"), "sheenRoughnessTexture": TextureSlot("linear")},
-    hooks=frozenset({"info"}),
+    hooks=frozenset({"info", "layer"}),
     glsl="khr_materials_sheen.glsl",
     channels={
         "sheenColor": Channel("color", "sheen_color"),

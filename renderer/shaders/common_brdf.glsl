@@ -25,7 +25,7 @@ float V_SmithGGX(float alpha, float NdotV, float NdotL) {
 }
 
 // Estevez and Kulla 2017, "Production Friendly Microfacet Sheen BRDF": the distribution ("Charlie").
-float D_Charlie(float alpha, float NdotH) {
+float sheen_facets(float alpha, float NdotH) {
     float sine2 = max(1.0 - NdotH * NdotH, 0.0078125);
     float inverse = 1.0 / alpha;
     return (2.0 + inverse) * pow(sine2, 0.5 * inverse) * 0.5 * INV_PI;
@@ -42,7 +42,7 @@ float charlie_lambda(float alpha, float cosine) {
     return exp(cosine < 0.5 ? curve : 2.0 * middle - curve);
 }
 
-float V_Charlie(float alpha, float NdotV, float NdotL) {
+float sheen_visibility(float alpha, float NdotV, float NdotL) {
     float both = 1.0 + charlie_lambda(alpha, NdotV) + charlie_lambda(alpha, NdotL);
     return 1.0 / (both * 4.0 * NdotV * NdotL);
 }
@@ -54,4 +54,16 @@ vec3 multiple_scattering(vec3 f0, float f90, float albedo, float roughness) {
     float average = 1.0 - r * r * (-0.2561 + r * (2.0781 - r * 1.2322)); // of the albedo; fit to its table within 0.2 %
     vec3 fresnel = f0 + (vec3(f90) - f0) / 21.0;
     return 1.0 + fresnel * average / (1.0 - fresnel * (1.0 - average)) * (1.0 - albedo) / albedo;
+}
+
+// Heitz 2014, section 5.3: GGX with widths a.x along the tangent and a.y across. h, v, l: in (tangent, bitangent, normal).
+float D_GGX_anisotropic(vec2 a, vec3 h) {
+    vec3 k = vec3(h.xy / a, h.z);
+    float d = dot(k, k);
+    return INV_PI / (a.x * a.y * d * d);
+}
+
+float V_SmithGGX_anisotropic(vec2 a, vec3 v, vec3 l) {
+    float both = l.z * length(vec3(a * v.xy, v.z)) + v.z * length(vec3(a * l.xy, l.z));
+    return 0.5 / max(both, 1e-5);
 }

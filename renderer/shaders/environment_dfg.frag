@@ -37,7 +37,7 @@ void main() {
         if (sheen) {
             l = vec3(cos(2.0 * PI * u.x) * sqrt(1.0 - u.y * u.y), sin(2.0 * PI * u.x) * sqrt(1.0 - u.y * u.y), u.y);
             float NdotH = normalize(l + v).z;
-            weight = vec2(2.0 * PI * D_Charlie(alpha, NdotH) * V_Charlie(alpha, NdotV, max(l.z, 1e-4)) * l.z, 0.0);
+            weight = vec2(2.0 * PI * sheen_facets(alpha, NdotH) * sheen_visibility(alpha, NdotV, max(l.z, 1e-4)) * l.z, 0.0);
         } else {
             vec3 h = sample_ggx(u, alpha);
             float VdotH = max(dot(v, h), 0.0);

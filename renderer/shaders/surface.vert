@@ -13,6 +13,7 @@ layout(location = 8) in vec4 a_model2;
 
 invariant gl_Position; // passes that compare depth for equality use different programs
 out vec3 v_position;
+flat out float v_scale; // metres in the world of one in the model
 #if HAS_NORMAL
 out vec3 v_normal;
 #endif
@@ -35,6 +36,7 @@ void main() {
     gl_Position = u_viewProjection * vec4(v_position, 1.0);
     gl_PointSize = 1.0;
     mat3 model = transpose(mat3(a_model0.xyz, a_model1.xyz, a_model2.xyz));
+    v_scale = pow(abs(determinant(model)), 1.0 / 3.0);
 #if HAS_NORMAL
     // The cofactor matrix carries normals right through any scale, without an inverse; the sign keeps mirrored ones outside.
     mat3 cofactor = mat3(cross(model[1], model[2]), cross(model[2], model[0]), cross(model[0], model[1]));

@@ -49,10 +49,16 @@ struct Surface {
 };
 
 // Of extensions, but read by others too: the inside of a closed surface. core_info() sets what a thin wall has.
-float volume_thickness;            // metres along the normal, in the model's own space; 0 = a thin wall
+float volume_thickness;            // metres along the normal; 0 = a thin wall
 vec3 volume_attenuationColor;      // what remains of white light after volume_attenuationDistance
 float volume_attenuationDistance;  // metres; 0 = infinite
 float dispersion_value;            // 20 / Abbe number
+
+// Beer–Lambert: what remains of light after a way through the volume, metres.
+vec3 volume_transmittance(float way) {
+    if (volume_attenuationDistance <= 0.0) return vec3(1.0);
+    return pow(max(volume_attenuationColor, vec3(1e-6)), vec3(way / volume_attenuationDistance));
+}
 
 // Below this the highlight of a point light is smaller than a pixel and a float (Filament's bound).
 #ifdef CHANNEL

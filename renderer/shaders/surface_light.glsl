@@ -39,6 +39,28 @@ Balance surface_balance(Surface s) {
     return Balance(lobe, reflected, reflected / max(s.f0 * lobe.x + s.f90 * lobe.y, 1e-6), max(below, 0.0));
 }
 
+// Light from the environment in a lobe that is wider along `tangent` than across: microfacets spread over `count` equal
+// shares of the slopes of GGX along the tangent, each with an isotropic lobe for what is left of the spread.
+vec3 stretched_reflection(Surface s, vec3 tangent, vec2 alpha, int count) {
+    vec3 sum = vec3(0.0);
+    float weights = 0.0;
+    for (int k = 0; k < count; ++k) {
+        float u = (2.0 * float(k) + 1.0) / float(count) - 1.0; // slopes have the distribution 0.5 + 0.5 x / √(1 + x²)
+        float across = 1.0 / sqrt(1.0 - u * u);
+        vec3 h = normalize(s.normal + tangent * (alpha.x * u * across));
+        vec3 l = reflect(-s.view, h);
+        float NdotL = dot(s.normal, l);
+        if (NdotL <= 0.0) continue;
+        float gap = alpha.x * across * across * across * 2.0 / float(count); // to the next share
+        float width = sqrt(alpha.y * alpha.y + 0.12 * gap * gap);
+        float weight = NdotL * clamp(dot(s.view, h), 0.0, 1.0)
+            * V_SmithGGX(alpha.x, s.NdotV, NdotL); // what the slopes' density leaves of f cosθ
+        sum += environment_specular(l, sqrt(min(width, 1.0))) * weight;
+        weights += weight;
+    }
+    return sum / max(weights, 1e-5);
+}
+
 Lighting environment_light(Surface s) {
     float open = specular_occlusion(s.NdotV, s.occlusion, s.roughness);
     Lighting result;
