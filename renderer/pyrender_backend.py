@@ -15,7 +15,7 @@ import numpy as np
 from renderer.bounds import bounds
 from renderer.camera import camera
 from renderer.drawlist import variant_index
-from renderer.errors import DeviceError
+from renderer.errors import DeviceError, ViewError
 from renderer.frame import Frame
 from renderer.gl import egl
 from renderer.pose import pose_at
@@ -27,7 +27,9 @@ _KEY_LIGHT = 3.0  # lux of the light at the camera
 
 
 def render(scene: Scene, view: View) -> Frame:
-    """One frame, "rgba8". Raises DeviceError when pyrender is not installed, ViewError for a wrong variant."""
+    """One frame, "rgba8". Raises DeviceError when pyrender is not installed, ViewError for a wrong variant or a channel."""
+    if view.channel is not None:
+        raise ViewError("pyrender shows no channels: leave --backend out, or --channel")
     pyrender = _pyrender()
     pose = pose_at(scene, view.animation)
     seen = camera(view, bounds(scene, pose))

@@ -20,6 +20,8 @@ DEFAULT = Material(
     doubleSided=True,
     factors={"baseColorFactor": (0.6, 0.6, 0.6, 1.0), "metallicFactor": (0.0,), "roughnessFactor": (0.5,)},
 )
+#: How a picture goes on beyond its edges unless a format says otherwise.
+REPEAT = Sampler()
 #: Under colours of vertices or faces, which multiply it.
 _COLOURED = replace(DEFAULT, name="colours", factors={**DEFAULT.factors, "baseColorFactor": (1.0, 1.0, 1.0, 1.0)})
 _BLENDED = replace(_COLOURED, alphaMode="BLEND")
@@ -79,7 +81,7 @@ class Draft:
         self.materials.append(material)
         return len(self.materials) - 1
 
-    def texture(self, name: str, pixels: NDArray[np.uint8], sampler: Sampler = Sampler()) -> int:  # noqa: B008
+    def texture(self, name: str, pixels: NDArray[np.uint8], sampler: Sampler = REPEAT) -> int:
         """A new texture of a picture, uint8 [height, width, 4]."""
         self.images.append(Image(clean(name), np.ascontiguousarray(pixels)))
         self.textures.append(Texture(len(self.images) - 1, sampler))

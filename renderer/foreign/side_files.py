@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from renderer.errors import SceneError
-from renderer.foreign.shape import Draft
+from renderer.foreign.shape import REPEAT, Draft
 from renderer.gltf.buffers import Resolver
 from renderer.gltf.images import decode, open_charged
 from renderer.gltf.item import clean
@@ -40,7 +40,7 @@ class SideFiles:
             self._pictures[name] = self._decoded(name)
         return self._pictures[name]
 
-    def texture(self, name: str, sampler: Sampler = Sampler()) -> int | None:  # noqa: B008
+    def texture(self, name: str, sampler: Sampler = REPEAT) -> int | None:
         """The texture of a picture as it is."""
         pixels = self.picture(name)
         if pixels is None:

@@ -11,7 +11,7 @@ import struct
 import zipfile
 import zlib
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import IO
 from xml.etree import ElementTree
@@ -123,37 +123,66 @@ class _Reader:
         return self.files
 
     def _file(self, path: str) -> _File:
-        made = _File()
-        handlers: dict[str, Callable[[ElementTree.Element], None]] = {
-            "vertex": lambda e: vertices.extend((float(e.get("x", "")), float(e.get("y", "")), float(e.get("z", "")))),
-            "triangle": lambda e: rows.append(dict(e.attrib)),
-            "base": lambda e: group.values.append(_color(e.get("displaycolor", ""))),
-            "color": lambda e: group.values.append(_color(e.get("color", ""))),
-            "tex2coord": lambda e: group.values.append((float(e.get("u", "0")), float(e.get("v", "0")))),
-            "texture2d": lambda e: made.textures.update({e.get("id", ""): e.get("path", "").lower().lstrip("/")}),
-        }
-        vertices, group = array("d"), _Group()
-        rows: list[dict[str, str]] = []
-        ids: dict[str, int] = {}
+        parser = _Parser(path)
         with self._archive.open(self._names[path]) as stream:
             for _, element in ElementTree.iterparse(_no_entities(stream)):
-                tag = element.tag.rpartition("}")[2]
-                if tag in handlers:
-                    handlers[tag](element)
-                    element.clear()
-                elif tag in ("basematerials", "colorgroup", "texture2dgroup"):
-                    group.texture = element.get("texid")
-                    ids[element.get("id", "")] = len(made.groups)
-                    made.groups.append(group)
-                    group = _Group()
-                elif tag == "object":
-                    made.objects[element.get("id", "")] = _object(path, element, vertices, rows, ids)
-                    vertices, rows = array("d"), []
-                    element.clear()
-                elif tag == "build":
-                    made.build = list(_uses(path, element, "item"))
-                elif tag == "model":
-                    made.unit = element.get("unit", "millimeter")
+                parser.end(element.tag.rpartition("}")[2], element)
+        return parser.file
+
+
+class _Parser:
+    """One model file, element by element as they end; what an object or a group holds is kept until that ends."""
+
+    def __init__(self, path: str) -> None:
+        self.file = _File()
+        self._path = path
+        self._ids: dict[str, int] = {}
+        self._vertices: array[float] = array("d")
+        self._rows: list[dict[str, str]] = []
+        self._group = _Group()
+
+    def end(self, tag: str, element: ElementTree.Element) -> None:
+        """Takes what an element says. Raises ValueError and the like where it says nothing sensible."""
+        get = element.get
+        match tag:
+            case "vertex":
+                self._vertices.extend((float(get("x", "")), float(get("y", "")), float(get("z", ""))))
+                element.clear()
+            case "triangle":
+                self._rows.append(dict(element.attrib))
+                element.clear()
+            case "base":
+                self._group.values.append(_color(get("displaycolor", "")))
+            case "color":
+                self._group.values.append(_color(get("color", "")))
+            case "tex2coord":
+                self._group.values.append((float(get("u", "0")), float(get("v", "0"))))
+            case "texture2d":
+                self.file.textures[get("id", "")] = get("path", "").lower().lstrip("/")
+            case "basematerials" | "colorgroup" | "texture2dgroup":
+                self._group.texture = get("texid")
+                self._ids[get("id", "")] = len(self.file.groups)
+                self.file.groups.append(self._group)
+                self._group = _Group()
+            case "object":
+                self.file.objects[get("id", "")] = self._object(element)
+                element.clear()
+            case "build":
+                self.file.build = list(_uses(self._path, element, "item"))
+            case "model":
+                self.file.unit = get("unit", "millimeter")
+
+    def _object(self, element: ElementTree.Element) -> _Object:
+        made = _Object(element.get("name") or f"object {element.get('id', '')}", self._vertices)
+        pid, pindex = element.get("pid", ""), element.get("pindex", "0")
+        for row in self._rows:
+            first = row.get("p1", pindex)
+            properties = (first, row.get("p2", first), row.get("p3", first))
+            corners = (row["v1"], row["v2"], row["v3"])
+            group = self._ids.get(row.get("pid", pid), -1)
+            made.triangles.extend((*map(int, corners), group, *map(int, properties)))
+        made.parts = list(_uses(self._path, element, "component"))
+        self._vertices, self._rows = array("d"), []
         return made
 
 
@@ -162,21 +191,6 @@ def _no_entities(stream: IO[bytes]) -> io.BytesIO:
     if b"<!DOCTYPE" in data or b"<!ENTITY" in data:
         raise FormatError("declares a document type, which a model has no use for")
     return io.BytesIO(data)
-
-
-def _object(
-    path: str, element: ElementTree.Element, vertices: array[float], rows: list[dict[str, str]], ids: dict[str, int]
-) -> _Object:
-    made = _Object(element.get("name") or f"object {element.get('id', '')}", vertices)
-    pid, pindex = element.get("pid"), element.get("pindex", "0")
-    for row in rows:
-        group = ids.get(row.get("pid", pid or ""), -1)
-        first = row.get("p1", pindex)
-        corners = (row["v1"], row["v2"], row["v3"])
-        properties = (first, row.get("p2", first), row.get("p3", first))
-        made.triangles.extend((*map(int, corners), group, *map(int, properties)))
-    made.parts = list(_uses(path, element, "component"))
-    return made
 
 
 def _uses(path: str, element: ElementTree.Element, tag: str) -> Iterator[tuple[str, NDArray[np.float64]]]:
@@ -248,8 +262,7 @@ class _Pictures:
                 picture = open_charged(self.archive.read(name), clean(path), self.draft.budget)
                 texture = self.draft.texture(path, decode(picture, "", clean(path)).pixels)
                 factors = {**DEFAULT.factors, "baseColorFactor": (1.0, 1.0, 1.0, 1.0)}
-                look = Material(clean(path), doubleSided=True, factors=factors)
-                look = Material(look.name, "OPAQUE", True, factors, {"baseColorTexture": TextureInfo(texture)})
+                look = Material(clean(path), "OPAQUE", True, factors, {"baseColorTexture": TextureInfo(texture)})
                 self.made[path] = self.draft.material(look)
             except SceneError as error:
                 self.draft.warnings.append(str(error))

@@ -83,6 +83,7 @@ def test_inspect_speaks_text_and_json(model: Path) -> None:
         (["--time", "inf"], "inf"),
         (["--samples", "²"], "²"),
         (["--channel", "gloss"], "gloss"),
+        (["--channel", "normal", "--backend", "pyrender"], "pyrender"),
     ],
 )
 def test_bad_options_are_one_line_and_exit_code_2(model: Path, tmp_path: Path, options: list[str], named: str) -> None:
