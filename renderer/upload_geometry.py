@@ -24,22 +24,24 @@ _Part: TypeAlias = tuple[Primitive, Shape | None]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Forming:
-    """Buffers that the device fills anew for each pose, and how. records: all vertex inputs but the position."""
+class Formed:
+    """Buffers of one layout that the device fills anew for each pose. records: all vertex inputs but the position."""
 
     layout: Layout
-    plan: Plan
     positions: Buffer
     records: Buffer
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Geometry:
-    """The vertex buffers of a scene. slices: by id() of the primitive and shape. poses: None when nothing deforms."""
+    """The vertex buffers of a scene. slices: by id() of the primitive and shape. forming: what the device fills, how.
+
+    poses: None when nothing deforms.
+    """
 
     slices: dict[tuple[int, Shape | None], Slice]
     arrays: dict[Layout, VertexArray]
-    forming: tuple[Forming, ...]
+    forming: tuple[tuple[Formed, Plan], ...]
     poses: PoseTable | None
 
 
@@ -50,7 +52,7 @@ def upload_geometry(context: Context, scene: Scene, instances: Buffer, stack: Ex
     poses = PoseTable(scene, shapes) if shapes else None
     slices: dict[tuple[int, Shape | None], Slice] = {}
     arrays: dict[Layout, VertexArray] = {}
-    forming: list[Forming] = []
+    forming: list[tuple[Formed, Plan]] = []
     for layout, parts in groups.items():
         slices |= _slices(layout, parts)
         positions, records, index = _arrays(layout, parts)
@@ -69,7 +71,7 @@ def upload_geometry(context: Context, scene: Scene, instances: Buffer, stack: Ex
         )
         if poses is not None and layout.deformed:
             jobs = [(primitive, shape) for primitive, shape in parts if shape is not None]
-            forming.append(Forming(layout, make_plan(jobs, records, poses), place, rest))
+            forming.append((Formed(layout, place, rest), make_plan(jobs, records, poses)))
     return Geometry(slices, arrays, tuple(forming), poses)
 
 

@@ -7,27 +7,27 @@ from contextlib import ExitStack
 
 import numpy as np
 
-from renderer.forming import PoseTable
+from renderer.forming import Plan, PoseTable
 from renderer.gl import draw
 from renderer.gl.arrays import Table
 from renderer.gl.context import Context
 from renderer.gl.program import ComputeProgram
 from renderer.pose import Pose
-from renderer.upload_geometry import Forming
+from renderer.upload_geometry import Formed
 
 
 class DeformPass:
     """What one model's shapes are made of. Borrows the vertex buffers that it fills."""
 
-    def __init__(self, context: Context, name: str, poses: PoseTable, forming: Sequence[Forming]) -> None:
+    def __init__(self, context: Context, name: str, poses: PoseTable, forming: Sequence[tuple[Formed, Plan]]) -> None:
         """Raises DeviceError when the device cannot index that much, with nothing left behind."""
-        self.forming = tuple(forming)
+        self.formed = tuple(formed for formed, _ in forming)
         self._poses = poses
         with ExitStack() as stack:
             self._pose = stack.enter_context(
                 Table(context, np.zeros((poses.texels, 4), np.float32), f"{name}: joints and weights")
             )
-            self._steps = [_Step(context, name, stack, each) for each in forming]
+            self._steps = [_Step(context, name, stack, *each) for each in forming]
             self._stack = stack.pop_all()
 
     def run(self, pose: Pose) -> None:
@@ -44,9 +44,8 @@ class DeformPass:
 class _Step:
     """The shapes of one vertex layout: one dispatch."""
 
-    def __init__(self, context: Context, name: str, stack: ExitStack, forming: Forming) -> None:
-        plan = forming.plan
-        self._forming, self._groups = forming, plan.groups
+    def __init__(self, context: Context, name: str, stack: ExitStack, formed: Formed, plan: Plan) -> None:
+        self._formed, self._groups = formed, plan.groups
         self._program = stack.enter_context(ComputeProgram(context, "deform.comp", plan.defines))
         self._program.set(u_jobs=plan.groups)
         data = {"plan": plan.table, "vertices": plan.source, "influences": plan.influences, "targets": plan.morphs}
@@ -55,6 +54,6 @@ class _Step:
     def run(self, pose: Table) -> None:
         draw.use(self._program.name)
         draw.bind_textures(dict(enumerate([*self._tables, pose])))
-        draw.bind_storage(0, self._forming.positions)
-        draw.bind_storage(1, self._forming.records)
+        draw.bind_storage(0, self._formed.positions)
+        draw.bind_storage(1, self._formed.records)
         draw.dispatch(self._groups)

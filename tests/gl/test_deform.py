@@ -44,7 +44,7 @@ def vertices(model: Model, node: int, primitive: Primitive) -> dict[str, np.ndar
     """What lies in the vertex buffers for a primitive at a node: its positions as they are drawn, and the record."""
     part = model.gpu.slices[id(primitive), shape_at(model.scene, node, primitive)]
     assert model.gpu.deforming is not None
-    (forming,) = (f for f in model.gpu.deforming.forming if f.layout == part.layout)
+    (forming,) = (f for f in model.gpu.deforming.formed if f.layout == part.layout)
     positions = np.empty((len(primitive.positions), 3), np.float32)
     _fetch(forming.positions.name, 12 * part.base_vertex, positions)
     names = {"normal": part.layout.normal, "tangent": part.layout.tangent, "color": part.layout.color}
