@@ -27,7 +27,7 @@ _KEY_LIGHT = 3.0  # lux of the light at the camera
 
 
 def render(scene: Scene, view: View) -> Frame:
-    """One frame, "rgba8". Raises DeviceError without the package pyrender, ViewError for a wrong variant or a channel."""
+    """One frame, "rgba8". Raises DeviceError without pyrender, ViewError for a wrong variant or any channel."""
     if view.channel is not None:
         raise ViewError("pyrender shows no channels: leave --backend out, or --channel")
     pyrender = _pyrender()

@@ -77,24 +77,34 @@ def _numbers(rows: list[list[str]], columns: int, what: str) -> NDArray[np.float
 
 def _triangles(rows: list[list[str]], vertices: int) -> tuple[NDArray[np.int64], NDArray[np.int64], list[list[str]]]:
     """(triangles [T, 3] as fans, the face [T] each is of, what follows each face's corners)."""
-    fans: list[NDArray[np.int64]] = []
-    owner: list[int] = []
-    loose = []
+    corners: dict[int, list[int]] = {}
     for i, row in enumerate(rows):
         count = int(row[0]) if row[0].isdecimal() and len(row[0]) < 7 else -1
-        corners = row[1 : 1 + count]
-        if not 0 <= count <= _MOST_CORNERS or len(corners) < count or not all(c.isdecimal() for c in corners):
+        if not 0 <= count <= _MOST_CORNERS or len(row) <= count:
             raise FormatError(f"face {i:,} is not a number of corners and the corners")
-        loose.append(row[1 + count :])
-        if count < 3:
-            continue
-        fan = np.array(corners, np.int64)
-        if fan.max() >= vertices:
-            raise FormatError(f"face {i:,} has vertex {fan.max()}, but there are only {vertices:,}")
-        fans.append(np.stack([np.full(count - 2, fan[0]), fan[1:-1], fan[2:]], axis=1))
-        owner += [i] * (count - 2)
-    joined = np.concatenate(fans) if fans else np.zeros((0, 3), np.int64)
-    return joined, np.array(owner, np.int64), loose
+        corners.setdefault(count, []).append(i)
+    fans, owners = [np.zeros((0, 3), np.int64)], [np.zeros(0, np.int64)]
+    for count, faces in corners.items():
+        table = _indices([rows[i][1 : 1 + count] for i in faces], faces, vertices)
+        for corner in range(2, count):
+            fans.append(table[:, (0, corner - 1, corner)])
+            owners.append(np.array(faces, np.int64))
+    owner = np.concatenate(owners)
+    order = np.argsort(owner, kind="stable")
+    return np.concatenate(fans)[order], owner[order], [row[1 + int(row[0]) :] for row in rows]
+
+
+def _indices(rows: list[list[str]], faces: list[int], vertices: int) -> NDArray[np.int64]:
+    """int64 [F, corners] of faces with as many corners each."""
+    try:
+        table = np.array(rows, np.int64).reshape(len(rows), -1)
+    except (ValueError, OverflowError) as error:
+        raise FormatError("a face holds something that is no number of a vertex") from error
+    wrong = np.flatnonzero((table < 0).any(axis=1) | (table >= vertices).any(axis=1))
+    if len(wrong):
+        named = faces[wrong[0]]
+        raise FormatError(f"face {named:,} names a vertex of {table[wrong[0]].tolist()}, there are {vertices:,}")
+    return table
 
 
 def _colours(rows: list[list[str]]) -> Floats | None:
