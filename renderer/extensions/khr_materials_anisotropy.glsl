@@ -41,6 +41,9 @@ float anisotropy_lobe(Surface s, vec3 l, vec3 h, float lobe) {
 }
 
 vec3 anisotropy_reflection(Surface s, vec3 radiance) {
-    return stretched_reflection(s, anisotropy_tangent, anisotropy_widths, 9);
+    if (anisotropy_strength <= 0.0) return radiance;
+    // Two approximations of one lobe: where it is nearly round, the round one is the better.
+    vec3 stretched = stretched_reflection(s, anisotropy_tangent, anisotropy_widths, 9);
+    return mix(radiance, stretched, smoothstep(0.0, 0.2, anisotropy_strength));
 }
 #endif
