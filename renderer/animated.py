@@ -53,7 +53,7 @@ def _node_weights(scene: Scene, index: int, count: int, changes: Changes) -> Vec
         moves = changes.get(("mesh", mesh), []) + moves
     for path, component, value in moves:
         if path == "weights":
-            result[slice(None) if component is None else component] = value[: count if component is None else 1]
+            result[slice(None) if component is None else slice(component, component + 1)] = value
     return result
 
 
