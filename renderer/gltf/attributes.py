@@ -51,8 +51,7 @@ def read_attribute(reading: Reading, attributes: Item, name: str, allowed: Allow
     accessor = reading.accessors.item(index)
     accessor.choice("type", allowed.types)
     component = accessor.integer("componentType")
-    used = reading.root.strings("extensionsUsed")
-    known = (e.components.get(name, ()) for e in FILE_EXTENSIONS.values() if e.name in used)
+    known = (e.components.get(name, ()) for e in FILE_EXTENSIONS.values() if e.name in reading.extensions)
     if component not in allowed.components.union(*known):
         reading.warn(
             f"{accessor.place} holds {name} as component type {component}, which the file's extensions do not allow"

@@ -109,13 +109,17 @@ def _tops(nodes: Sequence[int], children: Sequence[Sequence[int]]) -> list[int]:
     """The outermost ancestor of each of the nodes, each once; FormatError when a node is its own ancestor."""
     parent = {child: node for node, group in enumerate(children) for child in group}
     tops: dict[int, None] = {}
+    known: set[int] = set()  # nodes on the way of an earlier one: no generation is climbed twice
     for node in nodes:
-        top, steps = node, 0
-        while top in parent:
-            top, steps = parent[top], steps + 1
-            if steps > len(children):
+        top, walked = node, set[int]()
+        while top in parent and top not in known:
+            if top in walked:
                 raise FormatError(f"nodes[{node}] is its own ancestor: nodes must form a tree")
-        tops[top] = None
+            walked.add(top)
+            top = parent[top]
+        if top not in known:
+            tops[top] = None
+        known |= walked | {top}
     return list(tops)
 
 

@@ -79,7 +79,8 @@ def _begin(container: Container, resolver: Resolver, budget: Budget, guard: Guar
     """Refuse unknown required extensions, warn of unknown optional ones."""
     root = container.root
     buffers = Buffers(root, container.binary, resolver, budget)
-    reading = Reading(root, budget, buffers, Accessors(root, buffers, budget), Warnings(), guard)
+    used = frozenset(root.strings("extensionsUsed"))
+    reading = Reading(root, budget, buffers, Accessors(root, buffers, budget), Warnings(), guard, used)
     for line in container.warnings:
         reading.warn(line)
     known = supported_extensions()
@@ -87,7 +88,7 @@ def _begin(container: Container, resolver: Resolver, budget: Budget, guard: Guar
     missing = sorted(set(required) - known)
     if missing:
         raise UnsupportedError(f"needs the extension {', '.join(missing[:5])}, which this build does not support")
-    for extension in sorted(set(root.strings("extensionsUsed")) - known):
+    for extension in sorted(used - known):
         reading.warn(f"the optional extension {extension} is not supported and has no effect")
     return reading
 

@@ -40,7 +40,8 @@ class Warnings:
 class Reading:
     """One file on its way to a Scene; handed to every step and to the hooks of every extension.
 
-    guard: decodes what may do harm. geometry: what it has decoded, by buffer view and the arrays wanted of it.
+    guard: decodes what may do harm. extensions: those that the file says it uses.
+    geometry: what was decoded of compressed buffer views, by view and the arrays wanted of it.
     derived: textures that are made of others when the pictures are there → their index, after the file's own.
     """
 
@@ -50,6 +51,7 @@ class Reading:
     accessors: Accessors
     warnings: Warnings
     guard: Guard
+    extensions: frozenset[str]
     geometry: dict[tuple[int, tuple[str, ...]], Mapping[str, Array]] = field(default_factory=dict)
     derived: dict[DerivedTexture, int] = field(default_factory=dict)
 
