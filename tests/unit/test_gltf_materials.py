@@ -165,15 +165,22 @@ def test_sixteen_bit_grey_is_scaled_not_clipped() -> None:
     np.testing.assert_array_equal(textured(glb).images[0].pixels[0, 0], (0x81, 0x81, 0x81, 255))
 
 
-def test_webp_replaces_the_fallback_picture() -> None:
+@pytest.mark.parametrize(
+    ("extension", "kind", "options"),
+    [
+        ("EXT_texture_webp", "webp", {"lossless": True}),
+        ("EXT_texture_avif", "avif", {"quality": 100, "subsampling": "4:4:4"}),
+    ],
+)
+def test_a_newer_picture_replaces_the_fallback(extension: str, kind: str, options: dict[str, object]) -> None:
     glb = triangle()
     glb.texture((255, 0, 0))
     stream = io.BytesIO()
-    PIL.Image.new("RGB", (4, 4), (0, 0, 255)).save(stream, "WEBP", lossless=True)
-    webp = glb.add("images", {"bufferView": glb.view(stream.getvalue()), "mimeType": "image/webp"})
-    glb.json["textures"][0]["extensions"] = {"EXT_texture_webp": {"source": webp}}
-    glb.json["extensionsRequired"] = glb.json["extensionsUsed"] = ["EXT_texture_webp"]
-    np.testing.assert_array_equal(textured(glb).images[0].pixels[0, 0], (0, 0, 255, 255))
+    PIL.Image.new("RGB", (4, 4), (0, 0, 255)).save(stream, kind.upper(), **options)
+    newer = glb.add("images", {"bufferView": glb.view(stream.getvalue()), "mimeType": f"image/{kind}"})
+    glb.json["textures"][0]["extensions"] = {extension: {"source": newer}}
+    glb.json["extensionsRequired"] = glb.json["extensionsUsed"] = [extension]
+    np.testing.assert_allclose(textured(glb).images[0].pixels[0, 0], (0, 0, 255, 255), atol=2)
 
 
 def test_a_texture_without_a_readable_picture_matters_only_where_it_is_used() -> None:
