@@ -7,12 +7,14 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 import vitrine
 from assets import local
 from renderer.extensions import FILE_EXTENSIONS, MATERIAL_EXTENSIONS
+from renderer.extensions.declaration import Hook
 from renderer.gltf.container import open_container
 from renderer.limits import DEFAULT_LIMITS
 from renderer.load import SUFFIXES
@@ -49,6 +51,11 @@ def test_an_extension_has_its_files_and_a_test_that_names_it(name: str) -> None:
     assert paths(tests)
     texts = [(ROOT / "tests" / path).read_text("utf-8") for path in paths(tests)]
     assert any(name in text for text in texts), f"none of {paths(tests)} names {name}"
+
+
+def test_every_hook_of_a_shader_is_explained() -> None:
+    text = (ROOT / "docs/extensions.md").read_text("utf-8")
+    assert set(re.findall(r"^   \| (\w+) \| `", text, re.MULTILINE)) == set(get_args(Hook))
 
 
 @pytest.mark.shared
