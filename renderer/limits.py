@@ -26,8 +26,8 @@ class Limits:
     vertices, indices: sums over all primitives. nodes: of the file. node_depth: generations of them.
     items: materials, textures, primitives, channels and the like together.
     text_bytes: a file of a text or zipped format (OBJ, OFF, 3MF …), unpacked.
-    decoder_bytes: what a decoding process may take beyond what its item needs. decoder_seconds: for one item, and once
-    more for each 16 MiB of it; six times that for all items of a model.
+    decoder_bytes: what a decoding process may take beyond what its item needs. decoder_seconds: of processor time, for
+    one item, and once more for each 16 MiB of it; six times that for all items of a model.
     """
 
     file_bytes: int = 512 << 20

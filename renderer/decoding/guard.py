@@ -9,12 +9,12 @@ from __future__ import annotations
 import io
 import json
 import math
+import os
 import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +36,9 @@ _MOST_HEAD_BYTES = 1 << 16
 _DTYPES = frozenset({"|i1", "|u1", "<i2", "<u2", "<i4", "<u4", "<f4"})
 #: A large honest item gets its seconds once more for each of these; Draco, the slowest, decodes them in one or two.
 _HONEST_BYTES = 16 << 20
+#: Seconds are the processor's, so that a busy machine refuses nothing; after so many times as many by the clock the
+#: process is taken for stuck.
+_PATIENCE = 6
 #: What decoders hold for each byte of their output at most; Draco, the hungriest, was measured at 6.
 _HOLD = 8
 #: All items of one model together may take this many times what one may.
@@ -48,9 +51,8 @@ class Guard:
     Threads may share it. Of each kind there are never more processes than calls that ran at the same time.
     """
 
-    def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._clock = clock
         self._lock = threading.Lock()
         self._idle: dict[Kind, list[_Worker]] = {}
         self._left = _ITEMS * limits.decoder_seconds
@@ -79,14 +81,14 @@ class Guard:
         """
         seconds = self._grant(len(data), place)
         worker = self._take(kind)
-        begin = self._clock()
+        before = processor_seconds(worker.pid)
         try:
             memory = self._limits.decoder_bytes + len(data) + _HOLD * size
             return worker.decode(data, memory, seconds, size, wanted)
         except SceneError as error:
             raise type(error)(f"{place} {error}") from error
         finally:
-            self._return(kind, worker, self._clock() - begin)
+            self._return(kind, worker, processor_seconds(worker.pid) - before if worker.ready else seconds)
 
     def _grant(self, length: int, place: str) -> float:
         """Seconds that an item of `length` bytes may take."""
@@ -116,6 +118,12 @@ class Guard:
             worker.close()
 
 
+def processor_seconds(pid: int) -> float:
+    """What a running child has used of the processors, all its threads together."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 class _Worker:
     """One process and the pipes to it. ready: it waits for a request."""
 
@@ -126,6 +134,7 @@ class _Worker:
             self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)
         except OSError as error:
             raise DeviceError(f"no process for decoding can be started: {error.strerror}") from error
+        self.pid = self._process.pid
         self._requests = cast(IO[bytes], self._process.stdin)
         self._answers = cast(io.BufferedReader, self._process.stdout)
         self._late = False
@@ -149,7 +158,7 @@ class _Worker:
         """The wanted arrays, of `size` bytes at most. `ready` is False when the process is of no use afterwards."""
         request = {"bytes": len(data), "memory": memory, "seconds": seconds, "wanted": list(wanted)}
         self.ready = False
-        with self._deadline(seconds):
+        with self._deadline(_PATIENCE * seconds):
             try:
                 self._requests.write(json.dumps(request).encode() + b"\n")
                 self._requests.write(data)

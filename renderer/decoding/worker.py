@@ -79,10 +79,9 @@ def _address_space() -> int:
 
 
 def _bound(memory: int, seconds: float) -> None:
-    """Limits for the next request: bytes of address space, and processor seconds from now on, should nobody kill us."""
+    """Limits for the next request: bytes of address space, and seconds of processor time from now on, rounded up."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
-    # Threads of a decoder count together, while the parent's clock is the wall's.
-    processor = math.ceil(usage.ru_utime + usage.ru_stime + 4 * seconds) + 1
+    processor = math.ceil(usage.ru_utime + usage.ru_stime + seconds)
     for kind, limit in ((resource.RLIMIT_AS, memory), (resource.RLIMIT_CPU, processor)):
         _, most = resource.getrlimit(kind)  # a container's own limit stays
         resource.setrlimit(kind, (limit if most == resource.RLIM_INFINITY else min(limit, most), most))

@@ -10,6 +10,7 @@ import functools
 import multiprocessing
 import random
 import resource
+import signal
 import time
 import traceback
 import warnings
@@ -32,8 +33,9 @@ from tests.unit.glb import Glb
 #: bytes of a file → what became of it, one of `ALLOWED` when all is well.
 Target: TypeAlias = Callable[[bytes], str]
 
-#: No file may take longer.
+#: No file may take more of a processor; one that takes so many times as much by the clock is stuck.
 SECONDS = 5.0
+_PATIENCE = 12
 #: What reading one file may add to the child's memory, and what the child may map beyond what it begins with.
 MEMORY = 256 << 20
 ADDRESS_SPACE = 1 << 30
@@ -79,20 +81,31 @@ def _made(models: Path | None) -> dict[str, Glb]:
     return seeds(models)
 
 
-def run(first: int, count: int, corpus: Corpus, folder: Path, target: Target = outcome) -> Tally:
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What a child is there for."""
+
+    corpus: Corpus
+    target: Target
+    seconds: float
+
+
+def run(
+    first: int, count: int, corpus: Corpus, folder: Path, target: Target = outcome, seconds: float = SECONDS
+) -> Tally:
     """Files `first` … `first + count - 1`; failures are kept in `folder`."""
-    tally = Tally()
+    tally, task = Tally(), Task(corpus, target, seconds)
     index, end = first, first + count
     while index < end:
-        index = _run_child(index, end, corpus, folder, target, tally)
+        index = _run_child(index, end, task, folder, tally)
     return tally
 
 
-def _run_child(first: int, end: int, corpus: Corpus, folder: Path, target: Target, tally: Tally) -> int:
+def _run_child(first: int, end: int, task: Task, folder: Path, tally: Tally) -> int:
     """As many files as one child survives; the index to go on with."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(theirs, first, end, corpus, target), daemon=False)
+    process = context.Process(target=_serve, args=(theirs, first, end, task))
     process.start()
     theirs.close()
     current, deadline = first, _START_SECONDS
@@ -102,20 +115,21 @@ def _run_child(first: int, end: int, corpus: Corpus, folder: Path, target: Targe
             if kind == _STOP:
                 return end
             if kind == "begin":
-                current, deadline = rest[0], SECONDS
-                continue
-            word, seconds, memory = rest
-            current, deadline = current + 1, _START_SECONDS
-            _note(tally, corpus, folder, current - 1, word, seconds, memory)
-        what = f"takes longer than {SECONDS:g} s"
+                (current,) = rest
+                deadline = _PATIENCE * task.seconds
+            else:
+                _note(tally, task.corpus, folder, current, *rest)
+                current, deadline = current + 1, _START_SECONDS
+        what = f"does not end in {_PATIENCE * task.seconds:g} s"
     except EOFError:
         process.join()
-        what = f"ends the process with code {process.exitcode}"
+        late = process.exitcode == -signal.SIGPROF
+        what = f"takes more than {task.seconds:g} s" if late else f"ends the process with code {process.exitcode}"
     finally:
         process.kill()
         process.join()
         ours.close()
-    tally.failures.append(_keep(corpus, folder, current, what))
+    tally.failures.append(_keep(task.corpus, folder, current, what))
     return current + 1
 
 
@@ -137,20 +151,22 @@ def _keep(corpus: Corpus, folder: Path, index: int, what: str) -> Failure:
     return Failure(index, name, what, path)
 
 
-def _serve(pipe: Connection, first: int, end: int, corpus: Corpus, target: Target) -> None:
+def _serve(pipe: Connection, first: int, end: int, task: Task) -> None:
     """The child: file after file, as strict about warnings and numbers as the tests are."""
     warnings.simplefilter("error")
     np.seterr(all="raise", under="ignore")
     reader.Guard = KeptGuard  # type: ignore[misc]
-    corpus.file(first)
+    task.corpus.file(first)
     _limit_memory()
     try:
         for index in range(first, end):
-            _, data = corpus.file(index)
+            _, data = task.corpus.file(index)
             pipe.send(("begin", index))
-            before, begin = _reset_peak(), time.perf_counter()
-            word = _judge(target, data)
-            pipe.send(("end", word, time.perf_counter() - begin, _peak() - before))
+            before, begin = _reset_peak(), time.process_time()
+            signal.setitimer(signal.ITIMER_PROF, task.seconds)  # of processor time; nobody catches its signal
+            word = _judge(task.target, data)
+            signal.setitimer(signal.ITIMER_PROF, 0)
+            pipe.send(("end", word, time.process_time() - begin, _peak() - before))
         pipe.send((_STOP,))
     finally:
         KeptGuard.end()
