@@ -22,6 +22,11 @@ ROOT = Path(__file__).resolve().parents[1]
 PROMISED_IN_CI = frozenset({"chromium", "egl", "player"})
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--update-goldens`: tests/golden writes its pictures instead of comparing with them."""
+    parser.addoption("--update-goldens", action="store_true", help="write the golden images instead of comparing")
+
+
 def promised(what: str) -> bool:
     """Whether this run may not do without `what`."""
     expected = {word.strip() for word in os.environ.get("VITRINE_EXPECT", "").split(",")}
