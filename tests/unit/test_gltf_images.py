@@ -39,6 +39,17 @@ def test_avif_comes_back_with_its_alpha() -> None:
     assert np.abs(image.pixels.astype(int) - (200, 100, 50, 128)).max() <= 3
 
 
+def test_an_avif_goes_before_the_plain_picture() -> None:
+    glb = triangle()
+    glb.texture((0, 0, 255))
+    avif = glb.add("images", {"bufferView": glb.view(encoded("AVIF")), "mimeType": "image/avif"})
+    glb.json["textures"][0]["extensions"] = {"EXT_texture_avif": {"source": avif}}
+    glb.json["extensionsRequired"] = glb.json["extensionsUsed"] = ["EXT_texture_avif"]
+    glb.add("materials", {"emissiveTexture": {"index": 0}})
+    (image,) = read(glb.data()).images
+    assert image.pixels.shape == (10, 20, 4)
+
+
 def shrunk_avif(inside: int, outside: int) -> bytes:
     """A square AVIF of `inside` pixels a side whose container says `outside`."""
     data = bytearray(encoded("AVIF", (inside, inside), speed=10))
