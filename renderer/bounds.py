@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 from renderer import deform
 from renderer.linalg import Vector
 from renderer.pose import Pose
-from renderer.scene import Mesh, Primitive, Scene
+from renderer.scene import Matrices, Mesh, Primitive, Scene
 from renderer.shapes import shape_at
 
 #: Up to this many vertices, instances counted, the box is exact; beyond it the box around boxes.
 _EXACT_VERTICES = 4_000_000
+#: Placed vertices at a time, unless one primitive has more: 6 MB.
+_STEP = 1 << 18
 
 
 @np.errstate(under="ignore")
@@ -23,27 +25,32 @@ def bounds(scene: Scene, pose: Pose) -> tuple[Vector, Vector]:
 
     Two zeros for a scene that shows nothing.
     """
-    drawn = [
-        (index, scene.meshes[node.mesh])
-        for index, node in enumerate(scene.nodes)
-        if node.mesh is not None and not pose.hidden[index]
-    ]
-    if sum(len(p.positions) for _, mesh in drawn for p in mesh.primitives) > _EXACT_VERTICES:
-        return Extent(scene).box(pose)
-    boxes = [_exact(scene, pose, node, primitive) for node, mesh in drawn for primitive in mesh.primitives]
+    drawn = [i for i, node in enumerate(scene.nodes) if node.mesh is not None and not pose.hidden[i]]
+    carried: dict[int, tuple[Primitive, list[int]]] = {}
+    boxes: list[tuple[Vector, Vector]] = []
+    vertices = 0
+    for node in drawn:
+        for primitive in scene.meshes[scene.nodes[node].mesh or 0].primitives:
+            vertices += len(primitive.positions)
+            if vertices > _EXACT_VERTICES:
+                return Extent(scene).box(pose)
+            if shape_at(scene, node, primitive) is None:
+                carried.setdefault(id(primitive), (primitive, []))[1].append(node)
+            else:
+                boxes += _placed(deform.placed(scene, pose, node, primitive).positions, np.eye(4)[None])
+    boxes += (box for primitive, nodes in carried.values() for box in _placed(primitive.positions, pose.world[nodes]))
     if not boxes:
         return np.zeros(3), np.zeros(3)
     return np.min([low for low, _ in boxes], axis=0), np.max([high for _, high in boxes], axis=0)
 
 
-def _exact(scene: Scene, pose: Pose, node: int, primitive: Primitive) -> tuple[Vector, Vector]:
-    if shape_at(scene, node, primitive) is not None:
-        points, matrix = deform.placed(scene, pose, node, primitive).positions, np.eye(4)
-    else:
-        points, matrix = primitive.positions, pose.world[node]
-    axes = [points @ row for row in matrix[:3, :3]]  # one run of memory each: min over [N, 3] is far slower
-    low, high = np.array([axis.min() for axis in axes]), np.array([axis.max() for axis in axes])
-    return low + matrix[:3, 3], high + matrix[:3, 3]
+def _placed(points: NDArray[np.floating], matrices: Matrices) -> Iterator[tuple[Vector, Vector]]:
+    """Boxes that together hold the points [N, 3] at every place, some places a step."""
+    step = max(1, _STEP // max(len(points), 1))
+    for first in range(0, len(matrices) if len(points) else 0, step):
+        part = matrices[first : first + step]
+        axes = [part[:, axis, :3] @ points.T + part[:, axis, 3:] for axis in range(3)]
+        yield np.array([axis.min() for axis in axes]), np.array([axis.max() for axis in axes])
 
 
 class Extent:
@@ -89,14 +96,14 @@ class Extent:
 def _parts(scene: Scene) -> Iterator[tuple[int, int, NDArray[np.float64]]]:
     """(node, carrier, box [2, 3]) of each part; a carrier is a node or, counted on from there, a joint of the skins."""
     first = np.cumsum([len(scene.nodes), *(len(skin.joints) for skin in scene.skins)]).tolist()
-    known: dict[int, list[tuple[int, NDArray[np.float64]]]] = {}
+    known: dict[tuple[int, bool], list[tuple[int, NDArray[np.float64]]]] = {}
     for index, node in enumerate(scene.nodes):
         for primitive in () if node.mesh is None else scene.meshes[node.mesh].primitives:
-            if node.skin is None or primitive.joints is None:
-                yield index, index, _box(primitive.positions)
-                continue
-            for joint, box in known.setdefault(id(primitive), list(_joint_boxes(primitive))):
-                yield index, first[node.skin] + joint, box
+            key = id(primitive), node.skin is not None
+            if key not in known:
+                known[key] = list(_joint_boxes(primitive)) if key[1] else [(0, _box(primitive.positions))]
+            for joint, box in known[key]:
+                yield index, index if node.skin is None else first[node.skin] + joint, box
 
 
 def _joint_boxes(primitive: Primitive) -> Iterator[tuple[int, NDArray[np.float64]]]:

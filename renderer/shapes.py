@@ -34,5 +34,6 @@ def shape_of(meshes: Sequence[Mesh], index: int, node: Node) -> Shape | None:
 
 def shape_at(scene: Scene, node: int, primitive: Primitive) -> Shape | None:
     """The shape of a primitive of the mesh at a node; None where its vertices do not move against each other."""
-    shape = shape_of(scene.meshes, node, scene.nodes[node])
-    return shape if shape is not None and (primitive.targets or shape.skin is not None) else None
+    if not primitive.targets and scene.nodes[node].skin is None:
+        return None
+    return shape_of(scene.meshes, node, scene.nodes[node])

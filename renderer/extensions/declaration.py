@@ -118,8 +118,9 @@ class FileExtension:
     on with.
 
     scene: the object at the file's root. node: at a node. primitive: at a primitive, its arrays read, tangents not yet
-    derived. copies: at a node with a mesh; the nodes that are drawn below it instead, at most as many as the number
-    says. target: at the target of an animation's channel, which it resolves; None where nothing drawn moves.
+    derived. copies: at a node; gets a node that would draw its mesh below it, and returns what to draw instead, at most
+    as many nodes as the number says. target: at the target of an animation's channel, which it resolves; None where
+    nothing drawn moves.
     buffer_view: at a buffer view whose bytes it decodes. accessors: at a primitive, whose item it gets as well: by
     index, what accessors hold for this primitive, [count, components] in their component type. material: at a material.
     texture_info: at a use of a texture by a material. texture_source: its `source` replaces that of a texture.

@@ -6,7 +6,6 @@ At most as many copies as `Limits.nodes` leaves.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,20 +28,20 @@ _PLACES: dict[str, tuple[str, tuple[int, ...], tuple[float, ...]]] = {
 }
 
 
-def _repeat(reading: Reading, item: Item, node: Node, room: int) -> list[Node]:
-    """One node for each instance; none for a node that cannot be repeated."""
-    if node.mesh is None:
+def _repeat(reading: Reading, item: Item, one: Node, room: int) -> list[Node]:
+    """One node like `one` for each instance; none for a node that cannot be repeated."""
+    if one.mesh is None:
         return []
-    if node.skin is not None:
+    if one.skin is not None:
         reading.warn(f"{item.place} repeats a skinned mesh, which stands where its joints are: it is drawn once")
         return []
     attributes = item.child("attributes")
     count = _count(reading, attributes, room)
     t, r, s = (_read(reading, attributes, name, count) for name in _PLACES)
-    base = Node(node.name, -1, mesh=node.mesh, weights=node.weights)
+    rows = zip(*(map(tuple, array.tolist()) for array in (t, _unit(r), s)), strict=True)
     return [
-        replace(base, translation=tuple(at), rotation=tuple(turned), scale=tuple(sized))
-        for at, turned, sized in zip(t.tolist(), _unit(r).tolist(), s.tolist(), strict=True)
+        Node(one.name, one.parent, t, r, s, mesh=one.mesh, weights=one.weights, instance_of=one.instance_of)
+        for t, r, s in rows
     ]
 
 

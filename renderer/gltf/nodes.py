@@ -154,8 +154,8 @@ def read_nodes(
         node = _read_node(reading, item, parent)
         if position < hierarchy.drawn:
             node = _dress(reading, item, node, meshes, skins, fit)
-            made = _copies(reading, item, node, len(hierarchy.order) + len(copies))
-            copies += (replace(copy, parent=position, instance_of=position) for copy in made)
+            made = _copies(reading, item, position, node, len(hierarchy.order) + len(copies))
+            copies += made
             node = replace(node, mesh=None) if made else node
         nodes.append(node)
     _charge_shapes(reading, [*nodes, *copies], fit.meshes)
@@ -194,11 +194,12 @@ def _dress(
     return node
 
 
-def _copies(reading: Reading, item: Item, node: Node, known: int) -> Sequence[Node]:
-    """What is drawn instead of the node's mesh, when an extension repeats it."""
+def _copies(reading: Reading, item: Item, position: int, node: Node, known: int) -> Sequence[Node]:
+    """What is drawn instead of the mesh of the node at `position`, when an extension repeats it."""
     for extension in FILE_EXTENSIONS.values():
         if extension.copies and (given := item.extension(extension.name)) is not None:
-            return extension.copies(reading, given, node, reading.budget.limits.nodes - known)
+            one = Node(node.name, position, mesh=node.mesh, skin=node.skin, weights=node.weights, instance_of=position)
+            return extension.copies(reading, given, one, reading.budget.limits.nodes - known)
     return ()
 
 
