@@ -8,18 +8,21 @@ none).
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from renderer.bounds import bounds
 from renderer.camera import camera
+from renderer.deform import placed
 from renderer.drawlist import variant_index
 from renderer.errors import DeviceError, ViewError
 from renderer.frame import Frame
 from renderer.gl import egl
-from renderer.pose import pose_at
-from renderer.scene import Image, Primitive, Scene, TextureInfo
+from renderer.pose import Pose, pose_at
+from renderer.scene import Image, Matrices, Primitive, Scene, TextureInfo
+from renderer.shapes import shape_at
 from renderer.view import View
 
 _AMBIENT = 0.35
@@ -32,14 +35,16 @@ def render(scene: Scene, view: View) -> Frame:
         raise ViewError("pyrender shows no channels: leave --backend out, or --channel")
     pyrender = _pyrender()
     pose = pose_at(scene, view.animation)
-    seen = camera(view, bounds(scene, pose))
+    seen = camera(view, bounds(scene, pose_at(scene, None)), bounds(scene, pose))
     chosen = variant_index(scene, view.variant)
     solid = view.background if not isinstance(view.background, str) else (0.0, 0.0, 0.0)
     stage = pyrender.Scene(bg_color=(*solid, float(not isinstance(view.background, str))), ambient_light=[_AMBIENT] * 3)
-    for node, matrix in zip(scene.nodes, pose.world, strict=True):
-        for primitive in scene.meshes[node.mesh].primitives if node.mesh is not None else ():
+    for i, node in enumerate(scene.nodes):
+        shown = node.mesh is not None and not pose.hidden[i]
+        for primitive in scene.meshes[node.mesh or 0].primitives if shown else ():
             index = primitive.material if chosen is None else primitive.variants.get(chosen, primitive.material)
-            stage.add(pyrender.Mesh([_primitive(pyrender, scene, primitive, index)]), pose=matrix)
+            shape, matrix = _shape(scene, pose, i, primitive)
+            stage.add(pyrender.Mesh([_primitive(pyrender, scene, shape, index)]), pose=matrix)
     eye = np.linalg.inv(seen.world_to_camera)
     projection = seen.projection
     near = projection[2, 3] / (projection[2, 2] - 1)
@@ -52,6 +57,15 @@ def render(scene: Scene, view: View) -> Frame:
     finally:
         renderer.delete()
     return Frame(view.width, view.height, "rgba8", np.array(pixels, np.uint8), view)
+
+
+def _shape(scene: Scene, pose: Pose, node: int, primitive: Primitive) -> tuple[Primitive, Matrices]:
+    """What pyrender can draw of a primitive, and where: it knows no skins and no morph targets."""
+    if shape_at(scene, node, primitive) is None:
+        return primitive, pose.world[node]
+    made = placed(scene, pose, node, primitive)
+    arrays = {"positions": made.positions, "normals": made.normals, "texcoords": made.texcoords, "colors": made.colors}
+    return replace(primitive, **arrays), np.eye(4)  # type: ignore[arg-type]
 
 
 def _pyrender() -> Any:

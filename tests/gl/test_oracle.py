@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,31 @@ def product(path: Path) -> Path:
     return path
 
 
+def bent(path: Path) -> Path:
+    """A rod on two joints, of which the upper one is turned, and a morph target that swells its middle."""
+    import trimesh
+
+    rod = trimesh.creation.cylinder(0.2, 2.0, sections=24).subdivide().subdivide()
+    positions, glb = np.asarray(rod.vertices, np.float32), Glb()
+    glb.add("nodes", {"children": [1]})
+    glb.add("nodes", {"rotation": [0.5, 0, 0, 0.866]})
+    glb.json["scenes"] = [{"nodes": [0]}]
+    upper = np.clip(positions[:, 2] * 2 + 0.5, 0, 1)
+    weights, none = np.column_stack([1 - upper, upper]), np.zeros((len(positions), 2))
+    attributes = {
+        "POSITION": positions,
+        "JOINTS_0": np.tile(np.array([0, 1, 0, 0], np.uint8), (len(positions), 1)),
+        "WEIGHTS_0": np.column_stack([weights, none]).astype(np.float32),
+    }
+    glb.mesh(attributes, np.asarray(rod.faces, np.uint32).ravel())
+    swell = positions * np.array([1, 1, 0]) * np.exp(-8 * positions[:, 2:] ** 2)
+    glb.primitive()["targets"] = [{"POSITION": glb.accessor(swell.astype(np.float32))}]
+    glb.add("skins", {"joints": [0, 1]})
+    glb.json["nodes"][2] |= {"skin": 0, "weights": [0.8]}
+    path.write_bytes(glb.data())
+    return path
+
+
 def render(model: Path, output: Path, backend: str) -> np.ndarray:
     """Alpha of the model seen through a backend, in a process of its own: both load OpenGL their own way."""
     options = ["--orbit", "35deg 60deg 4m", "--size", "320x240", "--background", "transparent", "--samples", "1"]
@@ -38,9 +64,10 @@ def render(model: Path, output: Path, backend: str) -> np.ndarray:
     return np.asarray(Image.open(output).convert("RGBA"))[..., 3] > 127
 
 
-def test_silhouette_agrees_with_pyrender(tmp_path: Path) -> None:
+@pytest.mark.parametrize("make", [product, bent])
+def test_silhouette_agrees_with_pyrender(tmp_path: Path, make: Callable[[Path], Path]) -> None:
     pytest.importorskip("pyrender", reason="pyrender is an optional extra: pip install 'vitrine[bench]'")
-    model = product(tmp_path / "product.glb")
+    model = make(tmp_path / "product.glb")
     ours, theirs = (render(model, tmp_path / f"{b}.png", b) for b in ("native", "pyrender"))
     assert ours.sum() > 2000
     overlap = (ours & theirs).sum() / (ours | theirs).sum()
