@@ -61,6 +61,14 @@ def count(text: str) -> int:
     return int(text)
 
 
+def _jobs(text: str) -> int:
+    """Processes at a time, from 1 to 64."""
+    found = count(text)
+    if found > 64:
+        raise argparse.ArgumentTypeError(f"{text} is more than 64")
+    return found
+
+
 def _names(text: str) -> tuple[str, ...]:
     """Names between commas, each once."""
     return tuple(dict.fromkeys(name for name in text.split(",") if name))
@@ -122,7 +130,7 @@ def _add_fidelity(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     )
     parser.add_argument("--samples", type=count, default=64, metavar="N", help="of the refined pictures (default: 64)")
     parser.add_argument("--scenarios", type=_names, default=(), metavar="A,B", help="only these (default: all)")
-    parser.add_argument("--jobs", type=count, default=1, metavar="N", help="processes that draw at a time (default: 1)")
+    parser.add_argument("--jobs", type=_jobs, default=1, metavar="N", help="processes that draw at a time (default: 1)")
     parser.add_argument(
         "--fresh", type=_fresh, default=(), metavar="SIDES", help="draw anew with filly (filament), bpy (cycles)"
     )

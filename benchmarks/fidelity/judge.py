@@ -21,6 +21,7 @@ from benchmarks.fidelity.suite import Fault, Scenario, Suite, read_suite
 
 REFERENCE = "cycles"
 REFINED, MOVING = "refined", "moving"
+_BRIEF = 300  # characters of a reason: a shader that does not compile says thousands
 FRESH = ("cycles", "filament")  # sides that public packages can draw
 
 
@@ -81,7 +82,7 @@ def judge(painter: Painter, gallery: Gallery, scenario: Scenario, samples: int, 
 def failed(name: str, reason: str) -> dict[str, Any]:
     """The row of a scenario that could not be judged."""
     nothing: dict[str, Any] = {"scores": {}, "notes": [], "milliseconds": {}, "fresh": {}}
-    return {"scenario": name, "trust": "full", "error": reason, **nothing}
+    return {"scenario": name, "trust": "full", "error": reason[:_BRIEF], **nothing}
 
 
 def _scored(gallery: Gallery, scenario: Scenario, side: str, reference: Picture, picture: Picture, mask: Mask) -> Any:
