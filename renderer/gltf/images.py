@@ -29,8 +29,9 @@ from renderer.scene import Image
 FORMATS = ("PNG", "JPEG", "WEBP")
 _KINDS = "PNG, JPEG, WebP, AVIF and KTX 2"
 _MOST_THREADS = 4
-#: A progressive JPEG has about ten scans; each may take as long as a whole picture, for a few bytes.
-_MOST_SCANS = 100
+#: A progressive JPEG has about ten scans. Each may take as long as a whole picture, for a few bytes; so many are taken
+#: of the largest picture, of smaller ones as many as take as long.
+_MOST_SCANS = 16
 _START_OF_SCAN = b"\xff\xda"
 
 
@@ -85,10 +86,11 @@ def _decode_guarded(guard: Guard, kind: Kind, data: bytes, size: tuple[int, int]
 
 def open_charged(data: bytes, place: str, budget: Budget) -> PIL.Image.Image:
     """A PNG, JPEG or WebP whose header has been read and whose decoded size is within the limits and charged."""
-    if data.startswith(b"\xff\xd8") and data.count(_START_OF_SCAN) > _MOST_SCANS:
-        raise LimitError(f"{place} has more than {_MOST_SCANS} scans")
     picture = _open_picture(data, place, FORMATS)
     _charge(picture.size, place, budget)
+    scans = data.count(_START_OF_SCAN) if picture.format == "JPEG" else 1
+    if scans * picture.width * picture.height > _MOST_SCANS * budget.limits.image_pixels:
+        raise LimitError(f"{place} has {scans:,} scans of {picture.width}×{picture.height} pixels, too many to decode")
     return picture
 
 

@@ -46,10 +46,11 @@ def _read_material(reading: Reading, item: Item) -> Material:
     draft = _Draft()
     _read_declared(reading, _PBR, item.child("pbrMetallicRoughness"), draft)
     _read_declared(reading, _SURFACE, item, draft)
+    extensions = item.child("extensions")
     for declaration in MATERIAL_EXTENSIONS.values():
-        if (extension := item.extension(declaration.name)) is not None:
+        if extensions.has(declaration.name):
             draft.features.add(declaration.feature)
-            _read_declared(reading, declaration, extension, draft)
+            _read_declared(reading, declaration, extensions.child(declaration.name), draft)
     material = Material(
         name=item.name(),
         alphaMode=cast(AlphaMode, item.choice("alphaMode", _ALPHA_MODES, "OPAQUE")),
@@ -59,9 +60,9 @@ def _read_material(reading: Reading, item: Item) -> Material:
         features=frozenset(draft.features),
     )
     for conversion in FILE_EXTENSIONS.values():
-        if conversion.material and (extension := item.extension(conversion.name)) is not None:
+        if conversion.material and extensions.has(conversion.name):
             given = _Draft()
-            _read_declared(reading, conversion.material.declaration, extension, given)
+            _read_declared(reading, conversion.material.declaration, extensions.child(conversion.name), given)
             material = conversion.material.convert(reading, material, given.factors, given.textures)
     return material
 

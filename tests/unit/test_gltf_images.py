@@ -84,5 +84,8 @@ def test_a_progressive_jpeg_has_only_so_many_scans() -> None:
     assert decoded(data).pixels.shape == (10, 20, 4)
     last = data.rindex(b"\xff\xda")
     scan = data[last:-2]
-    with pytest.raises(LimitError, match=r"^images\[0\] 'label' has more than 100 scans$"):
-        decoded(data[:-2] + scan * 100 + data[-2:])
+    slow = data[:-2] + scan * 200 + data[-2:]
+    limits = replace(DEFAULT_LIMITS, image_pixels=20 * 10 * 10)
+    with pytest.raises(LimitError, match=r"^images\[0\] 'label' has 2\d\d scans of 20×10 pixels, too many to decode$"):
+        decoded(slow, limits)
+    assert decoded(data, limits).pixels.shape == (10, 20, 4)
