@@ -14,7 +14,7 @@ import PIL.PngImagePlugin
 from numpy.typing import NDArray
 
 from renderer.errors import UnsupportedError
-from renderer.foreign import collada, mtl, stl
+from renderer.foreign import collada, mtl, ply, stl
 from renderer.foreign.shape import DEFAULT, Draft, Parts, Place, Shape, linear
 from renderer.foreign.side_files import SideFiles
 from renderer.gltf.item import clean
@@ -35,9 +35,13 @@ def read(data: bytes, suffix: str, files: SideFiles, draft: Draft) -> Parts:
     """A file as shapes. Lets out whatever trimesh raises on broken files."""
     if suffix == ".dae":
         metres, up = collada.check(data, draft.budget.limits)
+        if b"<instance_controller" in data:
+            draft.warnings.append("skinned parts of COLLADA files are left out")
         return _read(data, suffix, _Resolver(files, {}), draft, metres=metres, up=up)
     if suffix == ".stl":
         return _read(stl.trimmed(data), suffix, _Resolver(files, {}), draft, up="Z")
+    if suffix == ".ply":
+        data = ply.triangulated(data, draft.budget.limits)
     return _read(data, suffix, _Resolver(files, _libraries(data, suffix, files)), draft)
 
 

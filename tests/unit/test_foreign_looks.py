@@ -255,6 +255,44 @@ def test_ply_with_a_picture_and_with_colours_of_faces(tmp_path: Path) -> None:
     assert found[0] == pytest.approx([0, linear(128), 1, 1], abs=1e-4)
 
 
+def polygons(order: str, *, colored: bool) -> bytes:
+    """A binary PLY of a pentagon and a triangle; each with a colour, or with texture coordinates for its corners."""
+    form = "binary_little_endian" if order == "<" else "binary_big_endian"
+    more = "".join(f"property uchar {name}\n" for name in ("red", "green", "blue"))
+    more = more if colored else "property list uchar float texcoord\n"
+    header = f"ply\nformat {form} 1.0\nelement vertex 8\nproperty float x\nproperty float y\nproperty float z\n"
+    header += f"element face 2\nproperty list uchar int vertex_indices\n{more}end_header\n"
+    turn = [2 * np.pi * i / 5 for i in range(5)]
+    points = [*((np.cos(a), np.sin(a), 0.0) for a in turn), (3, 0, 0), (4, 0, 0), (3, 1, 0)]
+    data = header.encode() + b"".join(struct.pack(f"{order}3f", *point) for point in points)
+    for face, color in (((0, 1, 2, 3, 4), (255, 0, 0)), ((5, 6, 7), (0, 0, 255))):
+        data += struct.pack(f"{order}B{len(face)}i", len(face), *face)
+        uv = [n for corner in face for n in (corner / 8, 0.0)]
+        data += bytes(color) if colored else struct.pack(f"{order}B{len(uv)}f", len(uv), *uv)
+    return data
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_a_binary_ply_of_polygons_is_cut_into_triangles(tmp_path: Path, order: str) -> None:
+    (tmp_path / "m.ply").write_bytes(polygons(order, colored=True))
+    primitive = only(load_scene(tmp_path / "m.ply"))
+    assert len(primitive.indices) == 3 * (3 + 1)
+    assert primitive.colors is not None
+    corners = primitive.colors[primitive.indices].tolist()
+    assert corners[:9] == [[1, 0, 0, 1]] * 9
+    assert corners[9:] == [[0, 0, 1, 1]] * 3
+    (tmp_path / "m.ply").write_bytes(polygons(order, colored=False))
+    primitive = only(load_scene(tmp_path / "m.ply"))
+    uv = primitive.texcoords[0][primitive.indices]
+    assert uv[:, 0].tolist() == [n / 8 for n in (0, 1, 2, 0, 2, 3, 0, 3, 4, 5, 6, 7)]
+
+
+def test_a_ply_that_ends_within_its_faces_says_so(tmp_path: Path) -> None:
+    (tmp_path / "m.ply").write_bytes(polygons("<", colored=True)[:-9])
+    with pytest.raises(FormatError, match="ends within its faces"):
+        load_scene(tmp_path / "m.ply")
+
+
 def test_a_picture_that_is_missing_is_a_warning_and_nothing_more(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
