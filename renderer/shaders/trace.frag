@@ -3,6 +3,7 @@
 // Transport Simulation".
 #include "common_view.glsl"
 #include "common_lights.glsl"
+#include "common_brdf.glsl"
 #include "trace_random.glsl"
 #include "trace_scene.glsl"
 #include "trace_material.glsl"
@@ -25,7 +26,7 @@ const int MAX_SCATTERS = 12, MAX_PASSES = 24;
 // Scatters before a dim path may be ended early.
 const int SURE_SCATTERS = 2;
 // Beyond white differences of brightness do not show.
-const float MAX_BRIGHTNESS = 4.0;
+const float MAX_BRIGHTNESS = 64.0;
 // Scattering denser than this, per steradian, is a mirror image, in which solid glass must bend what is behind it.
 const float SHARP = 20.0;
 // Directions towards the environment that are weighed up for a shadow ray, where the camera sees it and where not.

@@ -14,7 +14,7 @@ const float CLEAR_ROUGHNESS = 0.1;
 const float LEAST_SHARE = 0.02;
 
 struct Bsdf {
-    mat3 frame;        // shading tangent, bitangent, normal
+    mat3 frame;        // of mirror images: tangent, bitangent, normal
     vec3 view_l;
     vec2 alpha;        // GGX widths along tangent and bitangent
     vec3 f0;
@@ -26,6 +26,7 @@ struct Bsdf {
     vec3 through;      // colour of what passes, before Fresnel
     bool clear;        // what passes goes straight on
     float below;       // share of light that the coat lets through to everything else
+    float coat_boost;  // what scattering between microfacets adds to the coat's lobe
     float cloth;       // share that the sheen lets through to the base
     vec4 chances;      // of sampling: specular, diffuse, behind, through
     vec2 layer_chances; // coat, sheen
@@ -34,8 +35,14 @@ struct Bsdf {
 float luminance(vec3 c) { return dot(c, vec3(0.2126, 0.7152, 0.0722)); }
 float largest(vec3 c) { return max(c.r, max(c.g, c.b)); }
 
-// The lower half of environment_dfg.frag's table.
-vec2 split_sum(float NdotV, float roughness) { return textureLod(u_dfg, vec2(NdotV, 0.5 * min(roughness, 0.996)), 0.0).rg; }
+// environment_dfg.frag's table: its lower half is GGX's, its upper half the sheen's.
+float table_row(float roughness) { return 0.5 * clamp(roughness, 0.5 / float(DFG_SIZE), 1.0 - 0.5 / float(DFG_SIZE)); }
+vec2 split_sum(float NdotV, float roughness) { return textureLod(u_dfg, vec2(NdotV, table_row(roughness)), 0.0).xy; }
+
+// Light from all around that a lobe with this Fresnel reflectance sends to the eye.
+vec3 directional_albedo(vec3 f0, float f90, vec2 lobe, float roughness) {
+    return min((f0 * lobe.x + f90 * lobe.y) * multiple_scattering(f0, f90, lobe.x + lobe.y, roughness), vec3(1.0));
+}
 
 // Unpolarised Fresnel reflectance; eta: index beyond over index here.
 float fresnel_dielectric(float cosine, float eta) {
@@ -90,21 +97,29 @@ vec3 sample_cosine(vec2 u) {
     return vec3(r * cos(phi), r * sin(phi), sqrt(max(0.0, 1.0 - u.x)));
 }
 
-mat3 shading_frame(Surface s) {
+// A normal whose mirror image would come from below the surface is bent just far enough.
+vec3 mirroring_normal(Surface s, vec3 normal) {
+    vec3 mirrored = reflect(-s.view, normal);
+    float under = dot(mirrored, geometric_normal) - 0.01;
+    return under < 0.0 ? normalize(s.view + normalize(mirrored - under * geometric_normal)) : normal;
+}
+
+mat3 mirror_frame(Surface s) {
+    vec3 n = mirroring_normal(s, s.normal);
 #ifdef ANISOTROPY
-    vec3 t = anisotropy_tangent - s.normal * dot(s.normal, anisotropy_tangent);
+    vec3 t = anisotropy_tangent - n * dot(n, anisotropy_tangent);
     if (dot(t, t) > 1e-8) {
         t = normalize(t);
-        return mat3(t, cross(s.normal, t), s.normal);
+        return mat3(t, cross(n, t), n);
     }
 #endif
-    return basis(s.normal);
+    return basis(n);
 }
 
 // bends: a solid body refracts; otherwise it lets light straight through, as it does for shadow rays.
 Bsdf prepare(Surface s, bool bends) {
     Bsdf b;
-    b.frame = shading_frame(s);
+    b.frame = mirror_frame(s);
     b.view_l = s.view * b.frame;
     b.view_l.z = max(b.view_l.z, 1e-3);
     b.alpha = vec2(s.roughness * s.roughness);
@@ -120,18 +135,19 @@ Bsdf prepare(Surface s, bool bends) {
     bool solid = volume_thickness > 0.0, thick = bends && solid && transmission > 0.0 && s.ior > 0.0;
     b.eta = thick ? (v_front ? s.ior : 1.0 / s.ior) : 0.0;
     b.clear = s.roughness <= CLEAR_ROUGHNESS || (solid && !bends);
-    vec2 dfg = split_sum(b.view_l.z, sqrt(sqrt(b.alpha.x * b.alpha.y)));
+    float roughness = sqrt(sqrt(b.alpha.x * b.alpha.y)); // of the isotropic lobe with the same area
+    vec2 lobe = split_sum(b.view_l.z, roughness);
     vec3 facing = specular_fresnel(s, b, b.view_l.z);
-    float missing = 1.0 - dfg.x - dfg.y;
-    vec3 average = s.f0 + (vec3(s.f90) - s.f0) / 21.0;
-    b.boost = thick ? vec3(1.0) : 1.0 + average * missing / (1.0 - average * missing);
-    vec3 reflected = min((b.f0 * dfg.x + b.f90 * dfg.y) * b.boost, vec3(1.0));
+    vec3 outer = directional_albedo(s.dielectric, s.dielectric90, lobe, roughness);
+    vec3 reflected = mix(outer, directional_albedo(s.metal, 1.0, lobe, roughness), s.metallic);
+    b.boost = thick ? vec3(1.0) : reflected / max(s.f0 * lobe.x + s.f90 * lobe.y, 1e-6);
 #ifdef IRIDESCENCE
-    reflected = mix(reflected, facing * (dfg.x + dfg.y) * b.boost, iridescence_factor);
+    reflected = mix(reflected, facing * (lobe.x + lobe.y) * b.boost, iridescence_factor);
+    outer = mix(outer, iridescent_fresnel(b.view_l.z, s.dielectric) * (lobe.x + lobe.y), iridescence_factor);
 #endif
     if (thick) reflected = facing;
-    // Only the dielectric part has light left for what lies below (specification B.3.5: the metal is a layer of its own).
-    float rest = (1.0 - largest(s.dielectric * dfg.x + dfg.y * min(largest(s.dielectric) * 25.0, 1.0))) * (1.0 - transmission);
+    // Only the dielectric part has light left for what lies below it: a metal takes all that it does not reflect.
+    float rest = max(1.0 - largest(outer), 0.0) * (1.0 - transmission);
     b.behind = vec3(0.0);
 #ifdef DIFFUSE_TRANSMISSION
     b.behind = diffuse_transmission_color * ((1.0 - s.metallic) * rest * diffuse_transmission_factor);
@@ -143,13 +159,14 @@ Bsdf prepare(Surface s, bool bends) {
     b.below = b.cloth = 1.0;
     b.layer_chances = vec2(0.0);
 #ifdef SHEEN
-    float fibres = sheen_albedo(b.view_l.z);
-    b.cloth = 1.0 - largest(sheen_color) * fibres;
+    float fibres = textureLod(u_dfg, vec2(b.view_l.z, 0.5 + table_row(sheen_roughness)), 0.0).x;
+    b.cloth = 1.0 - min(largest(sheen_color) * fibres, 1.0);
     b.layer_chances.y = luminance(sheen_color) * fibres;
 #endif
 #ifdef CLEARCOAT
     vec2 coat = split_sum(clearcoat_NdotV, clearcoat_roughness);
-    float taken = clearcoat_factor * (0.04 * coat.x + coat.y);
+    float taken = clearcoat_factor * directional_albedo(vec3(0.04), 1.0, coat, clearcoat_roughness).x;
+    b.coat_boost = taken / max(clearcoat_factor * (0.04 * coat.x + coat.y), 1e-6);
     b.below = 1.0 - taken;
     b.layer_chances = vec2(taken, b.layer_chances.y * b.below);
 #endif
@@ -162,25 +179,16 @@ Bsdf prepare(Surface s, bool bends) {
     return b;
 }
 
-#ifdef SHEEN
-// Estevez and Kulla 2017, "Production Friendly Microfacet Sheen BRDF", with the visibility of KHR_materials_sheen.
-float sheen_lobe(vec3 v, vec3 l, vec3 h) {
-    float alpha = sheen_roughness * sheen_roughness, sine2 = max(1.0 - h.z * h.z, 1e-4);
-    float facets = (2.0 + 1.0 / alpha) * pow(sine2, 0.5 / alpha) * 0.5 * INV_PI;
-    return facets * sheen_visibility(alpha, v.z, l.z) * l.z;
-}
-#endif
-
 // Light from direction l towards the viewer: BSDF times |cos|; density: of `scatter` choosing l.
 vec3 evaluate(Surface s, Bsdf b, vec3 l, out float density) {
     vec3 l_l = l * b.frame;
     bool above = dot(l, geometric_normal) > 0.0;
     density = 0.0;
+    float cosine = max(dot(l, above ? s.normal : -s.normal), 0.0);
     if (!above) {
-        float cosine = max(-l_l.z, 0.0);
         density = b.chances.z * cosine * INV_PI;
         vec3 sum = b.behind * (INV_PI * cosine);
-        if (b.eta == 0.0 && !b.clear && cosine > 1e-5) { // a rough thin wall: the mirror lobe, on the other side
+        if (b.eta == 0.0 && !b.clear && l_l.z < -1e-5) { // a rough thin wall: the mirror lobe, on the other side
             vec3 mirrored = vec3(l_l.xy, -l_l.z), h = normalize(b.view_l + mirrored);
             vec3 passed = 1.0 - specular_fresnel(s, b, max(dot(b.view_l, h), 0.0));
             sum += b.through * passed * ggx_lobe(b.view_l, mirrored, h, b.alpha);
@@ -188,17 +196,21 @@ vec3 evaluate(Surface s, Bsdf b, vec3 l, out float density) {
         }
         return sum * (b.below * b.cloth);
     }
-    vec3 sum = vec3(0.0);
+    density = b.chances.y * cosine * INV_PI;
+    vec3 sum = b.diffuse * (INV_PI * cosine * b.cloth);
     if (l_l.z > 1e-5) {
         vec3 h = normalize(b.view_l + l_l);
         vec3 specular = specular_fresnel(s, b, max(dot(b.view_l, h), 0.0)) * b.boost * ggx_lobe(b.view_l, l_l, h, b.alpha);
-        sum = (specular + b.diffuse * (INV_PI * l_l.z)) * b.cloth;
-        density = b.chances.x * ggx_density(b.view_l, h, b.alpha) + b.chances.y * l_l.z * INV_PI;
+        sum += specular * b.cloth;
+        density += b.chances.x * ggx_density(b.view_l, h, b.alpha);
 #ifdef SHEEN
-        sum += sheen_color * sheen_lobe(b.view_l, l_l, h);
-        density += b.layer_chances.y * l_l.z * INV_PI;
+        float alpha = sheen_roughness * sheen_roughness;
+        sum += sheen_color * (sheen_facets(alpha, h.z) * sheen_visibility(alpha, b.view_l.z, l_l.z) * l_l.z);
 #endif
     }
+#ifdef SHEEN
+    density += b.layer_chances.y * cosine * INV_PI;
+#endif
     sum *= b.below;
 #ifdef CLEARCOAT
     mat3 coat = basis(clearcoat_normal);
@@ -207,7 +219,7 @@ vec3 evaluate(Surface s, Bsdf b, vec3 l, out float density) {
     if (cl.z > 1e-5) {
         vec3 h = normalize(cv + cl);
         vec2 a = vec2(clearcoat_roughness * clearcoat_roughness);
-        sum += clearcoat_factor * F_Schlick(vec3(0.04), 1.0, max(dot(cv, h), 0.0)) * ggx_lobe(cv, cl, h, a);
+        sum += clearcoat_factor * b.coat_boost * F_Schlick(vec3(0.04), 1.0, max(dot(cv, h), 0.0)) * ggx_lobe(cv, cl, h, a);
         density += b.layer_chances.x * ggx_density(cv, h, a);
     }
 #endif
@@ -231,12 +243,14 @@ int scatter(Surface s, Bsdf b, float choice, vec2 u, out vec3 l, out vec3 weight
     density = 0.0;
     bool through = choice < b.chances.w;
     if (through && (b.clear || b.eta > 0.0)) return pass_through(s, b, u, l, weight);
-    vec3 l_l = sample_cosine(u);
     float behind = b.chances.w + b.chances.z;
-    if (!through && choice < behind) l_l.z = -l_l.z;
-    else if (choice < behind + b.chances.x) l_l = reflect(-b.view_l, sample_facet(b.view_l, b.alpha, u));
-    if (through) l_l.z = -l_l.z;
-    l = b.frame * l_l;
+    if (through || (choice >= behind && choice < behind + b.chances.x)) {
+        vec3 l_l = reflect(-b.view_l, sample_facet(b.view_l, b.alpha, u));
+        l = b.frame * vec3(l_l.xy, through ? -l_l.z : l_l.z);
+    } else {
+        vec3 l_l = sample_cosine(u);
+        l = basis(s.normal) * vec3(l_l.xy, choice < behind ? -l_l.z : l_l.z);
+    }
 #ifdef CLEARCOAT
     if (choice >= 1.0 - b.layer_chances.x) {
         mat3 coat = basis(clearcoat_normal);

@@ -37,13 +37,8 @@ void read_inputs(Hit hit, vec3 direction) {
     smooth_position = q0 * w.x + q1 * w.y + q2 * w.z;
 }
 
-// The material at a hit. Seen through a normal that no mirror image can come from, it is bent just far enough.
 Surface read_surface() {
     Surface s = core_info();
     hooks_info(s);
-    vec3 mirrored = reflect(-s.view, s.normal);
-    float under = dot(mirrored, geometric_normal) - 0.01;
-    if (under < 0.0) s.normal = normalize(s.view + normalize(mirrored - under * geometric_normal));
-    s.NdotV = clamp(dot(s.normal, s.view), 1e-3, 1.0);
     return s;
 }

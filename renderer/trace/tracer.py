@@ -19,7 +19,7 @@ from renderer.gl.draw import Blend
 from renderer.gl.program import Program
 from renderer.gl.resources import Buffer, Resource, Texture, VertexArray
 from renderer.lights import MAX_LIGHTS, lights_block
-from renderer.passes.environment import Environment
+from renderer.passes.environment import DFG_SIZE, Environment
 from renderer.passes.post import background_radiance
 from renderer.pose import Pose
 from renderer.trace import light, material
@@ -141,6 +141,7 @@ class Tracer:
             "LIGHTS": int(lights),
             "SEE_THROUGH": int(see_through),
             "EMITTERS": int(emitters),
+            "DFG_SIZE": DFG_SIZE,
             "ENVIRONMENT_WIDTH": light.WIDTH,
             "ENVIRONMENT_HEIGHT": light.HEIGHT,
         }
