@@ -14,7 +14,7 @@ import PIL.PngImagePlugin
 from numpy.typing import NDArray
 
 from renderer.errors import UnsupportedError
-from renderer.foreign import collada, mtl, ply, stl
+from renderer.foreign import collada, mtl, obj, ply, stl
 from renderer.foreign.shape import DEFAULT, Draft, Parts, Place, Shape, linear
 from renderer.foreign.side_files import SideFiles
 from renderer.gltf.item import clean
@@ -42,6 +42,8 @@ def read(data: bytes, suffix: str, files: SideFiles, draft: Draft) -> Parts:
         return _read(stl.trimmed(data), suffix, _Resolver(files, {}), draft, up="Z")
     if suffix == ".ply":
         data = ply.triangulated(data, draft.budget.limits)
+    if suffix == ".obj":
+        data = obj.absolute(data)
     return _read(data, suffix, _Resolver(files, _libraries(data, suffix, files)), draft)
 
 

@@ -149,6 +149,18 @@ def test_several_material_files_and_materials_without_a_picture(tmp_path: Path) 
     assert found == {(1, 0, 0, 1), (0, 1, 0, 1), (0.6, 0.6, 0.6, 1.0)}
 
 
+def test_faces_that_count_backwards_count_from_where_they_stand(tmp_path: Path) -> None:
+    first = "v 0 0 0\nv 1 0 0\nv 0 1 0\nvt 0 0\nvt 1 0\nvt 0 1\nf -3/-3 -2/-2 -1/-1\n"
+    second = "v 5 0 0\nv 6 0 0\nv 5 1 0\nf -3/-3 \\\n-2/2 -1/-1\n"
+    (tmp_path / "m.obj").write_text(first + second)
+    primitive = only(load_scene(tmp_path / "m.obj"))
+    places = primitive.positions[primitive.indices].tolist()
+    assert sorted(places) == sorted([[0, 0, 0], [1, 0, 0], [0, 1, 0], [5, 0, 0], [6, 0, 0], [5, 1, 0]])
+    (tmp_path / "bad.obj").write_text("v 0 0 0\nv 1 0 0\nf -1 -2 -3\nv 0 1 0\nf 1 2 3\n")
+    with pytest.raises(FormatError):
+        load_scene(tmp_path / "bad.obj")
+
+
 def stl(attributes: list[int], header: bytes = b"", tail: bytes = b"") -> bytes:
     """One triangle for each attribute, in a row."""
     rows = np.zeros(len(attributes), [("n", "<f4", 3), ("v", "<f4", (3, 3)), ("a", "<u2")])
