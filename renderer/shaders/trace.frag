@@ -38,6 +38,7 @@ vec3 radiance = vec3(0.0);
 vec3 throughput = vec3(1.0);
 int scatters = 0;
 vec3 guide = vec3(0.0), guide_normal = vec3(0.0);
+int wave = -1; // the one colour that the path still carries after dispersion
 bool sharp = true; // only seen through mirrors and clear glass so far
 float candidates = 1.0; // weighed up at the last scatter
 
@@ -197,6 +198,11 @@ void main() {
             break;
         }
         throughput *= inside_volume(travelled);
+#ifdef DISPERSION
+        int bent = wave >= 0 ? wave : min(int(random_one() * 3.0), 2);
+        s.ior += (s.ior - 1.0) * 0.025 * dispersion_value * float(bent - 1); // KHR_materials_dispersion, "Dispersion"
+        bool splits = dispersion_value > 0.0 && wave < 0;
+#endif
         // After a wide scatter light was looked for straight through solid bodies; so the path goes there straight too.
         Bsdf b = prepare(s, density == 0.0 || density > SHARP);
         float balance = 1.0;
@@ -227,6 +233,12 @@ void main() {
 #endif
         if (event == ABSORBED) break;
         throughput *= weight;
+#ifdef DISPERSION
+        if (splits && event == REFRACTED) {
+            wave = bent;
+            throughput *= vec3(bent == 0, bent == 1, bent == 2) * 3.0;
+        }
+#endif
         if (scatters > SURE_SCATTERS) {
             float chance = clamp(largest(throughput), 0.05, 0.95);
             if (random_one() >= chance) break;
