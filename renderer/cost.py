@@ -20,6 +20,8 @@ _POSITION, _INSTANCE, _COMMAND, _UNIFORM_ALIGNMENT = 12, 48, 20, 256
 #: Of the path tracer: a triangle with its corners' indices; a vertex; a triangle's share of the hierarchy, whose leaves
 #: hold about two triangles.
 _TRACED_TRIANGLE, _TRACED_VERTEX, _TRACED_HIERARCHY = 48 + 16, 64, 64
+#: Its pictures have no mip levels; colours are stored as linear 16-bit numbers.
+_TRACED_TEXEL = {"srgb": 8, "linear": 4}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ def cost(scene: Scene) -> Cost:
     if drawn and all(p.mode == Mode.TRIANGLES for _, p, _ in drawn):
         vertices = sum(len(p.positions) for _, p, _ in drawn)
         traced = triangles * (_TRACED_TRIANGLE + _TRACED_HIERARCHY) + vertices * _TRACED_VERTEX
-        traced += int(textures / _MIPMAPS)
+        traced += sum(_TRACED_TEXEL[encoding] * _texels(scene, image) for image, encoding in _texture_bytes(scene))
     return Cost(len(drawn), triangles, geometry, textures, geometry + textures + instances + materials, traced)
 
 
@@ -100,6 +102,11 @@ def _texture_bytes(scene: Scene) -> dict[tuple[int, str], int]:
     mipmapped = {texture.image for texture, _ in textures if texture.sampler.minFilter in _MIPMAPPED}
     sizes: dict[tuple[int, str], int] = {}
     for texture, encoding in textures:
-        height, width = scene.images[texture.image].pixels.shape[:2]
-        sizes[texture.image, encoding] = int(width * height * 4 * (_MIPMAPS if texture.image in mipmapped else 1))
+        levels = _MIPMAPS if texture.image in mipmapped else 1.0
+        sizes[texture.image, encoding] = int(_texels(scene, texture.image) * 4 * levels)
     return sizes
+
+
+def _texels(scene: Scene, image: int) -> int:
+    height, width = scene.images[image].pixels.shape[:2]
+    return int(height * width)
