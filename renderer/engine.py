@@ -30,6 +30,7 @@ from renderer.model import Model
 from renderer.passes.environment import Environment, EnvironmentFilter
 from renderer.passes.post import PostPass
 from renderer.passes.radiance import RadiancePass
+from renderer.passes.sky import Step
 from renderer.passes.targets import Sum, Targets
 from renderer.refine import Accumulation, Rasterised, Traced
 from renderer.scene import Scene
@@ -202,11 +203,14 @@ class Engine:
         return kind(self, model, view, samples, format)
 
     def add_jittered(
-        self, model: Model, view: View, format: PixelFormat, total: Sum, jitter: tuple[float, float]
+        self, model: Model, view: View, format: PixelFormat, total: Sum, jitter: tuple[float, float], count: int
     ) -> Rectangle:
-        """Adds one rasterised picture to a sum; returns the part it may cover. jitter: (x, y) in pixels."""
+        """Adds one rasterised picture to a sum; returns the part it may cover.
+
+        jitter: (x, y) in pixels. count: how many pictures the sum will hold.
+        """
         targets = self._target(view, format)
-        part = self._draw_scene(model, view, targets, (view.width, view.height), jitter)
+        part = self._draw_scene(model, view, targets, (view.width, view.height), jitter, Step(total.samples, count))
         self._post.accumulate(targets, total, part)
         return part
 
@@ -216,7 +220,7 @@ class Engine:
         key = model, view.animation, view.variant
         pose = model.pose(view.animation)
         if key not in self._traced:
-            made = tracer.scene(model.gpu, pose, view.variant)
+            made = tracer.scene(model.scene, pose, view.variant)
             if len(self._traced) >= MAX_TRACED:
                 self._traced.popitem(last=False)[1].close()
             self._traced[key] = made
@@ -271,14 +275,15 @@ class Engine:
         view: View,
         targets: Targets,
         size: tuple[int, int],
-        jitter: tuple[float, float] | None = None,
+        jitter: tuple[float, float] = (0.0, 0.0),
+        step: Step | None = None,
     ) -> Rectangle:
         """Linear radiance in the first `size` pixels of `targets.radiance`; returns the part it may cover.
 
-        jitter: of one of many pictures that are averaged, pixels; None for a picture that stands alone.
+        jitter: pixels. step: which of many pictures that are averaged; None for a picture that stands alone.
         """
-        light, refined = self._environment(view.environment), jitter is not None
-        return self._radiance.draw(model, view, light, targets, size, jitter or (0.0, 0.0), refined=refined)
+        light = self._environment(view.environment)
+        return self._radiance.draw(model, view, light, targets, size, jitter, step=step)
 
     def _deliver(
         self, targets: Targets, view: View, format: PixelFormat, width: int, height: int, samples: int, begun: float

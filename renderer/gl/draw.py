@@ -93,16 +93,6 @@ def state(
     GL.glFrontFace(GL.GL_CW if flipped else GL.GL_CCW)
 
 
-@contextmanager
-def encoded() -> Iterator[None]:
-    """Colours drawn to an sRGB picture are encoded; otherwise they are written as they are."""
-    GL.glEnable(GL.GL_FRAMEBUFFER_SRGB)
-    try:
-        yield
-    finally:
-        GL.glDisable(GL.GL_FRAMEBUFFER_SRGB)
-
-
 def context_state() -> None:
     """State that is set once per context."""
     GL.glEnable(GL.GL_TEXTURE_CUBE_MAP_SEAMLESS)

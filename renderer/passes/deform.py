@@ -9,7 +9,7 @@ import numpy as np
 
 from renderer.forming import Plan, PoseTable
 from renderer.gl import draw
-from renderer.gl.arrays import Table
+from renderer.gl.tables import Table
 from renderer.gl.context import Context
 from renderer.gl.program import ComputeProgram
 from renderer.pose import Pose

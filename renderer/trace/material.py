@@ -5,6 +5,7 @@ that the extensions' info hooks use. No material property is named here. No Open
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,9 +17,22 @@ from renderer.scene import Floats, Material, Sampler, Scene
 _FLAGS = {"IS_UNLIT": 1, "ALPHA_IS_MASK": 2, "ALPHA_IS_BLEND": 4, "IS_DOUBLE_SIDED": 8}
 #: Surfaces that glow less, as the mean luminance of all they show, are found by chance alone.
 LEAST_GLOW = 0.05
-_CLAMP_TO_EDGE, _MIRRORED_REPEAT = 33071, 33648
+_CLAMP_TO_EDGE, _MIRRORED_REPEAT, _NEAREST = 33071, 33648, 9728
 #: What a slot reads where a material has no texture, if that is not white: directions point along their axis.
 _NEUTRAL = {"anisotropyTexture": "vec4(1.0, 0.5, 1.0, 1.0)"}
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Where a picture's texels lie in their table, row after row."""
+
+    offset: int
+    width: int
+    height: int
+
+    def row(self) -> tuple[float, float, float, float]:
+        """As floats that hold whole numbers: offset / 4096, the rest of it, width, height."""
+        return float(self.offset >> 12), float(self.offset & 4095), float(self.width), float(self.height)
 
 
 def features(materials: Sequence[Material]) -> frozenset[str]:
@@ -51,24 +65,24 @@ def glow(scene: Scene, material: Material) -> float:
 def table(
     scene: Scene,
     materials: Sequence[Material],
-    layers: Mapping[tuple[int, str], int],
+    pictures: Mapping[tuple[int, str], Picture],
     emitters: Sequence[float],
 ) -> Floats:
-    """float32 [materials · rows, 4]: the uniform block's record, one texel a texture slot, one of flags.
+    """float32 [materials · rows, 4]: the uniform block's record, two texels a texture slot, one of flags.
 
-    layers: (texture index, encoding) → layer of that encoding's texture array; materials that no triangle has may miss
-    some. emitters: the chance per square metre that a point of it is sampled as a light.
+    pictures: where (texture index, encoding) lies; materials that no triangle has may miss some. emitters: the chance
+    per square metre that a point of it is sampled as a light.
     """
     record = block_dtype().itemsize // 16
-    rows = np.zeros((len(materials), record + len(slots()) + 1, 4), np.float32)
+    rows = np.zeros((len(materials), record + 2 * len(slots()) + 1, 4), np.float32)
     for row, material, emitter in zip(rows, materials, emitters, strict=True):
         row[:record] = np.frombuffer(pack(material).tobytes(), np.float32).reshape(record, 4)
         for i, (name, slot) in enumerate(slots().items()):
             info = material.textures.get(name)
-            row[record + i, 0] = -1.0
-            if info is not None and (info.texture, slot.encoding) in layers:
+            if info is not None and (info.texture, slot.encoding) in pictures:
                 sampler = scene.textures[info.texture].sampler
-                row[record + i] = layers[info.texture, slot.encoding], info.texCoord, *_wraps(sampler)
+                row[record + 2 * i] = pictures[info.texture, slot.encoding].row()
+                row[record + 2 * i + 1] = info.texCoord, *_wraps(sampler), sampler.magFilter == _NEAREST
         row[-1, :2] = _flags(material), emitter
     return rows.reshape(-1, 4)
 
@@ -92,7 +106,7 @@ def material_glsl(features: frozenset[str], slots_used: Sequence[str]) -> str:
     record = block_dtype().itemsize // 16
     lines = [f"#define {f} 1" for f in sorted(features)]
     lines += [f"const int {name} = {bit};" for name, bit in _FLAGS.items()]
-    lines.append(f"const int MATERIAL_ROWS = {record + len(slots()) + 1};")
+    lines.append(f"const int MATERIAL_ROWS = {record + 2 * len(slots()) + 1};")
     lines.append('#include "trace_table.glsl"')
     for name, (dtype, offset, *_) in (block_dtype().fields or {}).items():
         read = f"material_row({offset // 16})"
@@ -101,9 +115,9 @@ def material_glsl(features: frozenset[str], slots_used: Sequence[str]) -> str:
     for i, (name, slot) in enumerate(slots().items()):
         if name in slots_used:
             neutral = "vec4(0.5, 0.5, 1.0, 1.0)" if name.lower().endswith("normaltexture") else "vec4(1.0)"
-            arguments = f"material_row({record + i}), u_{name}Row0, u_{name}Row1, {_NEUTRAL.get(name, neutral)}"
+            arguments = f"{record + 2 * i}, u_{name}Row0, u_{name}Row1, {_NEUTRAL.get(name, neutral)}"
             lines.append(f"#define HAS_{name} 1")
-            lines.append(f"vec4 sample_{name}() {{ return read_texture(u_{slot.encoding}Textures, {arguments}); }}")
+            lines.append(f"vec4 sample_{name}() {{ return read_texture(u_{slot.encoding}Texels, {arguments}); }}")
     return "\n".join(lines) + "\n"
 
 

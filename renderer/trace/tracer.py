@@ -13,19 +13,19 @@ import numpy as np
 from renderer import camera as cameras
 from renderer.camera import Camera, Rectangle
 from renderer.gl import draw
-from renderer.gl.arrays import Table
 from renderer.gl.context import Context
 from renderer.gl.draw import Blend
 from renderer.gl.program import Program
 from renderer.gl.resources import Buffer, Resource, Texture, VertexArray
+from renderer.gl.tables import Table
 from renderer.lights import MAX_LIGHTS, lights_block
 from renderer.passes.environment import DFG_SIZE, Environment
 from renderer.passes.post import background_radiance
 from renderer.pose import Pose
+from renderer.scene import Scene
 from renderer.trace import light, material
 from renderer.trace.clean import CleanPass, TracedSum
-from renderer.trace.upload import PictureCopier, TracedScene
-from renderer.upload import GpuScene
+from renderer.trace.upload import TracedScene
 from renderer.view import View
 
 #: Programs kept, one for each set of features; the least recently used goes first.
@@ -45,17 +45,15 @@ class Tracer:
         """dfg: the split-sum table of the environment filter, borrowed."""
         self._context, self._empty, self._dfg = context, empty, dfg
         self._stack = ExitStack()
-        self._copier = PictureCopier(context, empty)
-        self._stack.callback(self._copier.close)
         self.clean = CleanPass(context, empty)
         self._stack.callback(self.clean.close)
         self._view_block = self._stack.enter_context(Buffer(context, cameras.VIEW_DTYPE.itemsize, "traced view"))
         self._programs: OrderedDict[_Key, Program] = OrderedDict()
         self._tables: OrderedDict[Environment, Table] = OrderedDict()
 
-    def scene(self, gpu: GpuScene, pose: Pose, variant: str | None) -> TracedScene:
+    def scene(self, scene: Scene, pose: Pose, variant: str | None) -> TracedScene:
         """What rays meet. Raises ViewError for an unknown variant, DeviceError when there is too much or nothing."""
-        return TracedScene(self._context, gpu, pose, variant, self._copier)
+        return TracedScene(self._context, scene, pose, variant)
 
     def draw(
         self,
@@ -102,6 +100,8 @@ class Tracer:
             0: environment.equirect,
             1: self._dfg,
             2: self._table(environment),
+            3: scene.pools["srgb"],
+            4: scene.pools["linear"],
             5: scene.nodes,
             6: scene.skips,
             7: scene.triangles,
@@ -111,9 +111,6 @@ class Tracer:
         }
         if scene.emitters is not None:
             units[11] = scene.emitters
-        for unit, encoding in ((3, "srgb"), (4, "linear")):
-            if encoding in scene.arrays:
-                units[unit] = scene.arrays[encoding]
         draw.bind_textures(units)
 
     def _table(self, environment: Environment) -> Table:

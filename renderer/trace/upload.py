@@ -2,75 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from renderer.errors import DeviceError
-from renderer.gl import draw, formats
-from renderer.gl.arrays import Table, TextureArray
 from renderer.gl.context import Context
-from renderer.gl.program import Program
-from renderer.gl.resources import Framebuffer, Sampler, Texture, VertexArray
+from renderer.gl.tables import Table
 from renderer.material import slots
 from renderer.pose import Pose
 from renderer.scene import Material, Scene
 from renderer.trace import bvh, material
 from renderer.trace.geometry import Geometry, gather
-from renderer.upload import GpuScene
+from renderer.trace.material import Picture
 
-#: Edge of a traced picture at most, and bytes of all of them together, on a GPU and on a software rasteriser.
-MAX_PICTURE = 2048
-_PICTURE_BYTES, _PICTURE_BYTES_SOFTWARE = 512 << 20, 256 << 20
+#: Texels of all traced pictures together, on a GPU and on a software rasteriser; beyond that every one is halved.
+_TEXELS, _TEXELS_SOFTWARE = 96 << 20, 48 << 20
 #: A ray has left its surface after this share of the scene's diagonal, or this share of the largest coordinate.
 _EPSILON, _ROUNDING = 1e-5, 4e-7
-_ARRAYS = {"srgb": formats.SRGB8_ALPHA8, "linear": formats.RGBA8}
-
-
-class PictureCopier:
-    """Draws textures into the layers of array textures, through their own samplers."""
-
-    def __init__(self, context: Context, empty: VertexArray) -> None:
-        self._context, self._empty = context, empty
-        self._stack = ExitStack()
-        self._program = self._stack.enter_context(Program(context, "fullscreen.vert", "trace_layer.frag"))
-        self._framebuffer = self._stack.enter_context(Framebuffer(context, "traced picture", None))
-
-    def fitting(self, wanted: int, layers: int) -> int:
-        """The edge of `layers` pictures, a power of two: at least `wanted` unless the bounds say less."""
-        budget = _PICTURE_BYTES_SOFTWARE if self._context.info.software else _PICTURE_BYTES
-        size = min(1 << max(wanted - 1, 0).bit_length(), MAX_PICTURE)
-        while size > 1 and size * size * 4 * layers > budget:
-            size //= 2
-        return size
-
-    def array(self, size: int, layers: int, format: int, label: str) -> TextureArray:
-        """An empty array texture."""
-        return TextureArray(self._context, size, layers, format, label)
-
-    def copy(self, pictures: Sequence[tuple[Texture, Sampler]], array: TextureArray) -> None:
-        """Fills the layers in turn."""
-        draw.use(self._program.name)
-        draw.state(depth_test=False, depth_write=False)
-        for layer, (texture, sampler) in enumerate(pictures):
-            array.attach(self._framebuffer, layer)
-            draw.target(self._framebuffer, array.size, array.size)
-            draw.bind_textures({0: texture}, {0: sampler})
-            with draw.encoded():
-                draw.fullscreen(self._empty)
-
-    def close(self) -> None:
-        """Frees the program."""
-        self._stack.close()
 
 
 class TracedScene:
     """One pose of one variant of a model. Close to free it."""
 
-    def __init__(self, context: Context, gpu: GpuScene, pose: Pose, variant: str | None, copier: PictureCopier) -> None:
+    def __init__(self, context: Context, scene: Scene, pose: Pose, variant: str | None) -> None:
         """Raises ViewError for an unknown variant, DeviceError when nothing that is shown has a surface."""
-        scene = gpu.scene
         geometry = gather(scene, pose, variant)
         if not len(geometry.corners):
             raise DeviceError(f"{scene.name}: nothing that is shown has a surface to trace")
@@ -84,9 +43,9 @@ class TracedScene:
         with ExitStack() as guard:
             guard.callback(self._stack.close)
             self._geometry(context, scene.name, geometry)
-            layers = self._pictures(gpu, used, copier)
+            pictures = self._pictures(context, scene, used)
             chances = self._emitters(context, scene, materials)
-            table = material.table(scene, materials, layers, chances)
+            table = material.table(scene, materials, pictures, chances)
             self.materials = self._stack.enter_context(Table(context, table, f"{scene.name}: traced materials"))
             context.check(f"upload of {scene.name} for tracing")
             guard.pop_all()
@@ -135,18 +94,56 @@ class TracedScene:
         chances: list[float] = (glow / total).tolist()
         return chances
 
-    def _pictures(self, gpu: GpuScene, used: list[Material], copier: PictureCopier) -> dict[tuple[int, str], int]:
-        """Copies what the materials show into one array per encoding; returns each texture's layer."""
-        self.arrays: dict[str, TextureArray] = {}
-        layers: dict[tuple[int, str], int] = {}
+    def _pictures(self, context: Context, scene: Scene, used: list[Material]) -> dict[tuple[int, str], Picture]:
+        """Lays what the materials show, texel by texel, into one table per encoding; returns where each texture is."""
         wanted = sorted({(i.texture, slots()[slot].encoding) for m in used for slot, i in m.textures.items()})
-        sizes = [max(gpu.textures[key][0].width, gpu.textures[key][0].height) for key in wanted]
-        size = copier.fitting(max(sizes, default=1), len(wanted))
-        for encoding, format in _ARRAYS.items():
-            keys = [key for key in wanted if key[1] == encoding]
-            layers |= {key: layer for layer, key in enumerate(keys)}
-            if keys:
-                label = f"{gpu.scene.name}: traced pictures, {encoding}"
-                self.arrays[encoding] = self._stack.enter_context(copier.array(size, len(keys), format, label))
-                copier.copy([gpu.textures[key] for key in keys], self.arrays[encoding])
-        return layers
+        images = {(scene.textures[t].image, encoding): None for t, encoding in wanted}
+        shrink = _shrinking([scene.images[i].pixels.shape[:2] for i, _ in images], software=context.info.software)
+        self.pools: dict[str, Table] = {}
+        places: dict[tuple[int, str], Picture] = {}
+        for encoding, texels in _POOLS.items():
+            parts, offset = [np.zeros((1, 4), np.uint8)], 1
+            for image in (i for i, e in images if e == encoding):
+                pixels = _shrunk(scene.images[image].pixels, shrink)
+                places[image, encoding] = Picture(offset, pixels.shape[1], pixels.shape[0])
+                parts.append(pixels.reshape(-1, 4))
+                offset += pixels.shape[0] * pixels.shape[1]
+            table = Table(context, texels(np.concatenate(parts)), f"{scene.name}: traced pictures, {encoding}")
+            self.pools[encoding] = self._stack.enter_context(table)
+        return {(t, encoding): places[scene.textures[t].image, encoding] for t, encoding in wanted}
+
+
+def _linear(texels: NDArray[np.uint8]) -> NDArray[np.uint16]:
+    """sRGB texels [N, 4] as linear 16-bit ones (IEC 61966-2-1); alpha is linear as it is."""
+    value = np.arange(256) / 255.0
+    curve = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
+    result = np.rint(curve * 65535.0).astype(np.uint16)[texels]
+    result[:, 3] = texels[:, 3].astype(np.uint16) * 257
+    return result
+
+
+def _as_they_are(texels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return texels
+
+
+_POOLS: dict[str, Callable[[NDArray[np.uint8]], NDArray[Any]]] = {"srgb": _linear, "linear": _as_they_are}
+
+
+def _shrinking(sizes: list[tuple[int, int]], *, software: bool) -> int:
+    """By what every picture must be divided, each way, so that all fit the bound."""
+    budget, shrink = _TEXELS_SOFTWARE if software else _TEXELS, 1
+    while sum(max(1, h // shrink) * max(1, w // shrink) for h, w in sizes) > budget:
+        shrink *= 2
+    return shrink
+
+
+def _shrunk(pixels: NDArray[np.uint8], shrink: int) -> NDArray[np.uint8]:
+    """Pixels [H, W, 4] averaged over squares of `shrink`; sides that are shorter stay one pixel."""
+    for axis in (0, 1):
+        step = min(shrink, pixels.shape[axis])
+        if step > 1:
+            whole = pixels.shape[axis] // step * step
+            kept = np.take(pixels, range(whole), axis=axis) if whole < pixels.shape[axis] else pixels
+            shape = (*kept.shape[:axis], whole // step, step, *kept.shape[axis + 1 :])
+            pixels = kept.reshape(shape).mean(axis=axis + 1).astype(np.uint8)
+    return pixels

@@ -1,4 +1,4 @@
-"""What shaders index freely: tables in buffer textures, and pictures of one size in array textures."""
+"""Tables that shaders index freely: arrays in buffer textures."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from renderer.errors import DeviceError
 from renderer.gl.binding import GL
 from renderer.gl.context import Context
-from renderer.gl.resources import TEXEL_BYTES, Buffer, Framebuffer, Resource, create
+from renderer.gl.resources import Buffer, Resource, create
 
 _TABLE_FORMATS = {
     (np.dtype(np.float32), 1): GL.GL_R32F,
@@ -21,6 +21,8 @@ _TABLE_FORMATS = {
     (np.dtype(np.uint32), 1): GL.GL_R32UI,
     (np.dtype(np.uint32), 2): GL.GL_RG32UI,
     (np.dtype(np.uint32), 4): GL.GL_RGBA32UI,
+    (np.dtype(np.uint8), 4): GL.GL_RGBA8,
+    (np.dtype(np.uint16), 4): GL.GL_RGBA16,
 }
 
 
@@ -48,29 +50,3 @@ class Table(Resource):
     def _delete(self) -> None:
         GL.glDeleteTextures(1, ctypes.byref(ctypes.c_uint(self.name)))
         self._buffer.close()
-
-
-class TextureArray(Resource):
-    """`layers` square pictures of `size` texels that repeat, read with linear filtering (sampler2DArray)."""
-
-    kind = "texture"
-
-    def __init__(self, context: Context, size: int, layers: int, format: int, label: str) -> None:
-        self.size, self.layers = size, layers
-        used = size * size * layers * TEXEL_BYTES[format]
-        super().__init__(context, create(GL.glCreateTextures, GL.GL_TEXTURE_2D_ARRAY), used, label)
-        GL.glTextureStorage3D(self.name, 1, format, size, size, layers)
-        for parameter, value in (
-            (GL.GL_TEXTURE_MAG_FILTER, GL.GL_LINEAR),
-            (GL.GL_TEXTURE_MIN_FILTER, GL.GL_LINEAR),
-            (GL.GL_TEXTURE_WRAP_S, GL.GL_REPEAT),
-            (GL.GL_TEXTURE_WRAP_T, GL.GL_REPEAT),
-        ):
-            GL.glTextureParameteri(self.name, parameter, value)
-
-    def attach(self, framebuffer: Framebuffer, layer: int) -> None:
-        """Lets a framebuffer draw to one layer."""
-        GL.glNamedFramebufferTextureLayer(framebuffer.name, GL.GL_COLOR_ATTACHMENT0, self.name, 0, layer)
-
-    def _delete(self) -> None:
-        GL.glDeleteTextures(1, ctypes.byref(ctypes.c_uint(self.name)))
