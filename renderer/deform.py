@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from renderer.linalg import Matrix, Vector
 from renderer.pose import Pose
 from renderer.scene import Floats, Matrices, MorphTarget, Primitive, Scene
+from renderer.shapes import shape_at
 
 #: Vertices per step of skinning: about 20 MB of temporaries.
 _CHUNK = 1 << 16
@@ -41,8 +42,12 @@ def placed(scene: Scene, pose: Pose, node: int, primitive: Primitive) -> Placed:
     shape = morphed(primitive, pose.weights.get(node))
     skin = scene.nodes[node].skin
     if skin is None or primitive.joints is None or primitive.weights is None:  # the reader gives both or neither
-        return _carried(shape, pose.world[node])
-    return _skinned(shape, pose.joints[skin], primitive.joints, primitive.weights)
+        made = _carried(shape, pose.world[node])
+    else:
+        made = _skinned(shape, pose.joints[skin], primitive.joints, primitive.weights)
+    if primitive.flat and shape_at(scene, node, primitive) is not None:
+        return _flattened(made, -1.0 if mirrored(scene, pose, node) else 1.0)
+    return made
 
 
 def mirrored(scene: Scene, pose: Pose, node: int) -> bool:
@@ -51,7 +56,12 @@ def mirrored(scene: Scene, pose: Pose, node: int) -> bool:
     A skinned mesh does what most of its joints do.
     """
     skin = scene.nodes[node].skin
-    turned = np.linalg.det((pose.world[node, None] if skin is None else pose.joints[skin])[:, :3, :3]) < 0.0
+    return mostly_mirrored(pose.world[node, None] if skin is None else pose.joints[skin])
+
+
+def mostly_mirrored(matrices: Matrices) -> bool:
+    """Whether more than half of the matrices [J, 4, 4] turn right hands into left ones."""
+    turned = np.linalg.det(matrices[:, :3, :3]) < 0.0
     return int(np.count_nonzero(turned)) * 2 > len(turned)
 
 
@@ -132,6 +142,16 @@ def _skinned(shape: Placed, matrices: Matrices, joints: NDArray[np.uint16], weig
             tangents[part, :3] = _unit(_each(linear, shape.tangents[part, :3]))
             tangents[part, 3] = shape.tangents[part, 3] * turns
     return replace(shape, positions=positions, normals=normals, tangents=tangents)
+
+
+def _flattened(shape: Placed, turns: float) -> Placed:
+    """The shape with its triangles' own normals. Vertices come in threes. turns: -1 where triangles wind the other
+    way."""
+    if shape.normals is None:
+        return shape
+    a, b, c = np.moveaxis(shape.positions.reshape(-1, 3, 3), 1, 0)
+    flat = _unit(np.repeat(np.cross(b - a, c - a) * turns, 3, axis=0))
+    return replace(shape, normals=np.where(flat.any(axis=1, keepdims=True), flat, shape.normals))
 
 
 def cofactors(linear: NDArray[np.floating]) -> NDArray[np.floating]:

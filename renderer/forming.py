@@ -12,6 +12,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from renderer.deform import mostly_mirrored
 from renderer.pose import Pose
 from renderer.scene import Floats, MorphTarget, Primitive, Scene
 from renderer.shapes import Shape
@@ -59,7 +60,7 @@ def make_plan(jobs: Sequence[Job], records: NDArray[np.void], poses: PoseTable) 
         each = primitive.joints.shape[1] if shape.skin is not None and primitive.joints is not None else 0
         rows += [(source, start, first_influence, first_morph)]
         rows += [(each, len(primitive.targets), *poses.places(shape))]
-    groups = np.concatenate([_groups(i, len(primitive.positions)) for i, (primitive, _) in enumerate(jobs)])
+    groups = np.concatenate([_groups(i, primitive) for i, (primitive, _) in enumerate(jobs)])
     return Plan(
         groups=len(groups),
         table=np.concatenate([groups, np.array(rows, np.uint32).reshape(-1, 4)]),
@@ -71,7 +72,7 @@ def make_plan(jobs: Sequence[Job], records: NDArray[np.void], poses: PoseTable) 
 
 
 class PoseTable:
-    """What changes with the pose: rows of joint matrices, then morph weights, four floats a texel."""
+    """What changes with the pose: skins, then morph weights, four floats a texel; see `shaders/deform.comp`."""
 
     def __init__(self, scene: Scene, shapes: Sequence[Shape]) -> None:
         self._skins = {shape.skin: 0 for shape in shapes if shape.skin is not None}
@@ -80,7 +81,7 @@ class PoseTable:
         texels = 0
         for skin in self._skins:
             self._skins[skin] = texels
-            texels += 3 * len(scene.skins[skin].joints)
+            texels += 1 + 3 * len(scene.skins[skin].joints)
         for node in self._weights:
             count = max(len(p.targets) for p in scene.meshes[meshes[node]].primitives)
             self._weights[node] = texels, count
@@ -98,7 +99,8 @@ class PoseTable:
         rows = np.zeros((self.texels, 4), np.float32)
         for skin, first in self._skins.items():
             matrices = pose.joints[skin]
-            rows[first : first + 3 * len(matrices)] = matrices[:, :3].reshape(-1, 4)
+            rows[first, 0] = -1.0 if mostly_mirrored(matrices) else 1.0
+            rows[first + 1 : first + 1 + 3 * len(matrices)] = matrices[:, :3].reshape(-1, 4)
         flat = rows.reshape(-1)
         for node, (first, count) in self._weights.items():
             flat[4 * first : 4 * first + count] = pose.weights[node]
@@ -176,11 +178,13 @@ def _words(primitive: Primitive, record: NDArray[np.void]) -> Words:
     return np.concatenate([positions, rest], axis=1)
 
 
-def _groups(job: int, count: int) -> Words:
-    """uint32 [groups, 4]: job, first vertex, vertices."""
+def _groups(job: int, primitive: Primitive) -> Words:
+    """uint32 [groups, 4]: job, first vertex, vertices, whether normals are the triangles' own."""
+    count = len(primitive.positions)
     first = np.arange(0, count, GROUP_SIZE, dtype=np.uint32)
-    rows = np.zeros((len(first), 4), np.uint32)
+    rows = np.empty((len(first), 4), np.uint32)
     rows[:, 0], rows[:, 1], rows[:, 2] = job, first, np.minimum(count - first, GROUP_SIZE)
+    rows[:, 3] = primitive.flat
     return rows
 
 

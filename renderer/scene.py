@@ -139,6 +139,7 @@ class Primitive:
     variants: variant index → material index.
     joints: uint16 [N, K], places in a skin's `joints`; weights: float32 [N, K], rows ≥ 0 with sum 1; both or neither.
     targets: morph targets, in the order of the weights of mesh and node.
+    flat: the normals are the triangles' own, whatever their shape becomes; vertices then come in threes, in order.
     """
 
     mode: Mode
@@ -153,6 +154,7 @@ class Primitive:
     joints: NDArray[np.uint16] | None = None
     weights: Floats | None = None
     targets: tuple[MorphTarget, ...] = ()
+    flat: bool = False
 
 
 @dataclass(frozen=True, eq=False, slots=True)

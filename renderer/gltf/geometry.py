@@ -62,10 +62,12 @@ def _read_primitive(reading: Reading, item: Item, materials: Sequence[Material])
         reading.warn(f"{item.place} has too few vertices for its mode and draws nothing")
         return None
     vertices, indices = _compact(reading, item, vertices, indices)
-    if mode == Mode.TRIANGLES and vertices.normals is None:
+    flat = mode == Mode.TRIANGLES and vertices.normals is None
+    if flat:
         vertices, indices = _flatten(reading, item, vertices, indices)
     material = item.index("material", "materials")
     primitive = _primitive(mode, vertices, indices, len(materials) if material is None else material)
+    primitive = replace(primitive, flat=flat)
     for extension in FILE_EXTENSIONS.values():
         if extension.primitive and (given := item.extension(extension.name)) is not None:
             primitive = extension.primitive(reading, given, primitive)
@@ -190,7 +192,8 @@ def _with_tangents(reading: Reading, item: Item, primitive: Primitive, materials
     source, triangles, derived = tangents.derive(primitive.positions, primitive.normals, uv, triangles)
     split = vertices.take(source)
     made = _primitive(primitive.mode, replace(split, tangents=derived), triangles.reshape(-1), primitive.material)
-    return morphs.with_tangents(replace(made, variants=primitive.variants), uv[source])
+    made = replace(made, variants=primitive.variants, flat=primitive.flat)
+    return morphs.with_tangents(made, uv[source])
 
 
 def _directed(primitive: Primitive, materials: Sequence[Material]) -> TextureInfo | None:

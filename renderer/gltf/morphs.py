@@ -64,15 +64,9 @@ def _without_alpha(colors: Floats | None) -> Floats | None:
 
 
 def flattened(vertices: Vertices) -> Vertices:
-    """Unindexed triangles with flat normals, and for each target what makes its own flat normals of them."""
-    base = flat_normals(vertices.positions)
-
-    def flatten(target: MorphTarget) -> MorphTarget:
-        if target.positions is None:
-            return replace(target, normals=None, tangents=None)
-        return replace(target, normals=flat_normals(vertices.positions + target.positions) - base, tangents=None)
-
-    return replace(vertices, normals=base, targets=tuple(map(flatten, vertices.targets)))
+    """Unindexed triangles with flat normals; those of each shape follow from the shape, whatever a target says."""
+    targets = tuple(replace(target, normals=None, tangents=None) for target in vertices.targets)
+    return replace(vertices, normals=flat_normals(vertices.positions), targets=targets)
 
 
 def with_tangents(primitive: Primitive, uv: Floats) -> Primitive:

@@ -5,7 +5,8 @@ layout(binding = 0) uniform usamplerBuffer u_plan;       // groups of vertices, 
 layout(binding = 1) uniform usamplerBuffer u_source;     // words of the vertices at rest: position, then the record
 layout(binding = 2) uniform usamplerBuffer u_influences; // joint, weight as the bits of a float
 layout(binding = 3) uniform samplerBuffer u_morphs;      // displacements: by vertex, then by target
-layout(binding = 4) uniform samplerBuffer u_pose;        // three rows for each joint, then weights, four a texel
+layout(binding = 4) uniform samplerBuffer u_pose;        // of each skin -1 if it mirrors, and three rows for each joint;
+                                                         // then weights, four a texel
 uniform int u_jobs; // where the jobs begin in the plan
 
 layout(std430, binding = 0) writeonly buffer Positions { float b_positions[]; };
@@ -80,7 +81,7 @@ void skin(inout Vertex v, int at, int count, int joints) {
     for (int i = 0; i < count; ++i) {
         uvec2 influence = texelFetch(u_influences, at + i).xy;
         float w = uintBitsToFloat(influence.y);
-        int joint = joints + 3 * int(influence.x);
+        int joint = joints + 1 + 3 * int(influence.x);
         for (int row = 0; row < 3; ++row) rows[row] += w * texelFetch(u_pose, joint + row);
     }
     vec4 p = vec4(v.position, 1.0);
@@ -115,19 +116,33 @@ void write(Vertex v, int vertex) {
 #endif
 }
 
-void main() {
-    int index = int(gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x);
-    if (index >= u_jobs) return;
-    ivec4 group = ivec4(texelFetch(u_plan, index)); // job, first vertex, vertices
-    int local = int(gl_LocalInvocationID.x);
-    if (local >= group.z) return;
-    ivec4 places = ivec4(texelFetch(u_plan, u_jobs + 2 * group.x));     // source vertex, vertex, influences, morphs
-    ivec4 shape = ivec4(texelFetch(u_plan, u_jobs + 2 * group.x + 1));  // influences and targets each, joints, weights
-    int vertex = group.y + local;
+// The vertex after morph targets and skin. places, shape: the two texels of its job.
+Vertex deformed(int vertex, ivec4 places, ivec4 shape) {
     Vertex v = rest((places.x + vertex) * (3 + RECORD));
 #if MORPH_FLOATS
     morph(v, places.w + vertex * shape.y * MORPH_FLOATS, shape.y, shape.w);
 #endif
     if (shape.x > 0) skin(v, places.z + vertex * shape.x, shape.x, shape.z);
+    return v;
+}
+
+void main() {
+    int index = int(gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x);
+    if (index >= u_jobs) return;
+    ivec4 group = ivec4(texelFetch(u_plan, index)); // job, first vertex, vertices, whether normals are the triangles' own
+    int local = int(gl_LocalInvocationID.x);
+    if (local >= group.z) return;
+    ivec4 places = ivec4(texelFetch(u_plan, u_jobs + 2 * group.x));     // source vertex, vertex, influences, morphs
+    ivec4 shape = ivec4(texelFetch(u_plan, u_jobs + 2 * group.x + 1));  // influences and targets each, joints, weights
+    int vertex = group.y + local;
+    Vertex v = deformed(vertex, places, shape);
+    if (group.w != 0) { // the triangle's own normal
+        int first = vertex - vertex % 3;
+        vec3 corners[3];
+        for (int i = 0; i < 3; ++i) corners[i] = deformed(first + i, places, shape).position;
+        vec3 own = cross(corners[1] - corners[0], corners[2] - corners[0]);
+        float turns = shape.x > 0 ? texelFetch(u_pose, shape.z).x : 1.0;
+        if (dot(own, own) > 0.0) v.normal = own * turns;
+    }
     write(v, places.y + vertex);
 }

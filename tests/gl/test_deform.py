@@ -83,6 +83,16 @@ def test_vertices_on_the_device_equal_numpys(engine: Engine, name: str) -> None:
     engine.release(model)
 
 
+def test_flat_normals_on_the_device_equal_numpys(engine: Engine) -> None:
+    made = read(Rig().flat().data())
+    (node,) = (i for i, n in enumerate(made.nodes) if n.mesh is not None)
+    (primitive,) = made.meshes[0].primitives
+    model = engine.load(made)
+    expected = placed(made, model.pose(AnimationState(0, 0.2)), node, primitive).normals
+    np.testing.assert_allclose(vertices(model, node, primitive)["normal"][:, :3], expected, atol=1e-3)
+    engine.release(model)
+
+
 def test_one_mesh_under_two_skins_and_two_weights_has_four_shapes(engine: Engine) -> None:
     glb = Rig(influences=4).glb()
     glb.add("skins", {"joints": [3, 2, 1, 0]})

@@ -105,6 +105,14 @@ class Rig:
         tangents[:, :3] = _unit(tangents[:, :3])
         return positions, _unit(normals), tangents
 
+    def flat(self) -> Glb:
+        """The model without normals, so that each three vertices are a triangle with a normal of its own."""
+        glb = self.glb()
+        for attributes in (glb.primitive()["attributes"], *glb.primitive().get("targets", ())):
+            for name in ("NORMAL", "TANGENT"):
+                attributes.pop(name)
+        return glb
+
     def glb(self) -> Glb:
         """The model: joints are nodes 0 to 3, the mesh is node 4, far from them; animation 0 moves everything."""
         a, glb = self.arrays, Glb()

@@ -54,6 +54,19 @@ def test_vertices_are_where_they_belong(name: str, time: float) -> None:
     np.testing.assert_allclose(made.colors, np.clip(rig.morphed(time, "colors"), 0, 1), atol=1e-5)
 
 
+@pytest.mark.parametrize("name", RIGS)
+def test_without_normals_each_triangle_is_flat_in_every_shape(name: str) -> None:
+    rig = RIGS[name]
+    scene = read(rig.flat().data())
+    pose = pose_at(scene, AnimationState(0, 0.2))
+    made = placed(scene, pose, body(scene), scene.meshes[0].primitives[0])
+    a, b, c = np.moveaxis(rig.expected(0.2)[0].reshape(-1, 3, 3), 1, 0)
+    own = np.cross(b - a, c - a) * (-1 if rig.scale[0] < 0 else 1)
+    own /= np.linalg.norm(own, axis=1, keepdims=True)
+    assert made.normals is not None
+    np.testing.assert_allclose(made.normals, np.repeat(own, 3, axis=0), atol=1e-4)
+
+
 def test_at_rest_a_morph_target_has_its_meshs_weight_or_its_nodes() -> None:
     rig = Rig(influences=0, targets=2)
     glb = rig.glb()

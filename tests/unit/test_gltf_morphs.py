@@ -81,13 +81,17 @@ def test_colours_without_alpha_keep_it_and_stay_in_range() -> None:
     assert shown(glb, [1.0]).colors.max() == 1.0
 
 
-def test_flat_normals_are_those_of_each_target() -> None:
-    made = shown(morphing({"POSITION": LIFT}, normals=False), [1.0])
+@pytest.mark.parametrize("weight", [0.0, 0.5, 1.0, -3.0])
+def test_flat_normals_are_those_of_the_shape_that_is_shown(weight: float) -> None:
+    made = shown(morphing({"POSITION": LIFT, "NORMAL": 5 * UP}, normals=False), [weight])
     np.testing.assert_allclose(made.normals, flat_normals(made.positions), atol=1e-6)
-    half = shown(morphing({"POSITION": LIFT}, normals=False), [0.5])
-    between = flat_normals((CORNERS)[FACES]) + flat_normals((CORNERS + LIFT)[FACES])
-    expected = between / np.linalg.norm(between, axis=1, keepdims=True)
-    np.testing.assert_allclose(half.normals, expected, atol=1e-6)
+
+
+def test_flat_normals_stay_outside_when_the_node_is_mirrored() -> None:
+    glb = morphing({"POSITION": LIFT}, normals=False)
+    glb.json["nodes"][0]["scale"] = [1, 1, -1]
+    made = shown(glb, [0.5])
+    np.testing.assert_allclose(made.normals, -flat_normals(made.positions), atol=1e-6)
 
 
 def test_derived_tangents_turn_with_their_target() -> None:
