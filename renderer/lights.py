@@ -65,6 +65,13 @@ def shadow_views(
     return layers, matrices
 
 
+def sun_view(direction: Vector, box: tuple[Vector, Vector]) -> Matrix:
+    """World → clip [4, 4] of a light that shines along a unit direction over a whole box (min [3], max [3])."""
+    centre, radius = (box[0] + box[1]) / 2, max(float(np.linalg.norm(box[1] - box[0])) / 2, 1e-6)
+    up = np.array([0.0, 1.0, 0.0]) if abs(direction[1]) < 0.9 else np.array([1.0, 0.0, 0.0])
+    return _orthographic(radius) @ _look(centre, direction, up)
+
+
 def _views(light: Light, world: Matrices, box: tuple[Vector, Vector]) -> list[Matrix]:
     centre, radius = (box[0] + box[1]) / 2, max(float(np.linalg.norm(box[1] - box[0])) / 2, 1e-6)
     eye = world[:3, 3]

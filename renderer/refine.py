@@ -72,7 +72,7 @@ class Rasterised(Accumulation):
 
     def _sample(self) -> None:
         jitter = _jitter(self._sum.samples)
-        self._part = self._engine.add_jittered(self._model, self.view, self._format, self._sum, jitter)
+        self._part = self._engine.add_jittered(self._model, self.view, self._format, self._sum, jitter, self.samples)
 
 
 class Traced(Accumulation):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +26,7 @@ from renderer.passes.ground import Floor, GroundPass, floor
 from renderer.passes.layers import LayersPass
 from renderer.passes.post import background_radiance
 from renderer.passes.shadow import ShadowPass
+from renderer.passes.sky import MIN_PICTURES, SkyPass, Step
 from renderer.passes.surface import Against, Style, SurfacePass
 from renderer.passes.targets import Targets
 from renderer.upload import GpuScene
@@ -36,7 +37,10 @@ _VIEW_BINDING = 0
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Frame:
-    """What the steps of one picture share. size: pixels. part: what may hold anything. shadows: None without."""
+    """What the steps of one picture share.
+
+    size: pixels. part: what may hold anything. shadows: None without. sky: what surfaces read of it, by texture unit.
+    """
 
     gpu: GpuScene
     commands: Buffer
@@ -47,6 +51,7 @@ class _Frame:
     style: Style
     environment: Environment
     shadows: DepthArray | None
+    sky: Mapping[int, Texture | DepthArray]
 
 
 class RadiancePass:
@@ -62,6 +67,7 @@ class RadiancePass:
         self._layers = LayersPass(context)
         self._casters = CastersPass(context)
         self._shadows: ShadowPass | None = None
+        self._sky: SkyPass | None = None
         self._ground: GroundPass | None = None
         self._channels: ChannelPass | None = None
 
@@ -74,19 +80,20 @@ class RadiancePass:
         size: tuple[int, int],
         jitter: tuple[float, float],
         *,
-        refined: bool = False,
+        step: Step | None = None,
     ) -> Rectangle:
         """Draws into the lower left part, of `size` pixels, of `targets.radiance`.
 
-        jitter: (x, y) in pixels, each in [-0.5, 0.5]. refined: one of many pictures that are averaged. Returns the part
-        that may hold anything; what `targets.radiance` has outside it is left over from earlier frames. Raises
+        jitter: (x, y) in pixels, each in [-0.5, 0.5]. step: of many pictures that are averaged. Returns the part that
+        may hold anything; what `targets.radiance` has outside it is left over from earlier frames. Raises
         ViewError for an unknown variant or channel.
         """
         pose = model.pose(view.animation)
         drawing, commands = model.draw_list(view.variant, pose)
         seen, place = _stage(view, model, pose)
         projection = cameras.jittered(seen.projection, jitter, *size)
-        shadows = self._draw_shadows(model, pose, view, sum(jitter) % 1.0 if refined else None)
+        shadows = self._draw_shadows(model, pose, view, None if step is None else sum(jitter) % 1.0)
+        looks, hidden = self._draw_sky(model, pose, view, environment, step)
         below = None if place is None else self._grounds().prepare(model, view, drawing, commands, place)
         self._write_view_block(pose, shadows, view, targets, size, seen, projection)
         everywhere = 0, 0, *size
@@ -101,9 +108,9 @@ class RadiancePass:
         draw.target(targets.draw_buffer, *size)
         with draw.only(part if drawing.blur is None else everywhere):  # blurred glass reads beyond the model
             draw.clear(targets.draw_buffer, (0.0, 0.0, 0.0, 0.0), depth=True)
-        style = Style(len(pose.lights) > 0, targets.msaa, refined)
+        style = Style(len(pose.lights) > 0, targets.msaa, step is not None, looks)
         shadow_map = self._shadows.map if shadows and self._shadows else None
-        frame = _Frame(model.gpu, commands, drawing, targets, size, part, style, environment, shadow_map)
+        frame = _Frame(model.gpu, commands, drawing, targets, size, part, style, environment, shadow_map, hidden)
         self._bind(frame)
         self._surfaces.draw(model.gpu, commands, drawing.opaque, style)
         if view.background == "environment":
@@ -145,7 +152,7 @@ class RadiancePass:
     def close(self) -> None:
         """Frees programs and blocks."""
         parts = (self._view_block, self._surfaces, self._background, self._behind, self._layers, self._casters)
-        for part in (*parts, self._shadows, self._ground, self._channels):
+        for part in (*parts, self._shadows, self._sky, self._ground, self._channels):
             if part is not None:
                 part.close()
 
@@ -179,7 +186,7 @@ class RadiancePass:
 
     def _bind(self, frame: _Frame) -> None:
         behind = None if frame.drawing.blur is None else frame.targets.behind
-        self._surfaces.frame_textures(frame.environment, self._dfg, behind, frame.shadows)
+        self._surfaces.frame_textures(frame.environment, self._dfg, behind, frame.shadows, frame.sky)
 
     def _grounds(self) -> GroundPass:
         if self._ground is None:
@@ -218,6 +225,19 @@ class RadiancePass:
         casters = (*drawing.opaque, *drawing.see_through)
         self._shadows.draw(model.gpu, commands, casters, matrices, turn)
         return layers
+
+    def _draw_sky(
+        self, model: Model, pose: Pose, view: View, environment: Environment, step: Step | None
+    ) -> tuple[int, Mapping[int, Texture | DepthArray]]:
+        """What surfaces hide of the environment from one another: from how many directions, and what to bind for it."""
+        if step is None or step.count < MIN_PICTURES or view.channel is not None:
+            return 0, {}
+        drawing, commands = model.draw_list(view.variant, pose)
+        if self._sky is None:
+            self._sky = SkyPass(self._context, self._casters)
+        casters = (*drawing.opaque, *drawing.see_through)
+        each = self._sky.directions_of(int(drawing.commands[:, 0].sum()) // 3)
+        return each, self._sky.draw(model.gpu, commands, casters, environment, pose.box, step, each)
 
     def _write_view_block(
         self,

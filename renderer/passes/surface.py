@@ -30,7 +30,11 @@ TRIANGLES = (Mode.TRIANGLES, Mode.TRIANGLE_STRIP, Mode.TRIANGLE_FAN)
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What makes two draws need different programs. samples: a pixel of the target. peeled: only behind a layer."""
+    """What makes two draws need different programs.
+
+    samples: a pixel of the target. peeled: only behind a layer. sky: directions in which it is known what hides
+    the environment.
+    """
 
     material: MaterialKey
     layout: Layout
@@ -39,6 +43,7 @@ class Kind:
     shadows: bool = False
     samples: int = 1
     peeled: bool = False
+    sky: int = 0
 
 
 class Against(Enum):
@@ -54,11 +59,13 @@ class Style:
     """What is the same for all surfaces of one picture.
 
     lights: there are punctual ones. samples: a pixel of the target. refined: one of many pictures that are averaged.
+    sky: from how many directions it is known what surfaces hide of the environment (passes/sky.py).
     """
 
     lights: bool
     samples: int = 1
     refined: bool = False
+    sky: int = 0
 
 
 class SurfacePass:
@@ -70,16 +77,24 @@ class SurfacePass:
         self._programs: OrderedDict[Kind, Program] = OrderedDict()
 
     def frame_textures(
-        self, environment: Environment, dfg: Texture, behind: Texture | None = None, shadows: DepthArray | None = None
+        self,
+        environment: Environment,
+        dfg: Texture,
+        behind: Texture | None = None,
+        shadows: DepthArray | None = None,
+        sky: Mapping[int, Texture | DepthArray] | None = None,
     ) -> None:
-        """Binds what every surface of a frame reads. behind: the opaque picture; shadows: depth from the lights."""
+        """Binds what every surface of a frame reads.
+
+        behind: the opaque picture. shadows: depth from the lights. sky: what passes/sky.py gives.
+        """
         self._shadows = shadows is not None
         units: dict[int, Texture | DepthArray] = {0: environment.specular, 1: environment.irradiance, 2: dfg}
         if behind is not None:
             units[3] = behind
         if shadows is not None:
             units[4] = shadows
-        draw.bind_textures(units)
+        draw.bind_textures({**units, **(sky or {})})
 
     def draw(
         self,
@@ -128,6 +143,7 @@ class SurfacePass:
             style.lights and self._shadows,
             style.samples if peeled or spread else 1,
             peeled,
+            0 if "UNLIT" in material.features else style.sky,
         )
         if kind in self._programs:
             self._programs.move_to_end(kind)
@@ -170,6 +186,7 @@ def compile_surface(
         "UNLIT": int("UNLIT" in key.features),
         "LIGHTS": int(kind.lights),
         "SHADOWS": int(kind.shadows),
+        "SKY": kind.sky,
         "SAMPLES": kind.samples,
         "SPREAD": int(kind.samples > 1 and not kind.peeled),
         "PEELED": int(kind.peeled),

@@ -6,6 +6,9 @@
 #include "surface_info.glsl"
 #include "surface_light.glsl"
 #include "hooks.glsl"
+#if SKY
+#include "surface_sky.glsl"
+#endif
 #if PEELED
 #include "surface_layer.glsl"
 #endif
@@ -22,8 +25,17 @@ void main() {
 #else
     hooks_info(s);
     hooks_prepare(s);
+#if SKY
+    Sky_ratio open = see_sky(s);
+    float occlusion = s.occlusion;
+    s.occlusion = open.diffuse;
+    sky_mirrored = open.mirrored;
+#endif
     balance = surface_balance(s);
     Lighting sum = environment_light(s);
+#if SKY
+    sum.specular += balance.reflected * sky_hidden_reflection(s, occlusion, open);
+#endif
 #if LIGHTS
     for (int i = 0; i < int(u_cameraPosition.w); ++i) {
         vec3 l;

@@ -10,8 +10,15 @@ struct Lighting {
     vec3 specular;  // reflected at the surface
 };
 
+#if SKY
+float sky_mirrored; // what see_sky() says about reflections
+#endif
+
 // Occlusion of reflections from ambient occlusion: Lagarde and de Rousiers 2014, "Moving Frostbite to PBR", listing 26.
 float specular_occlusion(float NdotV, float occlusion, float roughness) {
+#if SKY
+    return sky_mirrored;
+#endif
     return clamp(pow(NdotV + occlusion, exp2(-16.0 * roughness - 1.0)) - 1.0 + occlusion, 0.0, 1.0);
 }
 
