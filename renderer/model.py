@@ -48,7 +48,8 @@ class Model:
         self._poser = Poser(scene)
         before = context.ledger.total
         self._nodes = drawlist.mesh_nodes(scene)
-        self._skinned = np.array([scene.nodes[n].skin is not None for n in self._nodes.tolist()], np.bool_)
+        skins = (scene.nodes[n].skin for n in self._nodes.tolist())
+        self._skins = np.array([-1 if skin is None else skin for skin in skins], np.intp)
         self._changed: frozenset[int] = frozenset()
         self._extent = Extent(scene)
         self.gpu: GpuScene = upload(context, scene, len(self._nodes))
@@ -66,11 +67,10 @@ class Model:
 
     def _take(self, pose: ScenePose) -> Pose:
         """Bring what lies on the GPU up to a pose."""
-        placed = pose.world[self._nodes]
-        flips = list(drawlist.mirrored(placed))
-        for i in np.flatnonzero(self._skinned):
-            flips[i] = deform.mirrored(self.scene, pose, int(self._nodes[i]))
-        placed[self._skinned] = np.eye(4)  # skinned vertices already lie in the world
+        placed, skinned = pose.world[self._nodes], self._skins >= 0
+        turned = np.array([*map(deform.mostly_mirrored, pose.joints), False])
+        flips = np.where(skinned, turned[self._skins], drawlist.mirrored(placed))
+        placed[skinned] = np.eye(4)  # skinned vertices already lie in the world
         if self.gpu.instances is not None:
             self.gpu.instances.write(drawlist.instance_rows(placed))
         if self.gpu.deforming is not None:
@@ -79,12 +79,14 @@ class Model:
             write_material(self.gpu, index, pose.materials.get(index, self.scene.materials[index]))
         self._changed = frozenset(pose.materials)
         known = {f.name: getattr(pose, f.name) for f in fields(pose)}
-        return Pose(**known, flips=tuple(flips), carried=self._carried(pose), box=self._extent.box(pose))
+        return Pose(**known, flips=tuple(flips.tolist()), carried=self._carried(pose), box=self._extent.box(pose))
 
     def _carried(self, pose: ScenePose) -> Matrices:
-        carried = pose.world.copy() if self._skinned.any() else pose.world
-        for node in self._nodes[self._skinned].tolist():
-            carried[node] = np.mean(pose.joints[self.scene.nodes[node].skin or 0], axis=0)
+        skinned = self._skins >= 0
+        if not skinned.any():
+            return pose.world
+        carried = pose.world.copy()
+        carried[self._nodes[skinned]] = np.array([joints.mean(axis=0) for joints in pose.joints])[self._skins[skinned]]
         return carried
 
     def draw_list(self, variant: str | None, pose: Pose) -> tuple[DrawList, Buffer]:
