@@ -12,6 +12,7 @@ from renderer.deform import placed
 from renderer.errors import FormatError
 from renderer.pose import pose_at
 from renderer.scene import Primitive, Scene
+from tests.unit import compressed
 from tests.unit.glb import TRIANGLE, Glb, read
 
 WEIGHTS = np.array([[0.5, 0.25, 0.25, 0], [1, 0, 0, 0], [0, 0, 0.5, 0.5]], "f4")
@@ -91,6 +92,23 @@ def test_a_skin_without_matrices_binds_at_the_origin_and_may_have_too_many() -> 
     plain = shown(read(glb.data()))
     glb.json["skins"][0]["inverseBindMatrices"] = glb.accessor(many.reshape(-1, 16))
     np.testing.assert_allclose(shown(read(glb.data())), plain + 5, atol=1e-5)
+
+
+def test_joints_and_weights_may_be_compressed() -> None:
+    glb = compressed.draco()
+    joints = [glb.node(name=f"{i}", translation=[i, 0, 0]) for i in range(4)]
+    glb.json["nodes"][0]["skin"] = glb.add("skins", {"joints": joints})
+    scene = read(glb.data())
+    body, given = primitive(scene), compressed.sheet()[0]
+    assert body.joints is not None
+    assert body.weights is not None
+    share = given["WEIGHTS_0"].astype(float)
+    share /= share.sum(axis=1, keepdims=True)
+    expected = np.sum(share * given["JOINTS_0"], axis=1)  # how far the joints move a vertex along +X
+    found = np.sum(body.weights * body.joints, axis=1)
+    np.testing.assert_allclose(np.sort(found), np.sort(expected), atol=0.02)
+    moved = shown(scene)[:, 0] - body.positions[:, 0]
+    np.testing.assert_allclose(moved, found, atol=1e-5)
 
 
 def test_a_mesh_that_hangs_on_nothing_follows_its_node() -> None:
