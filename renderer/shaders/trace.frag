@@ -22,7 +22,7 @@ layout(location = 1) out vec4 o_guide;  // colour of what is seen, directly or a
 layout(location = 2) out vec4 o_normal; // its normal; how bright it is
 
 // Surfaces at which a path may scatter, and at most pass straight through.
-const int MAX_SCATTERS = 12, MAX_PASSES = 24;
+const int MAX_SCATTERS = 16, MAX_PASSES = 24;
 // Scatters before a dim path may be ended early.
 const int SURE_SCATTERS = 2;
 // Beyond white differences of brightness do not show.
