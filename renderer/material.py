@@ -144,7 +144,7 @@ def _unfiltered_glsl(use: TextureUse, uv: str) -> str:
     name = use.source
     return (
         "#if !TRACING\n"
-        f"vec4 sharp_{use.slot}() {{ return textureLod(u_{name}, {uv}, 0.0); }}\n"
+        f"vec4 sharp_{use.slot}(float level) {{ return textureLod(u_{name}, {uv}, level); }}\n"
         f"float level_{use.slot}() {{ return textureQueryLod(u_{name}, {uv}).x; }}\n"
         "#endif\n"
     )

@@ -1,7 +1,7 @@
 // Alpha-tested edges (alphaMode MASK). A refined picture is an average of many jittered ones: each reads the texture
-// itself and cuts hard, which averages to the true share of the pixel. A single picture reads a filtered alpha, whose
-// mean shrinks what is thin: it is raised with the mip level, and with several samples a pixel the edge is spread over
-// them. Golus 2017, "Anti-aliased Alpha Test: The Esoteric Alpha To Coverage".
+// itself and cuts hard, which averages to the true share of the pixel. A single picture reads a filtered alpha, but a
+// level finer than a colour would be: what is thin is lost where its mean falls below the cut-off. With several samples
+// a pixel the edge is spread over them. Golus 2017, "Anti-aliased Alpha Test: The Esoteric Alpha To Coverage".
 uniform bool u_refined;
 
 float cutout_alpha() {
@@ -10,7 +10,7 @@ float cutout_alpha() {
     alpha *= v_color.a;
 #endif
 #ifdef HAS_baseColorTexture
-    alpha *= u_refined ? sharp_baseColorTexture().a : sample_baseColorTexture().a * (1.0 + 0.25 * level_baseColorTexture());
+    alpha *= sharp_baseColorTexture(u_refined ? 0.0 : max(level_baseColorTexture() - 1.0, 0.0)).a;
 #endif
     return alpha;
 }
