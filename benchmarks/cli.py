@@ -129,6 +129,12 @@ def _add_fidelity(commands: argparse._SubParsersAction[argparse.ArgumentParser])
         "--against", type=_sides, default=("filament", "three"), metavar="SIDES", help=f"of {_SIDES} (default: all)"
     )
     parser.add_argument("--samples", type=count, default=64, metavar="N", help="of the refined pictures (default: 64)")
+    parser.add_argument(
+        "--msaa",
+        type=count,
+        metavar="N",
+        help="of the moving pictures; the stored peers have 4 (default: the engine's)",
+    )
     parser.add_argument("--scenarios", type=_names, default=(), metavar="A,B", help="only these (default: all)")
     parser.add_argument("--jobs", type=_jobs, default=1, metavar="N", help="processes that draw at a time (default: 1)")
     parser.add_argument(
@@ -250,7 +256,7 @@ def _fidelity(arguments: argparse.Namespace) -> int:
     suite = read_suite(arguments.suite, arguments.scenarios)
     folder = arguments.output or report.default_path("fidelity", arguments.suite.resolve().name).with_suffix("")
     fresh = (arguments.fresh, arguments.fresh_samples, arguments.peer_python)
-    plan = measure.Plan(arguments.samples, arguments.against, *fresh, arguments.jobs, folder)
+    plan = measure.Plan(arguments.samples, arguments.msaa, arguments.against, *fresh, arguments.jobs, folder)
     with Progress() as progress:
         result = measure.measure(suite, plan, progress)
     failed = [f"{row['scenario']}: {row['error']}" for row in result["rows"] if row["error"]]

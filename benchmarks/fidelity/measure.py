@@ -5,11 +5,11 @@ At most `jobs` processes draw at a time, each with one scene in its memory.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -18,7 +18,7 @@ from benchmarks import report
 from benchmarks.companion import Companion
 from benchmarks.errors import BenchError
 from benchmarks.fidelity import page, peers
-from benchmarks.fidelity.judge import MOVING, REFERENCE, REFINED, Gallery, failed
+from benchmarks.fidelity.judge import MOVING, REFERENCE, REFINED, Gallery, command, failed
 from benchmarks.fidelity.metrics import flip_evaluator
 from benchmarks.fidelity.suite import Suite
 from benchmarks.fidelity.summary import Row, summarise
@@ -30,10 +30,14 @@ _PERCEPTION = "FLIP is left out: pip install 'vitrine[bench]' brings flip-evalua
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is asked. samples: of the refined pictures. against: peers to compare with. fresh: sides to draw anew, with
-    peer_python and, for Cycles, fresh_samples a pixel. jobs: processes at a time. folder: where the report goes."""
+    """What is asked. samples: of the refined pictures. msaa: of the moving ones, None = as the engine has it.
+
+    against: peers to compare with. fresh: sides to draw anew, with peer_python and, for Cycles, fresh_samples a pixel.
+    jobs: processes at a time. folder: where the report goes.
+    """
 
     samples: int
+    msaa: int | None
     against: tuple[str, ...]
     fresh: tuple[str, ...]
     fresh_samples: int
@@ -44,7 +48,7 @@ class Plan:
     def described(self, suite: Suite) -> dict[str, Any]:
         """The part of a result that says what was asked; no path of this machine."""
         names = [scenario.name for scenario in suite.scenarios] + sorted(suite.faults)
-        asked = {"samples": self.samples, "against": list(self.against), "fresh": list(self.fresh)}
+        asked = {"samples": self.samples, "msaa": self.msaa, "against": list(self.against), "fresh": list(self.fresh)}
         return asked | {"fresh_samples": self.fresh_samples if self.fresh else None, "scenarios": names}
 
 
@@ -111,6 +115,8 @@ def _fresh(suite: Suite, plan: Plan, progress: Progress) -> list[str]:
         progress.step(text)
 
     where = Gallery(suite, plan.folder, frozenset(plan.fresh)).shown
+    for side, scenario in product(plan.fresh, suite.scenarios):
+        where(side, scenario.name).unlink(missing_ok=True)  # of an earlier run
     drawn = (
         peers.draw_all(plan.peer_python, peer, suite.scenarios, where, plan.fresh_samples, say) for peer in plan.fresh
     )
@@ -121,11 +127,10 @@ def _rows(suite: Suite, plan: Plan) -> Iterator[Row]:
     """Rows as they become ready. Closing the iterator, or an exception, ends the processes."""
     # one environment after the other: each process filters it once
     names = [scenario.name for scenario in sorted(suite.scenarios, key=lambda item: str(item.environment))]
-    command = [sys.executable, "-m", "benchmarks.fidelity.judge", str(suite.root), str(plan.folder), str(plan.samples)]
-    command += [",".join(plan.against), ",".join(plan.fresh)]
+    program = command(suite.root, plan.folder, plan.samples, plan.msaa, plan.against, plan.fresh)
     idle: SimpleQueue[Companion] = SimpleQueue()
     with ExitStack() as stack:
-        companions = [stack.enter_context(Companion("our renderer", command)) for _ in range(plan.jobs)]
+        companions = [stack.enter_context(Companion("our renderer", program)) for _ in range(plan.jobs)]
         for companion in companions:
             idle.put(companion)
         pool = ThreadPoolExecutor(plan.jobs)
