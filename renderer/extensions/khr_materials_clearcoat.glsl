@@ -22,6 +22,10 @@ void clearcoat_info(inout Surface s) {
 }
 
 #if !TRACING
+void clearcoat_prepare(inout Surface s) {
+    clearcoat_roughness = widened_roughness(clearcoat_roughness, clearcoat_normal);
+}
+
 // What the coat reflects of the environment and the punctual lights.
 vec3 clearcoat_reflection(Surface s) {
     vec4 dfg = environment_dfg(clearcoat_NdotV, clearcoat_roughness);

@@ -13,7 +13,7 @@ EXTENSION = MaterialExtension(
         "clearcoatRoughnessTexture": TextureSlot("linear"),
         "clearcoatNormalTexture": TextureSlot("linear", {"scale": Factor((1.0,), None, None)}),
     },
-    hooks=frozenset({"info", "layer"}),
+    hooks=frozenset({"info", "prepare", "layer"}),
     glsl="khr_materials_clearcoat.glsl",
     channels={
         "clearcoat": Channel("scalar", "clearcoat_factor"),

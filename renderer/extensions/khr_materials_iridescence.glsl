@@ -1,4 +1,5 @@
 // KHR_materials_iridescence: interference in a thin film over the base material.
+#include "common_brdf.glsl"
 float iridescence_factor;
 float iridescence_ior;
 float iridescence_thickness; // nanometres

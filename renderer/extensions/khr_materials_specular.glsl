@@ -10,6 +10,6 @@ void specular_info(inout Surface s) {
 #endif
     s.dielectric = min(s.dielectric * color, vec3(1.0)) * strength;
     s.f0 = mix(s.dielectric, s.baseColor, s.metallic);
-    s.dielectric90 = strength;
-    s.f90 = mix(strength, 1.0, s.metallic);
+    s.dielectric90 *= strength;
+    s.f90 = mix(s.dielectric90, 1.0, s.metallic);
 }

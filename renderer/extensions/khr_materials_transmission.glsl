@@ -1,6 +1,7 @@
 // KHR_materials_transmission: what lies behind, blurred by roughness and tinted, takes the place of diffuse light. With
 // KHR_materials_volume it is seen through a solid, bent and absorbed, with KHR_materials_dispersion for each colour apart.
 float transmission_factor;
+float transmission_roughness; // 0 for clear glass
 
 void transmission_info(inout Surface s) {
     transmission_factor = u_transmissionFactor;
@@ -8,6 +9,7 @@ void transmission_info(inout Surface s) {
     transmission_factor *= sample_transmissionTexture().r;
 #endif
     transmission_factor *= 1.0 - s.metallic;
+    transmission_roughness = s.roughness > MIN_ROUGHNESS ? s.roughness : 0.0;
 }
 
 #if !TRACING
@@ -43,7 +45,6 @@ vec4 behind_at(vec2 uv, float roughness) {
     // A lobe of roughness r spans a share of the picture that grows with r; level 0 is one pixel. Clear glass reads it
     // alone: renderer/passes/behind.py makes no other for it.
     float level = roughness * roughness * (float(textureQueryLevels(u_behind)) - 3.0);
-    level = roughness > MIN_ROUGHNESS ? level : 0.0;
     vec2 margin = u_target.xy * exp2(level) * 0.5;
     return textureLod(u_behind, clamp(uv * u_target.zw, margin, u_target.zw - margin), level);
 }
@@ -51,7 +52,7 @@ vec4 behind_at(vec2 uv, float roughness) {
 // The same seen through a solid. Where only the environment is behind, its light comes from the bent direction itself.
 vec4 behind_solid(Surface s, float ior, float roundness) {
     Way way = way_through(s, ior, roundness);
-    float roughness = s.roughness * clamp(2.0 * ior - 2.0, 0.0, 1.0); // "Roughness", KHR_materials_volume: 0 for ior 1
+    float roughness = transmission_roughness * clamp(2.0 * ior - 2.0, 0.0, 1.0); // "Roughness", KHR_materials_volume: 0 for ior 1
     vec4 clip = u_viewProjection * vec4(way.exit, 1.0);
     vec4 behind = behind_at(clip.xy / max(clip.w, 1e-6) * 0.5 + 0.5, roughness);
     behind.rgb = mix(behind.rgb, environment_specular(way.direction, roughness), clamp(behind.a - 1.0, 0.0, 1.0));
@@ -59,7 +60,7 @@ vec4 behind_solid(Surface s, float ior, float roundness) {
 }
 
 vec4 behind_surface(Surface s) {
-    if (volume_thickness <= 0.0 || s.ior <= 0.0) return behind_at(gl_FragCoord.xy * u_target.xy / u_target.zw, s.roughness);
+    if (volume_thickness <= 0.0 || s.ior <= 0.0) return behind_at(gl_FragCoord.xy * u_target.xy / u_target.zw, transmission_roughness);
     float roundness = solid_roundness(s);
     vec4 green = behind_solid(s, s.ior, roundness);
 #ifdef DISPERSION

@@ -24,6 +24,7 @@ void main() {
     o_color = vec4(s.baseColor, 1.0) * s.alpha;
 #else
     hooks_info(s);
+    s.roughness = widened_roughness(s.roughness, s.normal);
     hooks_prepare(s);
 #if SKY
     Sky_ratio open = see_sky(s);

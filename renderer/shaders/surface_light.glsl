@@ -5,6 +5,15 @@
 vec3 hooks_reflection(Surface s, vec3 radiance);
 float hooks_lobe(Surface s, vec3 l, vec3 h, float lobe);
 
+// Roughness with what the normal does within a pixel: Tokuyoshi and Kaplanyan 2019, "Improved Geometric Specular
+// Antialiasing"; a pixel has σ = 0.25, and no more is added than their bound.
+float widened_roughness(float roughness, vec3 normal) {
+    vec3 dx = dFdx(normal), dy = dFdy(normal);
+    float kernel = min(0.125 * (dot(dx, dx) + dot(dy, dy)), 0.18);
+    float alpha = roughness * roughness;
+    return sqrt(sqrt(alpha * alpha + kernel));
+}
+
 struct Lighting {
     vec3 diffuse;   // leaves the surface after scattering below it
     vec3 specular;  // reflected at the surface
@@ -46,6 +55,8 @@ Balance surface_balance(Surface s) {
     return Balance(lobe, reflected, reflected / max(s.f0 * lobe.x + s.f90 * lobe.y, 1e-6), max(below, 0.0));
 }
 
+const float OBLIQUE = 0.6;
+
 // Light from the environment in a lobe that is wider along `tangent` than across: microfacets spread over `count` equal
 // shares of the slopes of GGX along the tangent, each with an isotropic lobe for what is left of the spread.
 vec3 stretched_reflection(Surface s, vec3 tangent, vec2 alpha, int count) {
@@ -68,10 +79,18 @@ vec3 stretched_reflection(Surface s, vec3 tangent, vec2 alpha, int count) {
     return sum / max(weights, 1e-5);
 }
 
+// The same of the isotropic surface. Seen obliquely its lobe in directions of light is 1 / NdotV times as long as wide.
+vec3 environment_reflection(Surface s) {
+    if (s.NdotV > OBLIQUE || s.roughness < 0.1 || s.roughness > 0.75) return environment_lobe(s.normal, s.view, balance.lobe);
+    float alpha = s.roughness * s.roughness;
+    vec3 across = s.view - s.normal * dot(s.normal, s.view);
+    return stretched_reflection(s, normalize(across), alpha * vec2(1.0, s.NdotV), 3);
+}
+
 Lighting environment_light(Surface s) {
     float open = specular_occlusion(s.NdotV, s.occlusion, s.roughness);
     Lighting result;
-    result.specular = balance.reflected * hooks_reflection(s, environment_lobe(s.normal, s.view, balance.lobe)) * open;
+    result.specular = balance.reflected * hooks_reflection(s, environment_reflection(s)) * open;
     result.diffuse = s.albedo * balance.below * environment_irradiance(s.normal) * s.occlusion;
     return result;
 }
