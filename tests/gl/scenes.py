@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
 
 import numpy as np
@@ -28,6 +29,22 @@ def sphere(material: int = 0, subdivisions: int = 4) -> Primitive:
     mesh = trimesh.creation.icosphere(subdivisions=subdivisions)
     positions = np.asarray(mesh.vertices, np.float32)
     return Primitive(Mode.TRIANGLES, positions, np.asarray(mesh.faces, np.uint32).ravel(), material, normals=positions)
+
+
+@functools.cache
+def globe(rings: int = 24, sectors: int = 48) -> Primitive:
+    """A unit sphere with texture coordinates and tangents; its seam faces -X."""
+    v, u = np.mgrid[0 : rings + 1, 0 : sectors + 1].reshape(2, -1)
+    polar, around = v / rings * np.pi, u / sectors * 2 * np.pi - np.pi
+    normals = np.stack([np.sin(polar) * np.cos(around), np.cos(polar), -np.sin(polar) * np.sin(around)], axis=1)
+    tangents = np.stack([-np.sin(around), 0 * around, -np.cos(around), 1 + 0 * around], axis=1)
+    corner = (np.arange(rings)[:, None] * (sectors + 1) + np.arange(sectors)).reshape(-1, 1)
+    faces = corner + np.array([0, sectors + 1, 1, 1, sectors + 1, sectors + 2])
+    coordinates = np.stack([u / sectors, v / rings], axis=1)
+    arrays = (normals.astype(np.float32), tangents.astype(np.float32), coordinates.astype(np.float32))
+    return Primitive(
+        Mode.TRIANGLES, arrays[0], faces.astype(np.uint32).ravel(), 0, arrays[0], arrays[1], texcoords=(arrays[2],)
+    )
 
 
 def scene(*primitives: Primitive, materials: tuple[Material, ...] = (Material(),), **extra: object) -> Scene:

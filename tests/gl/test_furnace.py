@@ -7,7 +7,6 @@ out.
 
 from __future__ import annotations
 
-import functools
 import math
 
 import numpy as np
@@ -16,9 +15,9 @@ from numpy.typing import NDArray
 
 from renderer.engine import Engine
 from renderer.extensions import CORE, MATERIAL_EXTENSIONS
-from renderer.scene import Material, Primitive
+from renderer.scene import Material
 from renderer.view import Orbit, View
-from tests.gl.scenes import scene, sphere
+from tests.gl.scenes import globe, scene
 
 pytestmark = pytest.mark.gl
 
@@ -66,12 +65,6 @@ def rough(name: str, roughness: float) -> Material:
     return made_of({"roughnessFactor": 0.4, **factors, key: roughness})
 
 
-@functools.cache
-def ball() -> Primitive:
-    """A unit sphere of 20 480 triangles."""
-    return sphere(subdivisions=5)
-
-
 def rings(engine: Engine, environment: str, material: Material, samples: int) -> NDArray[np.float64]:
     """Linear radiance [RINGS, 3] of a sphere, from its centre to its rim."""
     view = View(
@@ -85,7 +78,7 @@ def rings(engine: Engine, environment: str, material: Material, samples: int) ->
         tone_mapping="none",
         background="environment",
     )
-    model = engine.load(scene(ball(), materials=(material,)))
+    model = engine.load(scene(globe(64, 128), materials=(material,)))
     try:
         pixels = engine.render(model, view, samples=samples).pixels[..., :3] / 255.0
     finally:

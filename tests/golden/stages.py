@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -25,6 +24,7 @@ from renderer.scene import (
     TextureInfo,
 )
 from renderer.view import Orbit, View
+from tests.gl.scenes import globe
 
 SKY = "golden sky"
 VIEW = View(
@@ -58,22 +58,6 @@ def paint(**values: Values) -> Material:
     return Material(factors={"metallicFactor": (0.0,), **factors}, features=frozenset(features))
 
 
-@functools.cache
-def ball(rings: int = 24, sectors: int = 48) -> Primitive:
-    """A unit sphere with texture coordinates and tangents; its seam faces -X."""
-    v, u = np.mgrid[0 : rings + 1, 0 : sectors + 1].reshape(2, -1)
-    polar, around = v / rings * np.pi, u / sectors * 2 * np.pi - np.pi
-    normals = np.stack([np.sin(polar) * np.cos(around), np.cos(polar), -np.sin(polar) * np.sin(around)], axis=1)
-    tangents = np.stack([-np.sin(around), 0 * around, -np.cos(around), 1 + 0 * around], axis=1)
-    corner = (np.arange(rings)[:, None] * (sectors + 1) + np.arange(sectors)).reshape(-1, 1)
-    faces = corner + np.array([0, sectors + 1, 1, 1, sectors + 1, sectors + 2])
-    coordinates = np.stack([u / sectors, v / rings], axis=1)
-    arrays = (normals.astype(np.float32), tangents.astype(np.float32), coordinates.astype(np.float32))
-    return Primitive(
-        Mode.TRIANGLES, arrays[0], faces.astype(np.uint32).ravel(), 0, arrays[0], arrays[1], texcoords=(arrays[2],)
-    )
-
-
 def plate(half: float, height: float, material: int) -> Primitive:
     """A horizontal square that faces up."""
     x, z = np.array([-1, 1, 1, -1]) * half, np.array([1, 1, -1, -1]) * half
@@ -95,7 +79,7 @@ def scene(primitives: Sequence[Primitive], materials: Sequence[Material], nodes:
 def balls(*materials: Material, columns: int = 2, floor: bool = False) -> Scene:
     """Balls of 0.45 m in a grid before the camera, one for each material; floor: on a chequered plate."""
     rows = -(-len(materials) // columns)
-    primitives = [replace(ball(), material=index) for index in range(len(materials))]
+    primitives = [replace(globe(), material=index) for index in range(len(materials))]
     nodes = []
     for index in range(len(materials)):
         x, y = index % columns - (columns - 1) / 2, (rows - 1) / 2 - index // columns
@@ -140,7 +124,7 @@ def textured() -> Scene:
         "emissiveTexture": TextureInfo(3),
     }
     body = replace(paint(metallicFactor=1.0, emissiveFactor=(1.0, 1.0, 1.0)), textures=slots)
-    made = scene([ball()], [body])
+    made = scene([globe()], [body])
     return replace(made, images=tuple(images), textures=tuple(Texture(index) for index in range(4)))
 
 
@@ -192,7 +176,7 @@ def skinned() -> Scene:
         joints=np.tile(np.array([0, 1], np.uint16), (len(y), 1)),
         weights=np.stack([1 - upper, upper], axis=1).astype(np.float32),
     )
-    sphere = ball()
+    sphere = globe()
     squeezed = MorphTarget(positions=(sphere.positions * np.float32([0.6, -0.6, 0.0])).astype(np.float32))
     morphed = replace(sphere, material=1, targets=(squeezed,))
     nodes = (
@@ -209,7 +193,7 @@ def skinned() -> Scene:
 def shapes() -> Scene:
     """A mirrored ball, vertex colours, lines and points."""
     tinted = replace(
-        ball(), colors=np.concatenate([0.5 + 0.5 * ball().positions, np.ones((len(ball().positions), 1))], 1)
+        globe(), colors=np.concatenate([0.5 + 0.5 * globe().positions, np.ones((len(globe().positions), 1))], 1)
     )
     tinted = replace(tinted, colors=np.asarray(tinted.colors, np.float32))
     angles = np.linspace(0, 8 * np.pi, 200)
@@ -287,7 +271,7 @@ def everything() -> Scene:
     extensions = [e for e in MATERIAL_EXTENSIONS.values() if e.feature != "UNLIT"]
     declared = {key: factor for extension in extensions for key, factor in extension.factors.items()}
     factors = {key: tuple(0.5 * value + 0.25 for value in factor.default) for key, factor in declared.items()}
-    return scene([ball()], [paint(baseColorFactor=(0.8, 0.5, 0.2, 1.0), roughnessFactor=0.3, **factors)])
+    return scene([globe()], [paint(baseColorFactor=(0.8, 0.5, 0.2, 1.0), roughnessFactor=0.3, **factors)])
 
 
 def _image(name: str, pixels: NDArray[np.float64]) -> Image:
