@@ -38,17 +38,25 @@ def morphing(scene: Scene) -> dict[int, int]:
 
 
 def weights(scene: Scene, nodes: Mapping[int, int], changes: Changes) -> dict[int, Vector]:
-    """Weights [targets] of the nodes that `morphing` found: a node's own go before its mesh's."""
-    return {index: _node_weights(scene, index, count, changes) for index, count in nodes.items()}
+    """Weights [targets] of the nodes that `morphing` found, and of those that instancing repeats."""
+    found: dict[int, Vector] = {}
+    for index, count in nodes.items():
+        source = scene.nodes[index].instance_of
+        source = index if source is None else source
+        if source not in found:
+            found[source] = _node_weights(scene, index, source, count, changes)
+        found[index] = found[source]
+    return found
 
 
-def _node_weights(scene: Scene, index: int, count: int, changes: Changes) -> Vector:
+def _node_weights(scene: Scene, index: int, source: int, count: int, changes: Changes) -> Vector:
+    """A node's own weights go before its mesh's. source: the node that animations name."""
     node = scene.nodes[index]
     mesh = node.mesh or 0
     rest = node.weights or scene.meshes[mesh].weights
     result = np.zeros(count)
     result[: len(rest)] = rest[:count]
-    moves = changes.get(("node", index if node.instance_of is None else node.instance_of), [])
+    moves = changes.get(("node", source), [])
     if not node.weights:
         moves = changes.get(("mesh", mesh), []) + moves
     for path, component, value in moves:

@@ -61,12 +61,11 @@ class Extent:
     """
 
     def __init__(self, scene: Scene) -> None:
-        self._scene = scene
         parts = list(_parts(scene))
         self._carrier = np.array([carrier for _, carrier, _ in parts], np.intp)
         self._node = np.array([node for node, _, _ in parts], np.intp)
         self._boxes = np.array([box for _, _, box in parts], np.float64).reshape(-1, 2, 3)
-        self._reach = [_reach(mesh) for mesh in scene.meshes]
+        self._morphs = list(_morphs(scene, self._node))
 
     @np.errstate(all="ignore")  # as `renderer.pose`
     def box(self, pose: Pose) -> tuple[Vector, Vector]:
@@ -83,13 +82,10 @@ class Extent:
 
     def _morphed(self, pose: Pose) -> NDArray[np.float64]:
         """The parts' boxes [B, 2, 3] with what morph targets can add to them."""
-        if not pose.weights:
-            return self._boxes
-        boxes = self._boxes.copy()
-        for node, weights in pose.weights.items():
-            reach = self._reach[self._scene.nodes[node].mesh or 0]
-            scaled = weights[: len(reach), None, None] * reach
-            boxes[self._node == node] += np.stack([scaled.min(axis=1).sum(axis=0), scaled.max(axis=1).sum(axis=0)])
+        boxes = self._boxes.copy() if self._morphs else self._boxes
+        for node, parts, reach in self._morphs:
+            scaled = pose.weights[node][:, None, None] * reach
+            boxes[parts] += np.stack([scaled.min(axis=1).sum(axis=0), scaled.max(axis=1).sum(axis=0)])
         return boxes
 
 
@@ -118,6 +114,24 @@ def _joint_boxes(primitive: Primitive) -> Iterator[tuple[int, NDArray[np.float64
     low, high = np.minimum.reduceat(points, first), np.maximum.reduceat(points, first)
     for i, name in enumerate(found.tolist()):
         yield name, np.array([low[i], high[i]], np.float64)
+
+
+def _morphs(scene: Scene, nodes: NDArray[np.intp]) -> Iterator[tuple[int, NDArray[np.intp], NDArray[np.float64]]]:
+    """For each node whose weights are shown: itself, the parts that show them, and what the targets add to a box.
+
+    nodes: of each part.
+    """
+    reach = [_reach(mesh) for mesh in scene.meshes]
+    shown: dict[int, list[int]] = {}
+    meshes: dict[int, int] = {}
+    for part, index in enumerate(nodes.tolist()):
+        node = scene.nodes[index]
+        source = index if node.instance_of is None else node.instance_of
+        if node.mesh is not None and len(reach[node.mesh]):
+            shown.setdefault(source, []).append(part)
+            meshes[source] = node.mesh
+    for source, parts in shown.items():
+        yield source, np.array(parts, np.intp), reach[meshes[source]]
 
 
 def _reach(mesh: Mesh) -> NDArray[np.float64]:

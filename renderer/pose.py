@@ -26,8 +26,9 @@ class Pose:
 
     world: float64 [nodes, 4, 4], node → world. hidden: bool [nodes], not shown, itself or through a parent.
     joints: float64 [J, 4, 4] for each skin: its meshes as they were bound → world, by joint.
-    weights: float64 [targets] of every node whose mesh has morph targets. materials, cameras: those that differ from
-    the scene's, by index. lights: those of shown nodes, each with its node's world matrix.
+    weights: float64 [targets] of every node whose mesh, or that of its instances, has morph targets.
+    materials, cameras: those that differ from the scene's, by index. lights: those of shown nodes, each with its node's
+    world matrix.
     """
 
     world: Matrices

@@ -70,7 +70,7 @@ def _read(reading: Reading, name: str) -> Scene:
         extensions=reading.root.strings("extensionsUsed"),
         asset=_read_asset(reading.root.child("asset")),
     )
-    scene = with_animations(reading, Places(_apply_extensions(reading, scene), hierarchy.positions, used))
+    scene = with_animations(reading, Places.of(_apply_extensions(reading, scene), hierarchy.positions, used))
     _check_places(scene)
     return replace(scene, warnings=reading.warnings.lines())
 

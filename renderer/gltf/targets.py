@@ -27,11 +27,21 @@ class Target:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Places:
-    """A scene without its animations, and where the file's nodes and meshes are in it."""
+    """A scene without its animations, and where the file's nodes and meshes are in it.
+
+    repeated: nodes that instances repeat → their mesh.
+    """
 
     scene: Scene
     nodes: Mapping[int, int]
     meshes: Mapping[int, int]
+    repeated: Mapping[int, int]
+
+    @classmethod
+    def of(cls, scene: Scene, nodes: Mapping[int, int], meshes: Mapping[int, int]) -> Places:
+        """The places in a scene."""
+        copies = (node for node in scene.nodes if node.instance_of is not None)
+        return cls(scene, nodes, meshes, {n.instance_of or 0: n.mesh or 0 for n in copies})
 
     def node(self, reading: Reading, name: str, node: int, path: str) -> Target | None:
         """A path of a node; None when nothing drawn depends on it. name: of the channel's target, for warnings."""
@@ -51,10 +61,7 @@ class Places:
 
     def node_targets(self, index: int) -> int:
         """How many morph targets a node of the scene shows; for one that is repeated, its copies' count."""
-        nodes = self.scene.nodes
-        mesh = nodes[index].mesh
-        if mesh is None:
-            mesh = next((node.mesh for node in nodes if node.instance_of == index), None)
+        mesh = self.repeated.get(index, self.scene.nodes[index].mesh)
         return 0 if mesh is None else self.mesh_targets(mesh)
 
     def mesh_targets(self, index: int) -> int:

@@ -165,6 +165,19 @@ def test_instances_are_drawn_at_their_places_with_one_command(engine: Engine) ->
     engine.release(model)
 
 
+def test_instances_of_a_morphing_mesh_share_its_shape(engine: Engine) -> None:
+    made = sliding()
+    copies = tuple(Node("", 0, translation=(0, y, 0), scale=(0.5, 0.5, 0.5), mesh=0, instance_of=0) for y in (-1, 1))
+    model = engine.load(replace(made, nodes=(Node("square", -1), *copies)))
+    picture = engine.render(model, replace(FRONT, animation=AnimationState(0, 0.5))).pixels[..., 3] > 0
+    for row in (16, 48):
+        assert picture[row, 38]  # 0.375 m to the right
+        assert not picture[row, 26]
+    drawing, _ = model.draw_list(None, model.pose(None))
+    assert drawing.commands[:, 1].tolist() == [2]
+    engine.release(model)
+
+
 def animated_material(path: str, first: list[float], last: list[float], **material: object) -> Scene:
     """A square whose material changes from the first value to the last in one second."""
     channel = Channel(
