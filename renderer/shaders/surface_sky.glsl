@@ -63,8 +63,9 @@ Sky_ratio see_sky(Surface s) {
                     dot(lobes, textureLod(u_skyLobes, octahedral(r, 1.0), 0.0)));
     // Where no direction says anything, nothing is hidden.
     vec2 ratio = (u_sky.x * seen + UNKNOWN) / (all + UNKNOWN);
-    // A pixel on a rim is met by some of the pictures only, whose shares do not add up: each takes its own ratio there.
-    ratio = mix((seen + UNKNOWN) / (own + UNKNOWN), ratio, smoothstep(0.05, 0.25, s.NdotV));
+    // Rims and what is thin are met by some of the pictures only, whose shares do not add up: each takes its own ratio.
+    float met = smoothstep(0.05, 0.25, s.NdotV) * (1.0 - smoothstep(0.1, 0.4, length(fwidth(s.frame[2]))));
+    ratio = mix((seen + UNKNOWN) / (own + UNKNOWN), ratio, met);
     float back = OTHER_ALBEDO * dot(s.albedo, vec3(1.0 / 3.0));
     return Sky_ratio(mix(ratio.x, 1.0, back), ratio.y);
 }
