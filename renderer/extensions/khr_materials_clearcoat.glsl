@@ -26,10 +26,9 @@ void clearcoat_prepare(inout Surface s) {
     clearcoat_roughness = widened_roughness(clearcoat_roughness, clearcoat_normal);
 }
 
-// What the coat reflects of the environment and the punctual lights.
-vec3 clearcoat_reflection(Surface s) {
-    vec4 dfg = environment_dfg(clearcoat_NdotV, clearcoat_roughness);
-    vec3 sum = environment_lobe(clearcoat_normal, s.view, dfg) * (0.04 * dfg.x + dfg.y);
+// What the coat reflects of the environment and the punctual lights; albedo: its share of light from all around.
+vec3 clearcoat_reflection(Surface s, vec4 dfg, float albedo) {
+    vec3 sum = environment_lobe(clearcoat_normal, s.view, dfg) * albedo;
     sum *= specular_occlusion(clearcoat_NdotV, s.occlusion, clearcoat_roughness);
 #if LIGHTS
     float alpha = clearcoat_roughness * clearcoat_roughness;
@@ -47,7 +46,9 @@ vec3 clearcoat_reflection(Surface s) {
 }
 
 vec4 clearcoat_layer(Surface s, vec4 below) {
-    float fresnel = clearcoat_factor * F_Schlick(vec3(0.04), 1.0, clearcoat_NdotV).r;
-    return vec4(below.rgb * (1.0 - fresnel) + clearcoat_factor * clearcoat_reflection(s), below.a);
+    vec4 dfg = environment_dfg(clearcoat_NdotV, clearcoat_roughness);
+    float albedo = directional_albedo(vec3(0.04), 1.0, dfg, clearcoat_roughness).r;
+    vec3 coated = below.rgb * (1.0 - albedo) + clearcoat_reflection(s, dfg, albedo);
+    return vec4(mix(below.rgb, coated, clearcoat_factor), below.a);
 }
 #endif

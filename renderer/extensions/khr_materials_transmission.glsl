@@ -80,6 +80,7 @@ vec4 transmission_diffuse(Surface s, vec4 diffuse) {
     behind.a = mix(behind.a, 1.0, u_backgroundRadiance.a);
     vec3 through = s.baseColor * balance.below;
     float clear = (1.0 - behind.a) * transmission_factor * dot(through, vec3(1.0 / 3.0));
-    return vec4(mix(diffuse.rgb, behind.rgb * through, transmission_factor), diffuse.a - clear);
+    float share = transmission_factor / max(1.0 - s.metallic, 1e-4); // of what is no metal
+    return vec4(mix(diffuse.rgb, behind.rgb * through * (1.0 - s.metallic), share), diffuse.a - clear);
 }
 #endif
