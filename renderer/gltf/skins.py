@@ -43,7 +43,7 @@ def _read_skin(reading: Reading, item: Item, positions: Mapping[int, int]) -> Sk
 
 def _read_bind(reading: Reading, item: Item, count: int) -> Matrices:
     """float64 [count, 4, 4]; identities when the file gives none."""
-    reading.budget.take("array_bytes", count * 128, item.place)
+    reading.budget.take("array_bytes", count * 3 * 128, item.place)  # here, and twice while a pose is made
     index = item.index("inverseBindMatrices", "accessors")
     if index is None:
         return np.tile(np.eye(4), (count, 1, 1))
