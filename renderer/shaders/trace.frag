@@ -125,7 +125,7 @@ Direct direct_light(Surface s, Bsdf b) {
     d.sky = vec3(0.0);
     for (int i = 0; i < count; ++i) {
         vec3 l = sample_environment(random_point(random_index * uint(count) + uint(i), seed), chance);
-        vec3 light = evaluate(s, b, l, density) * environment_radiance(l);
+        vec3 light = evaluate(s, b, l, false, density) * environment_radiance(l);
         light /= candidates * chance + density; // the balance heuristic, over the chance
         float weight = luminance(light);
         total += weight;
@@ -139,12 +139,12 @@ Direct direct_light(Surface s, Bsdf b) {
     d.lamp = vec3(0.0);
 #if LIGHTS
     d.lamp = sample_lights(s.position, random_one(), d.lamp_l, d.reach);
-    d.lamp *= evaluate(s, b, d.lamp_l, density);
+    d.lamp *= evaluate(s, b, d.lamp_l, true, density);
 #endif
     d.glow = vec3(0.0);
 #if EMITTERS
     d.glow_l = sample_emitters(s.position, random_pair(), d.emitter, chance);
-    d.glow = evaluate(s, b, d.glow_l, density) / (chance + density);
+    d.glow = evaluate(s, b, d.glow_l, false, density) / (chance + density);
 #endif
     return d;
 }

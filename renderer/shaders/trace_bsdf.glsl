@@ -6,7 +6,7 @@
 layout(binding = 1) uniform sampler2D u_dfg;
 
 // What became of a ray at a surface.
-const int ABSORBED = 0, SCATTERED = 1, REFRACTED = 2, PASSED = 3; // PASSED: straight on
+const int ABSORBED = 0, SCATTERED = 1, REFRACTED = 2, PASSED = 3, MIRRORED = 4; // PASSED: straight on
 
 // Thin glass this smooth does not blur what is seen through it.
 const float CLEAR_ROUGHNESS = 0.1;
@@ -21,6 +21,7 @@ struct Bsdf {
     float f90;
     float eta;         // of the far side over this one; 0 for a thin wall or a closed surface
     vec3 boost;        // what scattering between microfacets adds to the specular lobe
+    float passing_boost; // and to what a rough thin wall lets through
     vec3 diffuse;      // colour, what the layers above take already taken
     vec3 behind;       // diffuse colour on the other side
     vec3 through;      // colour of what passes, before Fresnel
@@ -140,7 +141,9 @@ Bsdf prepare(Surface s, bool bends) {
     vec3 facing = specular_fresnel(s, b, b.view_l.z);
     vec3 outer = directional_albedo(s.dielectric, s.dielectric90, lobe, roughness);
     vec3 reflected = mix(outer, directional_albedo(s.metal, 1.0, lobe, roughness), s.metallic);
-    b.boost = thick ? vec3(1.0) : reflected / max(s.f0 * lobe.x + s.f90 * lobe.y, 1e-6);
+    vec3 once = s.dielectric * lobe.x + s.dielectric90 * lobe.y;
+    b.passing_boost = (1.0 - largest(outer)) / max(lobe.x + lobe.y - largest(once), 1e-3);
+    b.boost = reflected / max(s.f0 * lobe.x + s.f90 * lobe.y, 1e-6);
 #ifdef IRIDESCENCE
     reflected = mix(reflected, facing * (lobe.x + lobe.y) * b.boost, iridescence_factor);
     outer = mix(outer, iridescent_fresnel(b.view_l.z, s.dielectric) * (lobe.x + lobe.y), iridescence_factor);
@@ -171,6 +174,7 @@ Bsdf prepare(Surface s, bool bends) {
     b.layer_chances = vec2(taken, b.layer_chances.y * b.below);
 #endif
     b.chances = vec4(luminance(reflected), luminance(b.diffuse), luminance(b.behind), luminance(b.through) * (1.0 - luminance(facing)));
+    if (thick) b.chances.xw = vec2(0.0, b.chances.x + b.chances.w); // one microfacet decides between the two
     b.chances = mix(vec4(0.0), max(b.chances, LEAST_SHARE), greaterThan(b.chances, vec4(0.0))) * b.below * b.cloth;
     b.layer_chances = mix(vec2(0.0), max(b.layer_chances, LEAST_SHARE), greaterThan(b.layer_chances, vec2(0.0)));
     float sum = dot(b.chances, vec4(1.0)) + b.layer_chances.x + b.layer_chances.y;
@@ -180,7 +184,8 @@ Bsdf prepare(Surface s, bool bends) {
 }
 
 // Light from direction l towards the viewer: BSDF times |cos|; density: of `scatter` choosing l.
-vec3 evaluate(Surface s, Bsdf b, vec3 l, out float density) {
+// lamp: from a point, which no path meets by itself; then what bends light counts its mirror image here too.
+vec3 evaluate(Surface s, Bsdf b, vec3 l, bool lamp, out float density) {
     vec3 l_l = l * b.frame;
     bool above = dot(l, geometric_normal) > 0.0;
     density = 0.0;
@@ -191,7 +196,7 @@ vec3 evaluate(Surface s, Bsdf b, vec3 l, out float density) {
         if (b.eta == 0.0 && !b.clear && l_l.z < -1e-5) { // a rough thin wall: the mirror lobe, on the other side
             vec3 mirrored = vec3(l_l.xy, -l_l.z), h = normalize(b.view_l + mirrored);
             vec3 passed = 1.0 - specular_fresnel(s, b, max(dot(b.view_l, h), 0.0));
-            sum += b.through * passed * ggx_lobe(b.view_l, mirrored, h, b.alpha);
+            sum += b.through * passed * (b.passing_boost * ggx_lobe(b.view_l, mirrored, h, b.alpha));
             density += b.chances.w * ggx_density(b.view_l, h, b.alpha);
         }
         return sum * (b.below * b.cloth);
@@ -201,7 +206,7 @@ vec3 evaluate(Surface s, Bsdf b, vec3 l, out float density) {
     if (l_l.z > 1e-5) {
         vec3 h = normalize(b.view_l + l_l);
         vec3 specular = specular_fresnel(s, b, max(dot(b.view_l, h), 0.0)) * b.boost * ggx_lobe(b.view_l, l_l, h, b.alpha);
-        sum += specular * b.cloth;
+        if (b.eta == 0.0 || lamp) sum += specular * b.cloth;
         density += b.chances.x * ggx_density(b.view_l, h, b.alpha);
 #ifdef SHEEN
         float alpha = sheen_roughness * sheen_roughness;
@@ -226,26 +231,36 @@ vec3 evaluate(Surface s, Bsdf b, vec3 l, out float density) {
     return sum;
 }
 
-// Straight on, or refracted by one microfacet.
-int pass_through(Surface s, Bsdf b, vec2 u, out vec3 l, out vec3 weight) {
-    vec3 h = b.clear && b.eta == 0.0 ? vec3(0.0, 0.0, 1.0) : sample_facet(b.view_l, b.alpha, u);
-    vec3 passed = 1.0 - specular_fresnel(s, b, max(dot(b.view_l, h), 0.0));
-    weight = b.through * passed * (b.below * b.cloth / max(b.chances.w, 1e-6));
+// Straight on; or at the surface of what bends light mirrored or refracted by one microfacet, which keeps all of it: what
+// leaves a microfacet on the wrong side meets others before it gets away, on the right one.
+int pass_through(Surface s, Bsdf b, float choice, vec2 u, out vec3 l, out vec3 weight) {
+    float kept = b.below * b.cloth / max(b.chances.w, 1e-6);
     l = -s.view;
-    if (b.eta == 0.0) return PASSED;
+    if (b.eta == 0.0) {
+        weight = b.through * (1.0 - specular_fresnel(s, b, b.view_l.z)) * kept;
+        return PASSED;
+    }
+    vec3 h = sample_facet(b.view_l, b.alpha, u);
+    vec3 fresnel = specular_fresnel(s, b, max(dot(b.view_l, h), 0.0));
     vec3 bent = refract(-b.view_l, h, 1.0 / b.eta);
-    l = b.frame * bent;
-    return dot(bent, bent) > 0.0 && dot(l, geometric_normal) < 0.0 ? REFRACTED : ABSORBED;
+    float mirrors = dot(bent, bent) == 0.0 ? 1.0 : luminance(fresnel) / (luminance(fresnel) + luminance(b.through * (1.0 - fresnel)) + 1e-6);
+    bool mirrored = choice < mirrors;
+    l = b.frame * (mirrored ? reflect(-b.view_l, h) : bent);
+    float wrong = mirrored ? min(2.0 * dot(l, geometric_normal), 0.0) : max(2.0 * dot(l, geometric_normal), 0.0);
+    l -= wrong * geometric_normal;
+    weight = mirrored ? fresnel * (kept / mirrors) : b.through * (1.0 - fresnel) * (kept / (1.0 - mirrors));
+    return mirrored ? MIRRORED : REFRACTED;
 }
 
 // Where the ray goes on. weight: BSDF times |cos| over density; density: 0 when it cannot be evaluated.
 int scatter(Surface s, Bsdf b, float choice, vec2 u, out vec3 l, out vec3 weight, out float density) {
     density = 0.0;
     bool through = choice < b.chances.w;
-    if (through && (b.clear || b.eta > 0.0)) return pass_through(s, b, u, l, weight);
+    if (through && (b.clear || b.eta > 0.0)) return pass_through(s, b, choice / b.chances.w, u, l, weight);
     float behind = b.chances.w + b.chances.z;
     if (through || (choice >= behind && choice < behind + b.chances.x)) {
         vec3 l_l = reflect(-b.view_l, sample_facet(b.view_l, b.alpha, u));
+        if (l_l.z <= 0.0) return ABSORBED; // given back by the lobes' boosts
         l = b.frame * vec3(l_l.xy, through ? -l_l.z : l_l.z);
     } else {
         vec3 l_l = sample_cosine(u);
@@ -259,7 +274,7 @@ int scatter(Surface s, Bsdf b, float choice, vec2 u, out vec3 l, out vec3 weight
         l = coat * reflect(-cv, sample_facet(cv, vec2(clearcoat_roughness * clearcoat_roughness), u));
     }
 #endif
-    weight = evaluate(s, b, l, density);
+    weight = evaluate(s, b, l, false, density);
     if (density <= 1e-9) return ABSORBED;
     weight /= density;
     return SCATTERED;
