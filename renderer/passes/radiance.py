@@ -96,23 +96,14 @@ class RadiancePass:
         looks, hidden = self._draw_sky(model, pose, view, environment, step)
         below = None if place is None else self._grounds().prepare(model, view, drawing, commands, place)
         self._write_view_block(pose, shadows, view, targets, size, seen, projection)
-        everywhere = 0, 0, *size
-        part = cameras.screen_rectangle(projection, seen, pose.box, *size)
-        if place is not None:
-            part = cameras.joined(part, cameras.screen_rectangle(projection, seen, place.box, *size))
+        part = _covered(view, seen, projection, pose, place, size)
         if view.channel is not None:
             self._draw_channel(model, drawing, commands, view.channel, targets, size, part)
             return part
-        if view.background == "environment":
-            part = everywhere
-        draw.target(targets.draw_buffer, *size)
-        with draw.only(part if drawing.blur is None else everywhere):  # blurred glass reads beyond the model
-            draw.clear(targets.draw_buffer, (0.0, 0.0, 0.0, 0.0), depth=True)
         style = Style(len(pose.lights) > 0, targets.msaa, step is not None, looks)
         shadow_map = self._shadows.map if shadows and self._shadows else None
         frame = _Frame(model.gpu, commands, drawing, targets, size, part, style, environment, shadow_map, hidden)
-        self._bind(frame)
-        self._surfaces.draw(model.gpu, commands, drawing.opaque, style)
+        self._draw_solid(frame)
         if view.background == "environment":
             self._background.draw(environment, seen, projection)
         if place is not None and below is not None:
@@ -122,6 +113,15 @@ class RadiancePass:
         if targets.msaa > 1:
             draw.resolve(targets.draw_buffer, targets.radiance_buffer, *size)
         return part
+
+    def _draw_solid(self, frame: _Frame) -> None:
+        """Opaque surfaces in an empty picture, which stays the current target."""
+        targets, drawing = frame.targets, frame.drawing
+        draw.target(targets.draw_buffer, *frame.size)
+        with draw.only(frame.part if drawing.blur is None else (0, 0, *frame.size)):  # blurred glass reads beyond
+            draw.clear(targets.draw_buffer, (0.0, 0.0, 0.0, 0.0), depth=True)
+        self._bind(frame)
+        self._surfaces.draw(frame.gpu, frame.commands, drawing.opaque, frame.style)
 
     def draw_ground(
         self, model: Model, view: View, targets: Targets, size: tuple[int, int], part: Rectangle
@@ -259,6 +259,18 @@ class RadiancePass:
         block["lights"] = lights_block(lights, shadows or [-1] * len(lights))
         self._view_block.write(block)
         draw.bind_uniforms(_VIEW_BINDING, self._view_block)
+
+
+def _covered(
+    view: View, seen: Camera, projection: Matrix, pose: Pose, place: Floor | None, size: tuple[int, int]
+) -> Rectangle:
+    """The part of the picture that may hold anything. projection: with the jitter."""
+    if view.background == "environment" and view.channel is None:
+        return 0, 0, *size
+    part = cameras.screen_rectangle(projection, seen, pose.box, *size)
+    if place is None:
+        return part
+    return cameras.joined(part, cameras.screen_rectangle(projection, seen, place.box, *size))
 
 
 def _stage(view: View, model: Model, pose: Pose) -> tuple[Camera, Floor | None]:
