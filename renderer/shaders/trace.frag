@@ -74,7 +74,7 @@ vec3 visibility(vec3 origin, vec3 l, float reach) {
         bool solid = volume_thickness > 0.0;
         if (solid || s.roughness <= CLEAR_ROUGHNESS) { // straight on even through solid glass: its caustics are left out
             vec3 tint = solid ? sqrt(s.baseColor) : s.baseColor;
-            share += (1.0 - share) * transmission_factor * tint * (1.0 - F_Schlick(s.f0, s.f90, s.NdotV));
+            share += (1.0 - share) * transmission_factor * tint * (1.0 - F_Schlick(s.dielectric, s.dielectric90, s.NdotV));
         }
         share *= inside_volume(hit.distance);
 #endif

@@ -131,7 +131,7 @@ Bsdf prepare(Surface s, bool bends) {
     b.f90 = s.f90;
     float transmission = 0.0;
 #ifdef TRANSMISSION
-    transmission = transmission_factor;
+    transmission = transmission_factor; // of all light; the metal's share is taken off
 #endif
     bool solid = volume_thickness > 0.0, thick = bends && solid && transmission > 0.0 && s.ior > 0.0;
     b.eta = thick ? (v_front ? s.ior : 1.0 / s.ior) : 0.0;
@@ -150,7 +150,7 @@ Bsdf prepare(Surface s, bool bends) {
 #endif
     if (thick) reflected = facing;
     // Only the dielectric part has light left for what lies below it: a metal takes all that it does not reflect.
-    float rest = max(1.0 - largest(outer), 0.0) * (1.0 - transmission);
+    float rest = max(1.0 - largest(outer), 0.0) * (1.0 - transmission / max(1.0 - s.metallic, 1e-3));
     b.behind = vec3(0.0);
 #ifdef DIFFUSE_TRANSMISSION
     b.behind = diffuse_transmission_color * ((1.0 - s.metallic) * rest * diffuse_transmission_factor);
@@ -195,7 +195,7 @@ vec3 evaluate(Surface s, Bsdf b, vec3 l, bool lamp, out float density) {
         vec3 sum = b.behind * (INV_PI * cosine);
         if (b.eta == 0.0 && !b.clear && l_l.z < -1e-5) { // a rough thin wall: the mirror lobe, on the other side
             vec3 mirrored = vec3(l_l.xy, -l_l.z), h = normalize(b.view_l + mirrored);
-            vec3 passed = 1.0 - specular_fresnel(s, b, max(dot(b.view_l, h), 0.0));
+            vec3 passed = 1.0 - F_Schlick(s.dielectric, s.dielectric90, max(dot(b.view_l, h), 0.0));
             sum += b.through * passed * (b.passing_boost * ggx_lobe(b.view_l, mirrored, h, b.alpha));
             density += b.chances.w * ggx_density(b.view_l, h, b.alpha);
         }
@@ -237,7 +237,7 @@ int pass_through(Surface s, Bsdf b, float choice, vec2 u, out vec3 l, out vec3 w
     float kept = b.below * b.cloth / max(b.chances.w, 1e-6);
     l = -s.view;
     if (b.eta == 0.0) {
-        weight = b.through * (1.0 - specular_fresnel(s, b, b.view_l.z)) * kept;
+        weight = b.through * (1.0 - F_Schlick(s.dielectric, s.dielectric90, b.view_l.z)) * kept;
         return PASSED;
     }
     vec3 h = sample_facet(b.view_l, b.alpha, u);
