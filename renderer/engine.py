@@ -64,11 +64,12 @@ class Pending:
 class Engine:
     """Everything that draws, around one OpenGL context."""
 
-    def __init__(self, *, require_gpu: bool = False, msaa: int | None = None) -> None:
+    def __init__(self, *, require_gpu: bool = False, msaa: int | None = None, occlusion: bool | None = None) -> None:
         """Opens the context on the calling thread. Raises DeviceError when there is none.
 
         msaa: samples a pixel while drawing. None: 4 on a GPU, which smooths edges for little, and 1 on a software
-        rasteriser, which pays two to four times the frame for them.
+        rasteriser, which pays two to four times the frame for them. occlusion: whether single pictures know what the
+        model hides of the environment from itself. None: on a GPU; a software rasteriser pays as much as for the rest.
         """
         self._stack = ExitStack()
         with ExitStack() as guard:
@@ -80,7 +81,8 @@ class Engine:
             self._msaa = max(1, min(wanted, self.info.max_samples))
             empty = enter(VertexArray(self._context, "no inputs", (), (), None))
             self._filter = EnvironmentFilter(self._context, empty)
-            self._radiance = RadiancePass(self._context, empty, self._filter.dfg)
+            wanted_occlusion = not self.info.software if occlusion is None else occlusion
+            self._radiance = RadiancePass(self._context, empty, self._filter.dfg, occlusion=wanted_occlusion)
             self._post = PostPass(self._context, empty)
             self._readback = Readback(self._context)
             self._models: set[Model] = set()

@@ -1,4 +1,4 @@
-"""Draws depth alone as the camera sees it, for the layers of see-through surfaces. Cut-outs leave holes."""
+"""Draws depth alone as the camera sees it, for see-through layers and for occlusion. Cut-outs leave holes."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ class DepthPass:
         groups: Iterable[Group],
         *,
         samples: int,
-        first: bool,
+        layer: int,
         refined: bool,
     ) -> None:
-        """Draws what the opaque depth at unit 6 does not hide and, unless it is the first layer, what lies behind the
-        layer at unit 7.
+        """Draws groups.
 
-        samples: a pixel of the target and of both depths. refined: one of many pictures that are averaged.
+        layer: 0 all of them, 1 what the opaque depth at unit 6 does not hide, 2 of that what lies behind the layer at
+        unit 7. samples: a pixel of the target and of the depths. refined: one of many pictures that are averaged.
         """
         for group in groups:
             material = gpu.scene.materials[group.material]
             cut = material.alphaMode == "MASK"
-            given = {"CUTOUT": int(cut), "LAYER": 1 if first else 2, "SAMPLES": samples}
+            given = {"CUTOUT": int(cut), "LAYER": layer, "SAMPLES": samples}
             program = self._programs.get(group, material if cut else None, **given)
             draw.use(program.name)
             if cut:

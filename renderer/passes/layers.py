@@ -16,7 +16,6 @@ from contextlib import nullcontext
 from renderer.camera import Rectangle
 from renderer.drawlist import Group
 from renderer.gl import draw
-from renderer.gl.context import Context
 from renderer.gl.resources import Buffer
 from renderer.passes.depth import DepthPass
 from renderer.passes.targets import Layer, Targets
@@ -30,8 +29,9 @@ _OPAQUE_UNIT, _LAYER_UNIT = 6, 7  # surface_layer.glsl
 class LayersPass:
     """Finds the layers of a frame."""
 
-    def __init__(self, context: Context) -> None:
-        self._depth = DepthPass(context)
+    def __init__(self, depth: DepthPass) -> None:
+        """depth: borrowed."""
+        self._depth = depth
 
     def peel(
         self,
@@ -58,10 +58,6 @@ class LayersPass:
             if i:
                 draw.bind_textures({_LAYER_UNIT: layers[i - 1].depth})
             with layers[i - 1].found.when_any() if i else nullcontext(), layer.found.watching():
-                self._depth.draw(gpu, commands, groups, samples=targets.msaa, first=not i, refined=refined)
+                self._depth.draw(gpu, commands, groups, samples=targets.msaa, layer=2 if i else 1, refined=refined)
         draw.bind_textures({_LAYER_UNIT: layers[-1].depth})
         return layers
-
-    def close(self) -> None:
-        """Frees the programs."""
-        self._depth.close()

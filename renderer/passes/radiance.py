@@ -13,7 +13,7 @@ from renderer.camera import Camera, Rectangle
 from renderer.drawlist import DrawList, Group
 from renderer.gl import draw
 from renderer.gl.context import Context
-from renderer.gl.resources import Buffer, DepthArray, Texture, VertexArray
+from renderer.gl.resources import Buffer, DepthArray, DepthPicture, Texture, VertexArray
 from renderer.lights import MAX_LIGHTS, lights_block, shadow_views
 from renderer.linalg import Matrix
 from renderer.model import Model, Pose
@@ -21,9 +21,11 @@ from renderer.passes.background import BackgroundPass
 from renderer.passes.behind import BehindPass
 from renderer.passes.casters import CastersPass
 from renderer.passes.channel import ChannelPass
+from renderer.passes.depth import DepthPass
 from renderer.passes.environment import Environment
 from renderer.passes.ground import Floor, GroundPass, floor
 from renderer.passes.layers import LayersPass
+from renderer.passes.occlusion import OcclusionPass
 from renderer.passes.post import background_radiance
 from renderer.passes.shadow import ShadowPass
 from renderer.passes.sky import MIN_PICTURES, SkyPass, Step
@@ -39,7 +41,8 @@ _VIEW_BINDING = 0
 class _Frame:
     """What the steps of one picture share.
 
-    size: pixels. part: what may hold anything. shadows: None without. sky: what surfaces read of it, by texture unit.
+    size: pixels. part: what may hold anything. shadows: None without. hidden: what surfaces read of what is
+    hidden of the environment, by texture unit.
     """
 
     gpu: GpuScene
@@ -51,23 +54,25 @@ class _Frame:
     style: Style
     environment: Environment
     shadows: DepthArray | None
-    sky: Mapping[int, Texture | DepthArray]
+    hidden: Mapping[int, Texture | DepthArray | DepthPicture]
 
 
 class RadiancePass:
     """Owns the passes that draw the scene, and the uniform block they share."""
 
-    def __init__(self, context: Context, empty: VertexArray, dfg: Texture) -> None:
-        """dfg: the split-sum table of the environment filter, borrowed."""
+    def __init__(self, context: Context, empty: VertexArray, dfg: Texture, *, occlusion: bool) -> None:
+        """dfg: the split-sum table of the environment filter, borrowed. occlusion: in pictures that stand alone."""
         self._context, self._empty, self._dfg = context, empty, dfg
         self._view_block = Buffer(context, cameras.VIEW_DTYPE.itemsize, "view")
         self._surfaces = SurfacePass(context)
         self._background = BackgroundPass(context, empty)
         self._behind = BehindPass(context, empty)
-        self._layers = LayersPass(context)
+        self._depth = DepthPass(context)
+        self._layers = LayersPass(self._depth)
         self._casters = CastersPass(context)
         self._shadows: ShadowPass | None = None
         self._sky: SkyPass | None = None
+        self._occlusion = OcclusionPass(context, empty, self._depth) if occlusion else None
         self._ground: GroundPass | None = None
         self._channels: ChannelPass | None = None
 
@@ -100,7 +105,11 @@ class RadiancePass:
         if view.channel is not None:
             self._draw_channel(model, drawing, commands, view.channel, targets, size, part)
             return part
-        style = Style(len(pose.lights) > 0, targets.msaa, step is not None, looks)
+        occluded = self._occlusion is not None and not looks
+        if self._occlusion is not None and occluded:
+            solid = drawing.opaque
+            hidden = self._occlusion.draw(model.gpu, commands, solid, targets, size, part, projection, pose.box)
+        style = Style(len(pose.lights) > 0, targets.msaa, step is not None, looks, occluded)
         shadow_map = self._shadows.map if shadows and self._shadows else None
         frame = _Frame(model.gpu, commands, drawing, targets, size, part, style, environment, shadow_map, hidden)
         self._draw_solid(frame)
@@ -151,8 +160,8 @@ class RadiancePass:
 
     def close(self) -> None:
         """Frees programs and blocks."""
-        parts = (self._view_block, self._surfaces, self._background, self._behind, self._layers, self._casters)
-        for part in (*parts, self._shadows, self._sky, self._ground, self._channels):
+        parts = (self._view_block, self._surfaces, self._background, self._behind, self._depth, self._casters)
+        for part in (*parts, self._shadows, self._sky, self._occlusion, self._ground, self._channels):
             if part is not None:
                 part.close()
 
@@ -186,7 +195,7 @@ class RadiancePass:
 
     def _bind(self, frame: _Frame) -> None:
         behind = None if frame.drawing.blur is None else frame.targets.behind
-        self._surfaces.frame_textures(frame.environment, self._dfg, behind, frame.shadows, frame.sky)
+        self._surfaces.frame_textures(frame.environment, self._dfg, behind, frame.shadows, frame.hidden)
 
     def _grounds(self) -> GroundPass:
         if self._ground is None:
@@ -228,7 +237,7 @@ class RadiancePass:
 
     def _draw_sky(
         self, model: Model, pose: Pose, view: View, environment: Environment, step: Step | None
-    ) -> tuple[int, Mapping[int, Texture | DepthArray]]:
+    ) -> tuple[int, Mapping[int, Texture | DepthArray | DepthPicture]]:
         """What surfaces hide of the environment from one another: from how many directions, and what to bind for it."""
         if step is None or step.count < MIN_PICTURES or view.channel is not None:
             return 0, {}

@@ -16,7 +16,7 @@ from renderer.gl import draw
 from renderer.gl.context import Context
 from renderer.gl.draw import Blend
 from renderer.gl.program import Program
-from renderer.gl.resources import Buffer, DepthArray, Texture
+from renderer.gl.resources import Buffer, DepthArray, DepthPicture, Texture
 from renderer.layout import Layout
 from renderer.material import MaterialKey
 from renderer.passes.environment import DFG_SIZE, SPECULAR_LEVELS, Environment
@@ -33,7 +33,7 @@ class Kind:
     """What makes two draws need different programs.
 
     samples: a pixel of the target. peeled: only behind a layer. sky: directions in which it is known what hides
-    the environment.
+    the environment. occlusion: it is known from depth (passes/occlusion.py).
     """
 
     material: MaterialKey
@@ -44,6 +44,7 @@ class Kind:
     samples: int = 1
     peeled: bool = False
     sky: int = 0
+    occlusion: bool = False
 
 
 class Against(Enum):
@@ -60,12 +61,14 @@ class Style:
 
     lights: there are punctual ones. samples: a pixel of the target. refined: one of many pictures that are averaged.
     sky: from how many directions it is known what surfaces hide of the environment (passes/sky.py).
+    occlusion: depth tells it, for what is solid (passes/occlusion.py).
     """
 
     lights: bool
     samples: int = 1
     refined: bool = False
     sky: int = 0
+    occlusion: bool = False
 
 
 class SurfacePass:
@@ -82,19 +85,24 @@ class SurfacePass:
         dfg: Texture,
         behind: Texture | None = None,
         shadows: DepthArray | None = None,
-        sky: Mapping[int, Texture | DepthArray] | None = None,
+        hidden: Mapping[int, Texture | DepthArray | DepthPicture] | None = None,
     ) -> None:
         """Binds what every surface of a frame reads.
 
-        behind: the opaque picture. shadows: depth from the lights. sky: what passes/sky.py gives.
+        behind: the opaque picture. shadows: depth from the lights. hidden: what passes/sky.py
+        or passes/occlusion.py gives.
         """
         self._shadows = shadows is not None
-        units: dict[int, Texture | DepthArray] = {0: environment.specular, 1: environment.irradiance, 2: dfg}
+        units: dict[int, Texture | DepthArray | DepthPicture] = {
+            0: environment.specular,
+            1: environment.irradiance,
+            2: dfg,
+        }
         if behind is not None:
             units[3] = behind
         if shadows is not None:
             units[4] = shadows
-        draw.bind_textures({**units, **(sky or {})})
+        draw.bind_textures({**units, **(hidden or {})})
 
     def draw(
         self,
@@ -144,6 +152,7 @@ class SurfacePass:
             style.samples if peeled or spread else 1,
             peeled,
             0 if "UNLIT" in material.features else style.sky,
+            style.occlusion and group.mode in TRIANGLES and "UNLIT" not in material.features,
         )
         if kind in self._programs:
             self._programs.move_to_end(kind)
@@ -187,6 +196,7 @@ def compile_surface(
         "LIGHTS": int(kind.lights),
         "SHADOWS": int(kind.shadows),
         "SKY": kind.sky,
+        "OCCLUSION": int(kind.occlusion),
         "SAMPLES": kind.samples,
         "SPREAD": int(kind.samples > 1 and not kind.peeled),
         "PEELED": int(kind.peeled),

@@ -26,6 +26,22 @@ class Layer:
     found: Query
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Occlusion:
+    """Pictures of ambient occlusion, of one sample a pixel.
+
+    depth: of what is solid. rough, open: share of the environment that is seen, RGBA8, before and after smoothing.
+    solid, search, smooth: draw to them.
+    """
+
+    depth: DepthPicture
+    rough: Texture
+    open: Texture
+    solid: Framebuffer
+    search: Framebuffer
+    smooth: Framebuffer
+
+
 class Targets:
     """Pictures of width × height pixels. Smaller internal resolutions use their lower left part.
 
@@ -71,6 +87,15 @@ class Targets:
             shading = enter(Framebuffer(self._context, label, self._drawn, depth))
             self._layers.append(Layer(depth, peeling, shading, enter(Query(self._context, label))))
         return self._layers[:count]
+
+    @cached_property
+    def occlusion(self) -> Occlusion:
+        """What `passes/occlusion.py` fills."""
+        depth = self._stack.enter_context(DepthPicture(self._context, self.width, self.height, "solid"))
+        solid = self._stack.enter_context(Framebuffer(self._context, "solid", None, depth))
+        rough, open = self._texture(formats.RGBA8, "rough occlusion"), self._texture(formats.RGBA8, "occlusion")
+        search, smooth = self._framebuffer("rough occlusion", rough), self._framebuffer("occlusion", open)
+        return Occlusion(depth, rough, open, solid, search, smooth)
 
     @cached_property
     def planes_buffer(self) -> Framebuffer:

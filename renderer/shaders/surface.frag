@@ -9,6 +9,9 @@
 #if SKY
 #include "surface_sky.glsl"
 #endif
+#if OCCLUSION
+#include "surface_occlusion.glsl"
+#endif
 #if PEELED
 #include "surface_layer.glsl"
 #endif
@@ -32,10 +35,17 @@ void main() {
     s.occlusion = open.diffuse;
     sky_mirrored = open.mirrored;
 #endif
+#if OCCLUSION
+    s.occlusion = min(s.occlusion, seen_open());
+#endif
     balance = surface_balance(s);
     Lighting sum = environment_light(s);
 #if SKY
     sum.specular += balance.reflected * sky_hidden_reflection(s, occlusion, open);
+#endif
+#if OCCLUSION
+    sum.specular += balance.reflected * hidden_reflection(s);
+    sum.diffuse *= bounced(s.occlusion, s.albedo) / max(s.occlusion, 1e-4);
 #endif
 #if LIGHTS
     for (int i = 0; i < int(u_cameraPosition.w); ++i) {
