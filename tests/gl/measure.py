@@ -46,7 +46,8 @@ def radiance(
         pixels = engine.render(model, view).pixels[14:18, 14:18, :3].mean(axis=(0, 1)) / 255.0
     finally:
         engine.release(model)
-    return np.where(pixels <= 0.04045, pixels / 12.92, ((pixels + 0.055) / 1.055) ** 2.4) / EXPOSURE
+    linear = np.where(pixels <= 0.04045, pixels / 12.92, ((pixels + 0.055) / 1.055) ** 2.4)
+    return np.asarray(linear / EXPOSURE, np.float64)
 
 
 def _towards(light: NDArray[np.float64]) -> NDArray[np.float64]:
