@@ -1,7 +1,7 @@
 """Scene and View in, Frame out. Lives on the render thread only; everybody else asks through `renderer.thread`.
 
-Bounds: `MAX_TARGETS` output sizes, `MAX_ENVIRONMENTS` filtered environments and `MAX_TRACED` models ready for tracing
-at a time, least recently used freed first.
+Bounds: `MAX_TARGETS` output sizes, `MAX_ENVIRONMENTS` filtered environments at a time, least recently used freed
+first.
 """
 
 from __future__ import annotations
@@ -38,13 +38,10 @@ from renderer.studio import STUDIOS, studio
 from renderer.trace.clean import TracedSum
 from renderer.trace.geometry import traceable
 from renderer.trace.tracer import Tracer
-from renderer.trace.upload import TracedScene
-from renderer.view import MIN_SCALE, TONE_MAPPINGS, AnimationState, View
+from renderer.view import MIN_SCALE, TONE_MAPPINGS, View
 
 MAX_TARGETS = 16
 MAX_ENVIRONMENTS = 4
-#: Posed models kept ready for tracing; each holds its triangles and pictures once more.
-MAX_TRACED = 2
 MAX_PIXELS = 8192 * 8192
 
 
@@ -64,12 +61,20 @@ class Pending:
 class Engine:
     """Everything that draws, around one OpenGL context."""
 
-    def __init__(self, *, require_gpu: bool = False, msaa: int | None = None, occlusion: bool | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        require_gpu: bool = False,
+        msaa: int | None = None,
+        occlusion: bool | None = None,
+        traced: bool | None = None,
+    ) -> None:
         """Opens the context on the calling thread. Raises DeviceError when there is none.
 
         msaa: samples a pixel while drawing. None: 4 on a GPU, which smooths edges for little, and 1 on a software
         rasteriser, which pays two to four times the frame for them. occlusion: whether single pictures know what the
         model hides of the environment from itself. None: on a GPU; a software rasteriser pays as much as for the rest.
+        traced: whether pictures at rest are path-traced. None: on a GPU; a software rasteriser needs seconds for one.
         """
         self._stack = ExitStack()
         with ExitStack() as guard:
@@ -89,8 +94,8 @@ class Engine:
             self._targets: OrderedDict[tuple[int, int], Targets] = OrderedDict()
             self._environments: OrderedDict[str, Environment] = OrderedDict()
             self._tracer: Tracer | None = None
+            self._trace_at_rest = not self.info.software if traced is None else traced
             self._empty = empty
-            self._traced: OrderedDict[tuple[Model, AnimationState | None, str | None], TracedScene] = OrderedDict()
             self._sources: dict[str, Callable[[], NDArray[np.float32]]] = {
                 name: partial(studio, setting=name) for name in STUDIOS
             }
@@ -121,13 +126,15 @@ class Engine:
         """Uploads a scene. Raises DeviceError, with nothing left behind, when the device refuses."""
         model = Model(self._context, scene)
         self._models.add(model)
+        if self._trace_at_rest and traceable(scene, model.pose(None)):
+            self._trace().residents.ready(model, View())  # begins now what takes a moment
         return model
 
     def release(self, model: Model) -> None:
         """Frees a model's GPU memory."""
         self._models.discard(model)
-        for key in [key for key in self._traced if key[0] is model]:
-            self._traced.pop(key).close()
+        if self._tracer is not None:
+            self._tracer.residents.forget(model)
         self._radiance.forget(model)
         model.close()
 
@@ -190,19 +197,16 @@ class Engine:
     ) -> Accumulation:
         """Starts a refined picture, one sample a step, so that others can be drawn in between.
 
-        traced: by following light between surfaces, else by rasterising from jittered cameras. None: traced on a GPU; a
-        software rasteriser needs seconds a step for it. What rays cannot meet (points, lines) is always rasterised, and
-        so are debug channels. Raises ViewError for an unknown variant or animation.
+        traced: by following light between surfaces, else by rasterising from jittered cameras. None: as the engine was
+        opened for pictures at rest, and once the model is prepared for it in the background. What rays cannot meet
+        (points, lines) is always rasterised, and so are debug channels. ViewError for an unknown variant or animation.
         """
         self._target(view, format)
-        if traced is None:
-            traced = not self.info.software
-        kind = (
-            Traced
-            if traced and view.channel is None and traceable(model.scene, model.pose(view.animation))
-            else Rasterised
-        )
-        return kind(self, model, view, samples, format)
+        wanted = self._trace_at_rest if traced is None else traced
+        possible = wanted and view.channel is None and traceable(model.scene, model.pose(view.animation))
+        if possible and (traced or self._trace().residents.ready(model, view)):
+            return Traced(self, model, view, samples, format)
+        return Rasterised(self, model, view, samples, format)
 
     def add_jittered(
         self, model: Model, view: View, format: PixelFormat, total: Sum, jitter: tuple[float, float], count: int
@@ -219,20 +223,13 @@ class Engine:
     def add_traced(self, model: Model, view: View, total: TracedSum) -> Rectangle:
         """Adds one path for each pixel to a sum; returns the part they may cover."""
         tracer = self._trace()
-        key = model, view.animation, view.variant
-        pose = model.pose(view.animation)
-        if key not in self._traced:
-            made = tracer.scene(model.scene, pose, view.variant)
-            if len(self._traced) >= MAX_TRACED:
-                self._traced.popitem(last=False)[1].close()
-            self._traced[key] = made
-        self._traced.move_to_end(key)
+        scene, pose = tracer.residents.scene(model, view), model.pose(view.animation)
         seen = cameras.camera(view, model.bounds, pose.box)
         part: Rectangle = (0, 0, view.width, view.height)
         if view.background != "environment":
             part = cameras.screen_rectangle(seen.projection, seen, pose.box, view.width, view.height)
         environment = self._environment(view.environment)
-        tracer.draw(self._traced[key], pose, view, seen, environment, total, part)
+        tracer.draw(scene, pose, view, seen, environment, total, part)
         return part
 
     def lay_ground(

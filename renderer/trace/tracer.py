@@ -22,10 +22,9 @@ from renderer.lights import MAX_LIGHTS, lights_block
 from renderer.passes.environment import DFG_SIZE, Environment
 from renderer.passes.post import background_radiance
 from renderer.pose import Pose
-from renderer.scene import Scene
 from renderer.trace import light, material
 from renderer.trace.clean import CleanPass, TracedSum
-from renderer.trace.upload import TracedScene
+from renderer.trace.residents import Residents, TracedScene
 from renderer.view import View
 
 #: Programs kept, one for each set of features; the least recently used goes first.
@@ -35,6 +34,18 @@ MAX_TABLES = 4
 #: Samples of one picture that are spread evenly (RANDOM_BITS of trace_random.glsl).
 MAX_SAMPLES = 4096
 _VIEW_BINDING = 0
+#: Texture units of a traced scene's tables.
+_UNITS = {
+    "srgb": 3,
+    "linear": 4,
+    "nodes": 5,
+    "skips": 6,
+    "triangles": 7,
+    "corners": 8,
+    "vertices": 9,
+    "materials": 10,
+    "emitters": 11,
+}
 _Key = tuple[frozenset[str], tuple[str, ...], bool, bool, bool]
 
 
@@ -45,15 +56,13 @@ class Tracer:
         """dfg: the split-sum table of the environment filter, borrowed."""
         self._context, self._empty, self._dfg = context, empty, dfg
         self._stack = ExitStack()
+        self.residents = Residents(context)
+        self._stack.callback(self.residents.close)
         self.clean = CleanPass(context, empty)
         self._stack.callback(self.clean.close)
         self._view_block = self._stack.enter_context(Buffer(context, cameras.VIEW_DTYPE.itemsize, "traced view"))
         self._programs: OrderedDict[_Key, Program] = OrderedDict()
         self._tables: OrderedDict[Environment, Table] = OrderedDict()
-
-    def scene(self, scene: Scene, pose: Pose, variant: str | None) -> TracedScene:
-        """What rays meet. Raises ViewError for an unknown variant, DeviceError when there is too much or nothing."""
-        return TracedScene(self._context, scene, pose, variant)
 
     def draw(
         self,
@@ -67,7 +76,7 @@ class Tracer:
     ) -> None:
         """Adds one path for each pixel in `part` to the sum."""
         program = self._program(
-            (scene.features, scene.slots, bool(pose.lights), scene.see_through, scene.emitters is not None)
+            (scene.features, scene.slots, bool(pose.lights), scene.see_through, "emitters" in scene.tables)
         )
         draw.use(program.name)
         self._write_view_block(pose, view, seen)
@@ -100,17 +109,8 @@ class Tracer:
             0: environment.equirect,
             1: self._dfg,
             2: self._table(environment),
-            3: scene.pools["srgb"],
-            4: scene.pools["linear"],
-            5: scene.nodes,
-            6: scene.skips,
-            7: scene.triangles,
-            8: scene.corners,
-            9: scene.vertices,
-            10: scene.materials,
         }
-        if scene.emitters is not None:
-            units[11] = scene.emitters
+        units |= {_UNITS[name]: table for name, table in scene.tables.items()}
         draw.bind_textures(units)
 
     def _table(self, environment: Environment) -> Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from renderer.engine import Engine
+from renderer.errors import ViewError
+from renderer.refine import Rasterised, Traced
 from renderer.scene import Light, Material, Mode, Primitive, Scene
 from renderer.view import Orbit, View
 from tests.gl.scenes import quad, scene, sphere, unlit, with_light
@@ -192,3 +195,23 @@ def test_the_grain_goes_and_the_light_stays(engine: Engine) -> None:
     inside = many[..., 3] > 0.99
     assert few[inside, 0].mean() == pytest.approx(many[inside, 0].mean(), rel=0.03)
     assert np.abs(few[inside, 0] - many[inside, 0]).mean() < 0.03
+
+
+def test_at_rest_a_model_is_traced_once_it_is_prepared() -> None:
+    """Nobody waits for the hierarchy: until it is there the picture at rest is rasterised."""
+    with Engine(traced=True) as engine:
+        model = engine.load(scene(sphere(0, 3), materials=(matte(0.5, 0.5, 0.5),)))
+        view = View(width=32, height=32)
+        for _ in range(200):
+            with engine.accumulate(model, view, samples=2, format="rgba8") as picture:
+                if isinstance(picture, Traced):
+                    break
+            time.sleep(0.05)
+        else:
+            pytest.fail("the model was never prepared")
+        with engine.accumulate(model, replace(view, channel="normal"), samples=2, format="rgba8") as picture:
+            assert isinstance(picture, Rasterised)
+        with pytest.raises(ViewError, match="no variant"):
+            engine.accumulate(model, replace(view, variant="none such"), traced=True).step()
+        engine.release(model)
+        assert not [entry for entry in engine.ledger.entries() if "triangles" in entry.label]
