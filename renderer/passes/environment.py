@@ -107,7 +107,7 @@ class EnvironmentFilter:
         return Texture(self._context, size, size, formats.RGBA16F, label, levels=levels, cube=True)
 
     def _make_dfg(self) -> None:
-        defines = {"SAMPLES": _DFG_SAMPLES, "SPECULAR_LEVELS": SPECULAR_LEVELS}
+        defines = {"DFG_SIZE": DFG_SIZE, "SAMPLES": _DFG_SAMPLES, "SPECULAR_LEVELS": SPECULAR_LEVELS}
         with (
             Program(self._context, "fullscreen.vert", "environment_dfg.frag", defines) as program,
             Framebuffer(self._context, "split sum", self.dfg) as framebuffer,

@@ -18,13 +18,13 @@ vec3 environment_irradiance(vec3 normal) {
 
 // environment_dfg.frag's table. x, y: ∫ f cosθ = f0 · x + f90 · y; z, w: see environment_lobe().
 vec4 environment_dfg(float NdotV, float roughness) {
-    float v = clamp(roughness, 0.5 / float(DFG_SIZE), 1.0 - 0.5 / float(DFG_SIZE));
+    float v = (clamp(roughness, 0.0, 1.0) * float(DFG_SIZE - 1) + 0.5) / float(DFG_SIZE);
     return textureLod(u_dfg, vec2(NdotV, 0.5 * v), 0.0);
 }
 
 // The same for sheen; x alone is its directional albedo.
 vec4 environment_sheen(float NdotV, float roughness) {
-    float v = clamp(roughness, 0.5 / float(DFG_SIZE), 1.0 - 0.5 / float(DFG_SIZE));
+    float v = (clamp(roughness, 0.0, 1.0) * float(DFG_SIZE - 1) + 0.5) / float(DFG_SIZE);
     return textureLod(u_dfg, vec2(NdotV, 0.5 + 0.5 * v), 0.0);
 }
 

@@ -23,7 +23,8 @@ float bend(vec3 v, vec3 mean) {
 
 void main() {
     bool sheen = v_uv.y > 0.5;
-    float roughness = fract(v_uv.y * 2.0);
+    float row = fract(v_uv.y * 2.0) * float(DFG_SIZE) - 0.5; // the first is for roughness 0, the last for 1
+    float roughness = row / float(DFG_SIZE - 1);
     float alpha = max(roughness * roughness, 1e-4);
     float NdotV = clamp(v_uv.x, 1e-3, 0.9995);
     vec3 v = vec3(sqrt(1.0 - NdotV * NdotV), 0.0, NdotV);

@@ -37,7 +37,7 @@ float luminance(vec3 c) { return dot(c, vec3(0.2126, 0.7152, 0.0722)); }
 float largest(vec3 c) { return max(c.r, max(c.g, c.b)); }
 
 // environment_dfg.frag's table: its lower half is GGX's, its upper half the sheen's.
-float table_row(float roughness) { return 0.5 * clamp(roughness, 0.5 / float(DFG_SIZE), 1.0 - 0.5 / float(DFG_SIZE)); }
+float table_row(float roughness) { return 0.5 * (clamp(roughness, 0.0, 1.0) * float(DFG_SIZE - 1) + 0.5) / float(DFG_SIZE); }
 vec2 split_sum(float NdotV, float roughness) { return textureLod(u_dfg, vec2(NdotV, table_row(roughness)), 0.0).xy; }
 
 // Light from all around that a lobe with this Fresnel reflectance sends to the eye.
