@@ -33,7 +33,8 @@ class Kind:
     """What makes two draws need different programs.
 
     samples: a pixel of the target. peeled: only behind a layer. sky: directions in which it is known what hides
-    the environment. occlusion: it is known from depth (passes/occlusion.py).
+    the environment. occlusion: it is known from depth (passes/occlusion.py). stretched: oblique reflections are as long
+    as they are, for three lookups; on a processor that is half a frame.
     """
 
     material: MaterialKey
@@ -45,6 +46,7 @@ class Kind:
     peeled: bool = False
     sky: int = 0
     occlusion: bool = False
+    stretched: bool = False
 
 
 class Against(Enum):
@@ -153,6 +155,7 @@ class SurfacePass:
             peeled,
             0 if "UNLIT" in material.features else style.sky,
             style.occlusion and group.mode in TRIANGLES and "UNLIT" not in material.features,
+            style.refined or style.samples > 1,
         )
         if kind in self._programs:
             self._programs.move_to_end(kind)
@@ -200,6 +203,7 @@ def compile_surface(
         "SAMPLES": kind.samples,
         "SPREAD": int(kind.samples > 1 and not kind.peeled),
         "PEELED": int(kind.peeled),
+        "STRETCHED": int(kind.stretched),
         "SPECULAR_LEVELS": SPECULAR_LEVELS,
         "DFG_SIZE": DFG_SIZE,
     }

@@ -55,8 +55,6 @@ Balance surface_balance(Surface s) {
     return Balance(lobe, reflected, reflected / max(s.f0 * lobe.x + s.f90 * lobe.y, 1e-6), max(below, 0.0));
 }
 
-const float OBLIQUE = 0.6;
-
 // Light from the environment in a lobe that is wider along `tangent` than across: microfacets spread over `count` equal
 // shares of the slopes of GGX along the tangent, each with an isotropic lobe for what is left of the spread.
 vec3 stretched_reflection(Surface s, vec3 tangent, vec2 alpha, int count) {
@@ -81,10 +79,14 @@ vec3 stretched_reflection(Surface s, vec3 tangent, vec2 alpha, int count) {
 
 // The same of the isotropic surface. Seen obliquely its lobe in directions of light is 1 / NdotV times as long as wide.
 vec3 environment_reflection(Surface s) {
-    if (s.NdotV > OBLIQUE || s.roughness < 0.1 || s.roughness > 0.75) return environment_lobe(s.normal, s.view, balance.lobe);
-    float alpha = s.roughness * s.roughness;
-    vec3 across = s.view - s.normal * dot(s.normal, s.view);
-    return stretched_reflection(s, normalize(across), alpha * vec2(1.0, s.NdotV), 3);
+#if STRETCHED
+    if (s.NdotV < 0.6 && s.roughness > 0.1 && s.roughness < 0.75) {
+        float alpha = s.roughness * s.roughness;
+        vec3 across = s.view - s.normal * dot(s.normal, s.view);
+        return stretched_reflection(s, normalize(across), alpha * vec2(1.0, s.NdotV), 3);
+    }
+#endif
+    return environment_lobe(s.normal, s.view, balance.lobe);
 }
 
 Lighting environment_light(Surface s) {
