@@ -49,7 +49,7 @@ LOSSLESS: dict[str, dict[str, float | tuple[float, ...]]] = {
 
 #: Light that these keep at least when they are path traced; all others keep all, and nothing may gain. What is lost is
 #: what single scattering between microfacets loses. Shorten this list.
-KEPT_AT_REST = {"anisotropy": 0.94, "half metal glass": 0.91, "solid glass": 0.96, "dispersion": 0.96}
+KEPT_AT_REST = {"anisotropy": 0.93, "half metal glass": 0.91, "solid glass": 0.96, "dispersion": 0.96}
 
 #: Factors of layers whose roughness is their own, not the base's.
 OWN_ROUGHNESS = {"clearcoatFactor": "clearcoatRoughnessFactor", "sheenColorFactor": "sheenRoughnessFactor"}
