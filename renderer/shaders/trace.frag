@@ -204,7 +204,7 @@ void main() {
         bool splits = dispersion_value > 0.0 && wave < 0;
 #endif
         // After a wide scatter light was looked for straight through solid bodies; so the path goes there straight too.
-        Bsdf b = prepare(s, density == 0.0 || density > SHARP);
+        Bsdf b = prepare(s, density == 0.0 || density > SHARP, seen);
         float balance = 1.0;
 #if EMITTERS
         float emitter_chance = material_row(MATERIAL_ROWS - 1).y;

@@ -12,6 +12,8 @@ const int ABSORBED = 0, SCATTERED = 1, REFRACTED = 2, PASSED = 3, MIRRORED = 4; 
 const float CLEAR_ROUGHNESS = 0.1;
 // Share of samples that a lobe gets at least, if it is there at all.
 const float LEAST_SHARE = 0.02;
+// And what glass mirrors where the camera sees it: its reflections of lamps are bright, what is behind it is mostly even.
+const float LEAST_MIRRORED = 0.2;
 
 struct Bsdf {
     mat3 frame;        // of mirror images: tangent, bitangent, normal
@@ -26,6 +28,7 @@ struct Bsdf {
     vec3 behind;       // diffuse colour on the other side
     vec3 through;      // colour of what passes, before Fresnel
     bool clear;        // what passes goes straight on
+    float least_mirrored; // share of samples of glass that are mirrored at least
     float below;       // share of light that the coat lets through to everything else
     float coat_boost;  // what scattering between microfacets adds to the coat's lobe
     float cloth;       // share that the sheen lets through to the base
@@ -117,8 +120,9 @@ mat3 mirror_frame(Surface s) {
     return basis(n);
 }
 
-// bends: a solid body refracts; otherwise it lets light straight through, as it does for shadow rays.
-Bsdf prepare(Surface s, bool bends) {
+// bends: a solid body refracts; otherwise it lets light straight through, as it does for shadow rays. seen: by the camera
+// itself, or through thin glass.
+Bsdf prepare(Surface s, bool bends, bool seen) {
     Bsdf b;
     b.frame = mirror_frame(s);
     b.view_l = s.view * b.frame;
@@ -179,6 +183,8 @@ Bsdf prepare(Surface s, bool bends) {
 #endif
     b.chances = vec4(luminance(reflected), luminance(b.diffuse), luminance(b.behind), luminance(b.through) * (1.0 - luminance(facing)));
     if (thick) b.chances.xw = vec2(0.0, b.chances.x + b.chances.w); // one microfacet decides between the two
+    b.least_mirrored = seen ? LEAST_MIRRORED : 0.0;
+    if (seen && b.chances.w > 0.0 && !thick) b.chances.x = max(b.chances.x, LEAST_MIRRORED * b.chances.w);
     b.chances = mix(vec4(0.0), max(b.chances, LEAST_SHARE), greaterThan(b.chances, vec4(0.0))) * b.below * b.cloth;
     b.layer_chances = mix(vec2(0.0), max(b.layer_chances, LEAST_SHARE), greaterThan(b.layer_chances, vec2(0.0)));
     float sum = dot(b.chances, vec4(1.0)) + b.layer_chances.x + b.layer_chances.y;
@@ -247,7 +253,8 @@ int pass_through(Surface s, Bsdf b, float choice, vec2 u, out vec3 l, out vec3 w
     vec3 h = sample_facet(b.view_l, b.alpha, u);
     vec3 fresnel = specular_fresnel(s, b, max(dot(b.view_l, h), 0.0));
     vec3 bent = refract(-b.view_l, h, 1.0 / b.eta);
-    float mirrors = dot(bent, bent) == 0.0 ? 1.0 : luminance(fresnel) / (luminance(fresnel) + luminance(b.through * (1.0 - fresnel)) + 1e-6);
+    float share = luminance(fresnel) / (luminance(fresnel) + luminance(b.through * (1.0 - fresnel)) + 1e-6);
+    float mirrors = dot(bent, bent) == 0.0 ? 1.0 : share > 0.0 ? max(share, b.least_mirrored) : 0.0;
     bool mirrored = choice < mirrors;
     l = b.frame * (mirrored ? reflect(-b.view_l, h) : bent);
     float wrong = mirrored ? min(2.0 * dot(l, geometric_normal), 0.0) : max(2.0 * dot(l, geometric_normal), 0.0);
