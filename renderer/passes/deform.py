@@ -9,9 +9,9 @@ import numpy as np
 
 from renderer.forming import Plan, PoseTable
 from renderer.gl import draw
-from renderer.gl.tables import Table
 from renderer.gl.context import Context
 from renderer.gl.program import ComputeProgram
+from renderer.gl.tables import Table
 from renderer.pose import Pose
 from renderer.upload_geometry import Formed
 
