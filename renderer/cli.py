@@ -249,7 +249,9 @@ def _spin(arguments: argparse.Namespace) -> int:
         model = _open(arguments, engine, scene)
         for i in range(arguments.frames):
             orbit = replace(view.orbit, theta=view.orbit.theta + 360.0 * i / arguments.frames)
-            frame = engine.render(model, replace(view, orbit=orbit), samples=arguments.samples)
+            turned = replace(view, orbit=orbit)
+            # Dozens of traced pictures take a processor many minutes.
+            frame = engine.render(model, turned, samples=arguments.samples, traced=not engine.info.software)
             if film:
                 frames.append(frame)
             else:

@@ -152,15 +152,22 @@ class Engine:
         self._environment(environment)
 
     def render(
-        self, model: Model, view: View, *, format: PixelFormat = "rgba8", scale: float = 1.0, samples: int = 1
+        self,
+        model: Model,
+        view: View,
+        *,
+        format: PixelFormat = "rgba8",
+        scale: float = 1.0,
+        samples: int = 1,
+        traced: bool = True,
     ) -> Frame:
-        """One finished frame; waits for the device. samples > 1: a path-traced picture of so many paths a pixel.
+        """One finished frame; waits for the device. samples > 1: a refined picture, path-traced unless it may not be.
 
         Raises ViewError when the scene cannot be seen that way, DeviceError when the device fails.
         """
         if samples <= 1:
             return self.finish(self.begin(model, view, format=format, scale=scale))
-        with self.accumulate(model, view, samples=samples, format=format, traced=True) as accumulation:
+        with self.accumulate(model, view, samples=samples, format=format, traced=traced) as accumulation:
             while not accumulation.done:
                 accumulation.step()
             return accumulation.frame()
