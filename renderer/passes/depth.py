@@ -28,11 +28,13 @@ class DepthPass:
         samples: int,
         layer: int,
         refined: bool,
+        back: bool = False,
     ) -> None:
         """Draws groups.
 
         layer: 0 all of them, 1 what the opaque depth at unit 6 does not hide, 2 of that what lies behind the layer at
         unit 7. samples: a pixel of the target and of the depths. refined: one of many pictures that are averaged.
+        back: only what faces away.
         """
         for group in groups:
             material = gpu.scene.materials[group.material]
@@ -43,7 +45,8 @@ class DepthPass:
             if cut:
                 program.set(u_refined=int(refined))
                 bind_material(gpu, group.material)
-            draw.state(depth_test=True, depth_write=True, cull=not material.doubleSided, flipped=group.flipped)
+            cull = back or not material.doubleSided
+            draw.state(depth_test=True, depth_write=True, cull=cull, flipped=group.flipped != back)
             draw.multi_draw(gpu.arrays[group.layout], commands, group.mode, group.first, group.count)
 
     def close(self) -> None:

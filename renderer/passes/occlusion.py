@@ -25,8 +25,9 @@ from renderer.upload import GpuScene
 
 #: Half circles in which a pixel looks around, and points it looks at on each side; 16 pixels join theirs.
 SLICES, STEPS = 3, 8
-# How far away things hide light, and how thick they are, as shares of the diagonal of the model's box.
-_RADIUS, _THICKNESS = 0.5, 0.1
+# Shares of the diagonal of the model's box: how far away things hide light, and how thick a thing is at least and at most.
+# The depth of its back side tells, but of a sheet that is the side of something behind it, or none.
+_RADIUS, _SHEET, _SOLID = 0.5, 0.05, 0.25
 _OPEN_UNIT, _DEPTH_UNIT = 5, 6  # surface_occlusion.glsl
 
 
@@ -59,21 +60,23 @@ class OcclusionPass:
         """
         pictures = targets.occlusion
         solid = [g for g in groups if g.mode in TRIANGLES]
-        draw.target(pictures.solid, *size)
         with draw.only(part):
-            draw.clear_depth(pictures.solid)
-            self._depth.draw(gpu, commands, solid, samples=1, layer=0, refined=False)
+            for target, back in ((pictures.solid, False), (pictures.backs, True)):
+                draw.target(target, *size)
+                draw.clear_depth(target)
+                self._depth.draw(gpu, commands, solid, samples=1, layer=0, refined=False, back=back)
             draw.state(depth_test=False, depth_write=False)
             diagonal = float(np.linalg.norm(box[1] - box[0]))
-            self._search.set(u_radius=_RADIUS * diagonal, u_thickness=_THICKNESS * diagonal)
-            sources = {0: pictures.depth, 1: pictures.rough}
-            for program, target in ((self._search, pictures.search), (self._smooth, pictures.smooth)):
+            thickness = (_SHEET * diagonal, _SOLID * diagonal)
+            self._search.set(u_radius=_RADIUS * diagonal, u_thickness=thickness)
+            passes = (self._search, pictures.search, pictures.back), (self._smooth, pictures.smooth, pictures.rough)
+            for program, target, source in passes:
                 program.set(u_projection=_numbers(projection, (0, 0), (1, 1), (0, 2), (1, 2)))
                 program.set(u_range=_numbers(projection, (2, 2), (2, 3)))
                 program.set_ivec2("u_size", *size)
                 draw.target(target, *size)
                 draw.use(program.name)
-                draw.bind_textures(sources)
+                draw.bind_textures({0: pictures.depth, 1: source})
                 draw.fullscreen(self._empty)
         return {_OPEN_UNIT: pictures.open, _DEPTH_UNIT: pictures.depth}
 

@@ -30,14 +30,16 @@ class Layer:
 class Occlusion:
     """Pictures of ambient occlusion, of one sample a pixel.
 
-    depth: of what is solid. rough, open: share of the environment that is seen, RGBA8, before and after smoothing.
-    solid, search, smooth: draw to them.
+    depth: of what is solid. back: of the nearest sides of it that face away. rough, open: share of the environment that
+    is seen, RGBA8, before and after smoothing. solid, backs, search, smooth: draw to them.
     """
 
     depth: DepthPicture
+    back: DepthPicture
     rough: Texture
     open: Texture
     solid: Framebuffer
+    backs: Framebuffer
     search: Framebuffer
     smooth: Framebuffer
 
@@ -91,11 +93,12 @@ class Targets:
     @cached_property
     def occlusion(self) -> Occlusion:
         """What `passes/occlusion.py` fills."""
-        depth = self._stack.enter_context(DepthPicture(self._context, self.width, self.height, "solid"))
-        solid = self._stack.enter_context(Framebuffer(self._context, "solid", None, depth))
+        enter, context = self._stack.enter_context, self._context
+        depth, back = (enter(DepthPicture(context, self.width, self.height, label)) for label in ("solid", "backs"))
+        solid, backs = (enter(Framebuffer(context, "solid", None, picture)) for picture in (depth, back))
         rough, open = self._texture(formats.RGBA8, "rough occlusion"), self._texture(formats.RGBA8, "occlusion")
         search, smooth = self._framebuffer("rough occlusion", rough), self._framebuffer("occlusion", open)
-        return Occlusion(depth, rough, open, solid, search, smooth)
+        return Occlusion(depth, back, rough, open, solid, backs, search, smooth)
 
     @cached_property
     def planes_buffer(self) -> Framebuffer:

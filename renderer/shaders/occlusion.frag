@@ -1,13 +1,14 @@
 // How much of the sky a visible point sees past the rest of the picture, weighted by the cosine. Jimenez et al. 2016,
 // "Practical Real-Time Strategies for Accurate Indirect Occlusion": slices through the line of sight, in each of which
 // the cosine-weighted share of angles has a closed form. What is met hides a sector of a slice from where it is seen to
-// where it ends at an assumed thickness, so that light passes behind thin things: Therrien et al. 2023, "Screen Space
+// where its back is, so that light passes behind thin things: Therrien et al. 2023, "Screen Space
 // Indirect Lighting with Visibility Bitmask".
 #include "common_constants.glsl"
 #include "common_depth.glsl"
 
 uniform float u_radius;    // metres, as far as is searched across
-uniform float u_thickness; // metres, of what is met
+uniform vec2 u_thickness;  // metres: at least and at most
+layout(binding = 1) uniform sampler2D u_back; // depth of the nearest sides that face away
 layout(location = 0) out vec4 o_open;
 
 // Integral of |sin θ| cos(θ - n) from 0 to h (the paper's equation 7, with its sign).
@@ -53,6 +54,13 @@ float share_below(float angle, Slice s) {
     return clamp((cosine_share(h, s.n, s.cosine, s.sine) - s.low) / s.all, 0.0, 1.0);
 }
 
+// How thick a thing is where it is met, along the line of sight.
+float thickness_at(ivec2 pixel, vec3 front) {
+    float back = texelFetch(u_back, pixel, 0).r;
+    float away = back < 1.0 ? length(front) * (position_at(pixel, back).z / front.z - 1.0) : 0.0;
+    return clamp(away, u_thickness.x, u_thickness.y);
+}
+
 void main() {
     ivec2 pixel = ivec2(gl_FragCoord.xy);
     float depth = depth_at(pixel);
@@ -80,11 +88,11 @@ void main() {
             if (any(lessThan(there, ivec2(0))) || any(greaterThanEqual(there, u_size))) continue;
             float met = depth_at(there);
             if (met >= 1.0) continue;
-            vec3 delta = position_at(there, met) - here;
+            vec3 front = position_at(there, met), delta = front - here;
             // The pixel's middle is beside the slice: into it at the same height above the surface.
             float across = dot(delta, s.across);
             float along = (dot(delta, normal) - across * dot(s.across, normal)) / facing;
-            float near = share_below(atan(across, along), s), far = share_below(atan(across, along - u_thickness), s);
+            float near = share_below(atan(across, along), s), far = share_below(atan(across, along - thickness_at(there, front)), s);
             hidden |= sectors(min(near, far), max(near, far));
         }
         open += s.weight * (1.0 - float(bitCount(hidden)) / 32.0);
