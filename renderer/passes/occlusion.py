@@ -25,7 +25,7 @@ from renderer.upload import GpuScene
 
 #: Half circles in which a pixel looks around, and points it looks at on each side; 16 pixels join theirs.
 SLICES, STEPS = 3, 8
-# Shares of the diagonal of the model's box: how far away things hide light, and how thick a thing is at least and at most.
+# Shares of the diagonal of the model's box: how far away things hide light, how thick a thing is at least and at most.
 # The depth of its back side tells, but of a sheet that is the side of something behind it, or none.
 _RADIUS, _SHEET, _SOLID = 0.5, 0.05, 0.25
 _OPEN_UNIT, _DEPTH_UNIT = 5, 6  # surface_occlusion.glsl
