@@ -13,6 +13,9 @@ DEMO := .cache/demo
 SUITE ?= ../shared/testdata/fidelity
 ARGS ?=
 
+# Another HOST is asked for on purpose: then whoever reaches it may look. `make serve ARGS="--auth keys.json"` asks for tokens.
+OPEN := $(if $(filter-out 127.0.0.1 localhost ::1,$(HOST)),--open)
+
 BIN := .venv/bin
 
 help:  ## this list
@@ -26,7 +29,7 @@ browser:
 
 serve: setup  ## serve the demo products, or MODELS=folder, at http://HOST:PORT
 	@$(if $(MODELS),:,$(BIN)/vitrine demo --output $(DEMO) >/dev/null)
-	@$(BIN)/vitrine serve --host $(HOST) --port $(PORT) --models '$(or $(MODELS),$(DEMO))' $(ARGS)
+	@$(BIN)/vitrine serve --host $(HOST) --port $(PORT) --models '$(or $(MODELS),$(DEMO))' $(OPEN) $(ARGS)
 
 test: browser  ## every test (ARGS="-k name" for some)
 	@$(BIN)/pytest $(ARGS)

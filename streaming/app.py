@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import math
 import signal
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -15,7 +16,8 @@ from assets.errors import NotFoundError, StoreError
 from assets.store import Asset, Store
 from streaming import metrics
 from streaming.config import Config
-from streaming.errors import ProcessLost, SignallingError, StartError
+from streaming.errors import AccessError, ProcessLost, RateError, SignallingError, StartError
+from streaming.gate import CORS_METHODS, Gate, challenge
 from streaming.ipc import Answer
 from streaming.stills import CONTENT_TYPES, StillRequest, Stills, parse_still
 from streaming.supervisor import Child, Supervisor
@@ -28,9 +30,6 @@ CONTENT_SECURITY_POLICY = (
     "default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob: mediastream:; connect-src 'self'; "
     "style-src 'self' 'unsafe-inline'; object-src 'none'; base-uri 'none'; frame-ancestors *"
 )
-CORS_METHODS = "GET, HEAD, POST, PATCH, DELETE, OPTIONS"
-CORS_HEADERS = "Content-Type, Authorization, If-Match"
-CORS_EXPOSED = "Location, ETag, Link, Accept-Patch, Retry-After"
 
 Respond = Callable[[web.Request], Awaitable[web.StreamResponse]]
 logger = logging.getLogger(__name__)
@@ -43,7 +42,8 @@ class Gateway:
         self.config, self.store = config, store
         self.metrics = metrics.GatewayMetrics()
         self.supervisor = Supervisor(config, self._gone, self._restarted)
-        self.whep = Whep(config, self.supervisor, self.find)
+        self.gate = Gate(config)
+        self.whep = Whep(config, self.supervisor, self.gate, self.find)
         self.stills = Stills(self._render_still, config.still_concurrency, config.still_queue, config.still_cache_bytes)
 
     def application(self) -> web.Application:
@@ -108,6 +108,7 @@ class Gateway:
                 response = await handler(request)
         except SignallingError as error:
             response = _error(error.status, error.code, str(error))
+            self._explain(error, response)
         except web.HTTPException as error:
             response = _error(error.status, "http", error.reason)
             response.headers.update({k: v for k, v in error.headers.items() if k == "Allow"})
@@ -117,16 +118,22 @@ class Gateway:
         self.metrics.requests.labels(str(response.status)).inc()
         return response
 
+    def _explain(self, error: SignallingError, response: web.Response) -> None:
+        """What a refusal says in its headers, and that it is counted."""
+        if isinstance(error, AccessError):
+            self.metrics.denied.labels(error.code).inc()
+            response.headers["Cache-Control"] = "no-store"
+            if error.code.startswith("token-"):
+                response.headers["WWW-Authenticate"] = challenge(error)
+        elif isinstance(error, RateError):
+            self.metrics.denied.labels(error.code).inc()
+            response.headers["Retry-After"] = str(math.ceil(error.seconds))
+
     def _add_headers(self, request: web.Request, response: web.StreamResponse) -> None:
         headers = response.headers
         headers["X-Content-Type-Options"] = "nosniff"
-        if request.path.startswith(("/models", "/channels", "/render", "/whep", "/viewer")) and self.config.cors:
-            headers["Access-Control-Allow-Origin"] = self.config.cors
-            headers["Access-Control-Expose-Headers"] = CORS_EXPOSED
-            if request.method == "OPTIONS":
-                headers["Access-Control-Allow-Methods"] = CORS_METHODS
-                headers["Access-Control-Allow-Headers"] = CORS_HEADERS
-                headers["Access-Control-Max-Age"] = "86400"
+        headers["Referrer-Policy"] = "strict-origin-when-cross-origin"  # an address may hold a token
+        self.gate.add_cors(request, response)
         if response.status == 503:
             headers.setdefault("Retry-After", str(RETRY_SECONDS))
 
@@ -151,12 +158,14 @@ class Gateway:
 
     # -- models and stills --------------------------------------------------------------------------------------------
 
-    async def _models(self, _: web.Request) -> web.Response:
+    async def _models(self, request: web.Request) -> web.Response:
+        """Those that the token names; it may be for stills or for streams."""
+        grant = self.gate.present(request)
         try:
             models = await asyncio.to_thread(self.store.list)
         except StoreError as error:
             raise SignallingError(503, "store", str(error)) from error
-        body = {"models": [_listed(asset) for asset in models]}
+        body = {"models": [_listed(asset) for asset in models if grant.shows(asset.id)]}
         return web.json_response(body, headers={"Cache-Control": "no-cache"})
 
     async def _channels(self, _: web.Request) -> web.Response:
@@ -167,17 +176,23 @@ class Gateway:
         return web.json_response({"channels": listed}, headers={"Cache-Control": "no-cache"})
 
     async def _still(self, request: web.Request) -> web.Response:
-        asset, path = await self.find(request.match_info["model"])
-        extension = request.match_info["extension"]
-        query = {key: value for key, value in request.query.items() if key != "v"}
+        self.gate.still(request)
+        model, extension = request.match_info["model"], request.match_info["extension"]
+        grant = self.gate.allow(request, "render", model)
+        asset, path = await self.find(model)
+        query = {key: value for key, value in request.query.items() if key not in ("v", "token")}
         config = self.config
         view, samples = parse_still(
-            query, max_pixels=config.still_pixels, samples=config.refine_samples, ground=config.ground
+            query,
+            max_pixels=grant.bounded(config.still_pixels),
+            samples=config.refine_samples,
+            ground=config.ground,
         )
         still = StillRequest(asset.id, asset.version, path, extension, view, samples)
         etag = f'"{still.key}"'
         fixed = request.query.get("v") == asset.version
-        cache = "public, max-age=31536000, immutable" if fixed else "public, no-cache"
+        whose = "private" if self.gate.needs_token else "public"
+        cache = f"{whose}, max-age=31536000, immutable" if fixed else f"{whose}, no-cache"
         headers = {"ETag": etag, "Cache-Control": cache}
         if etag in request.headers.get("If-None-Match", ""):
             return web.Response(status=304, headers=headers)
@@ -204,7 +219,8 @@ class Gateway:
         return _file("index.html")
 
     async def _view_page(self, request: web.Request) -> web.StreamResponse:
-        await self.find(request.match_info["model"])
+        if not self.gate.needs_token:  # else the page is the same for every name: which exist is nobody's business
+            await self.find(request.match_info["model"])
         return _file("view.html")
 
     async def _viewer_file(self, request: web.Request) -> web.StreamResponse:
@@ -264,11 +280,22 @@ async def serve(config: Config, store: Store, announce: Callable[[str], None]) -
         if starting.done():
             starting.result()
             announce(f"http://{_shown(config.host)}:{port}/")
+            _say_who_may(config)
         await stop
         starting.cancel()
     finally:
         await gateway.stop()
         await runner.cleanup()
+
+
+def _say_who_may(config: Config) -> None:
+    """One line at start: who can see the models."""
+    if config.auth:
+        logger.info("whoever has a token of the keys in %s may see models", config.auth)
+    elif config.is_local:
+        logger.info("without --auth only this machine is served (%s)", config.host)
+    else:
+        logger.warning("--open without --auth: whoever reaches %s may see every model", config.host)
 
 
 async def _start(gateway: Gateway) -> None:

@@ -1,14 +1,20 @@
-"""`vitrine serve`: arguments only; everything heavy is imported when it runs."""
+"""`vitrine serve` and `vitrine token`: arguments only; everything heavy is imported when it runs."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 from typing import Any
 
 
 def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
-    """Mount `serve`."""
+    """Mount `serve` and `token`."""
+    _add_serve(subparsers)
+    _add_token(subparsers)
+
+
+def _add_serve(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser = subparsers.add_parser("serve", help="show a folder of models in browsers", description=_run.__doc__)
     kinds = "folder of models: .glb, .gltf, .stl, .obj, .ply, .off, .3mf, .dae"
     parser.add_argument("--models", metavar="DIR", help=kinds)
@@ -17,7 +23,22 @@ def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--network", type=int, metavar="N", help="network processes (default: one per two cores)")
     parser.add_argument("--require-gpu", action="store_true", default=None, help="refuse to render in software")
     parser.add_argument("--warm", action="append", metavar="MODEL", help="load this model at start; may be repeated")
-    parser.add_argument("--cors", metavar="ORIGIN", help='who may ask from other pages (default: "*"; "" for nobody)')
+    parser.add_argument("--auth", metavar="KEYS", help="JWK set of public keys: models are shown to signed tokens only")
+    parser.add_argument(
+        "--open", action="store_true", default=None, help="without --auth, let all who reach --host see everything"
+    )
+    parser.add_argument(
+        "--allow-origin",
+        action="append",
+        metavar="ORIGIN",
+        help='pages of this origin may embed the viewer; may be repeated (default: "*", all; "" for none)',
+    )
+    parser.add_argument(
+        "--trusted-proxy",
+        action="append",
+        metavar="ADDRESS",
+        help="address or network of a proxy whose X-Forwarded-For is believed; may be repeated",
+    )
     parser.add_argument("--max-sessions", type=int, metavar="N", help="viewers at once (default: 64)")
     parser.add_argument(
         "--ground",
@@ -25,6 +46,33 @@ def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
         help="a soft shadow under products, unless a viewer asks otherwise (default: on)",
     )
     parser.set_defaults(run=_run)
+
+
+def _add_token(subparsers: argparse._SubParsersAction[Any]) -> None:
+    parser = subparsers.add_parser("token", help="make keys and sign tokens for `serve --auth`")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    key = commands.add_parser("key", help="make a key pair", description=_make_key.__doc__)
+    key.add_argument("--private", type=Path, default=Path("private.json"), help="the new key (default: private.json)")
+    key.add_argument("--public", type=Path, default=Path("keys.json"), help="what --auth reads (default: keys.json)")
+    key.set_defaults(run=_make_key)
+    _add_sign(commands)
+
+
+def _add_sign(commands: argparse._SubParsersAction[Any]) -> None:
+    sign = commands.add_parser("sign", help="sign a token and print it", description=_sign.__doc__)
+    sign.add_argument("--key", type=Path, default=Path("private.json"), help="the private key (default: private.json)")
+    sign.add_argument("--model", action="append", required=True, help="id, or glob such as 'chair-*'; may be repeated")
+    sign.add_argument("--origin", action="append", help='pages of this origin; may be repeated (default: "*", any)')
+    sign.add_argument(
+        "--allow",
+        action="append",
+        choices=("stream", "render", "watch", "operate"),
+        help="what it is for; may be repeated (default: stream and render)",
+    )
+    sign.add_argument("--minutes", type=float, default=15.0, help="how long it is valid (default: 15)")
+    sign.add_argument("--max-pixels", type=int, metavar="N", help="most pixels of a picture")
+    sign.add_argument("--max-seconds", type=float, metavar="S", help="longest session")
+    sign.set_defaults(run=_sign)
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -35,13 +83,45 @@ def _run(arguments: argparse.Namespace) -> int:
     from streaming.app import serve
     from streaming.config import load
 
-    names = ("models", "host", "port", "network", "require_gpu", "cors", "max_sessions")
+    names = ("models", "host", "port", "network", "require_gpu", "auth", "open", "max_sessions")
     overrides: dict[str, Any] = {name: getattr(arguments, name) for name in names}
-    overrides["warm"] = tuple(arguments.warm) if arguments.warm else None
+    lists = {"warm": "warm", "allow_origin": "allow_origin", "trusted_proxies": "trusted_proxy"}
+    for name, option in lists.items():
+        given = getattr(arguments, option)
+        overrides[name] = None if given is None else tuple(item for item in given if item)
     overrides["ground"] = None if arguments.ground is None else arguments.ground == "on"
     config = load(overrides)
     store = open_store(config.models)
     asyncio.run(serve(config, store, _announce))
+    return 0
+
+
+def _make_key(arguments: argparse.Namespace) -> int:
+    """Make an Ed25519 key and add its public half to the set that `serve --auth` reads."""
+    from streaming.tokens import make_key
+
+    name = make_key(arguments.private, arguments.public)
+    sys.stdout.write(f"{name}: private key in {arguments.private}, public key added to {arguments.public}\n")
+    return 0
+
+
+def _sign(arguments: argparse.Namespace) -> int:
+    """Sign a token. Whoever has it may do what it says until it expires."""
+    import time
+
+    from streaming.tokens import sign
+
+    token = sign(
+        arguments.key,
+        models=arguments.model,
+        origins=arguments.origin or ["*"],
+        actions=arguments.allow or ["stream", "render"],
+        begins=time.time(),
+        seconds=60 * arguments.minutes,
+        pixels=arguments.max_pixels,
+        session_seconds=arguments.max_seconds,
+    )
+    sys.stdout.write(token + "\n")
     return 0
 
 

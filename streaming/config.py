@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
@@ -11,6 +13,7 @@ from typing import Any
 from streaming.errors import ConfigError
 
 PREFIX = "VITRINE_"
+_ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")  # as browsers spell it
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +22,10 @@ class Config:
 
     models: folder of model files. host, port: where HTTP listens. network: network processes, 0 = one per two cores.
     require_gpu: refuse a software rasteriser (also `REQUIRE_GPU=1`). warm: model ids loaded at start.
-    cors: value of Access-Control-Allow-Origin, "" = none. ground: whether products stand on a shadow where the viewer
-    does not say. backend: "module:callable" that makes the rendering backend.
+    auth: JWK set of the keys that tokens are signed with, "" = no tokens: then host must be this machine's own, or
+    `open` must say that anybody may see everything. allow_origin: origins of the pages that may ask from browsers,
+    "*" = all. trusted_proxies: addresses and networks whose X-Forwarded-For is believed. ground: whether products
+    stand on a shadow where the viewer does not say. backend: "module:callable" that makes the rendering backend.
     """
 
     models: str = "models"
@@ -29,7 +34,10 @@ class Config:
     network: int = 0
     require_gpu: bool = False
     warm: tuple[str, ...] = ()
-    cors: str = "*"
+    auth: str = ""
+    open: bool = False
+    allow_origin: tuple[str, ...] = ("*",)
+    trusted_proxies: tuple[str, ...] = ()
     ground: bool = True
     backend: str = "streaming.native:backend"
 
@@ -51,6 +59,15 @@ class Config:
     rest_seconds: float = 0.12  # without input, until refinement starts
     refine_samples: int = 16  # jittered samples in the refined frame
 
+    token_seconds: float = 3600.0  # longest time from a token's nbf to its exp
+    whep_rate: float = 1.0  # offers per second from one address, in the long run
+    whep_burst: float = 30.0  # offers at once
+    still_address_rate: float = 10.0  # stills per second from one address
+    still_address_burst: float = 200.0  # stills at once: a gallery asks for many
+    refusal_rate: float = 2.0  # refused tokens per second from one address, then it is not listened to for a moment
+    refusal_burst: float = 200.0  # refused tokens at once: a gallery whose token has expired asks for many stills
+    address_table: int = 10_000  # addresses remembered for each of these
+
     max_pixels: int = 3840 * 2160  # of one picture
     camera_rate: float = 250.0  # camera messages per second taken from one viewer
     control_rate: float = 40.0  # control messages per second taken from one viewer
@@ -69,9 +86,15 @@ class Config:
     @staticmethod
     def from_json(text: str) -> Config:
         """The value that `to_json` wrote."""
-        data = json.loads(text)
-        data["warm"] = tuple(data["warm"])
+        data: dict[str, Any] = json.loads(text)
+        for name in [name for name, value in data.items() if isinstance(value, list)]:
+            data[name] = tuple(data[name])
         return Config(**data)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only this machine can reach `host`."""
+        return is_loopback(self.host)
 
     @property
     def networks(self) -> int:
@@ -117,9 +140,44 @@ def _checked(config: Config) -> Config:
         "animation_rate": (1, 240),
         "refine_samples": (1, 1024),
         "still_concurrency": (1, 16),
+        "token_seconds": (60, 86_400),
+        "whep_rate": (0.001, 1e6),
+        "whep_burst": (1, 1e6),
+        "still_address_rate": (0.001, 1e6),
+        "still_address_burst": (1, 1e6),
+        "refusal_rate": (0.001, 1e6),
+        "refusal_burst": (1, 1e6),
+        "address_table": (1, 1_000_000),
     }
     for name, (low, high) in bounds.items():
         value = getattr(config, name)
         if not low <= value <= high:
             raise ConfigError(f"{name} is {value}: allowed are {low} to {high}")
+    _check_access(config)
     return config
+
+
+def _check_access(config: Config) -> None:
+    if not (config.auth or config.open or config.is_local):
+        raise ConfigError(
+            f"host is {config.host!r}: without --auth only this machine is served (127.0.0.1, ::1, localhost); "
+            "give --auth KEYS, or --open to let anybody see everything"
+        )
+    for origin in config.allow_origin:
+        if not (_ORIGIN.fullmatch(origin) or config.allow_origin == ("*",)):
+            raise ConfigError(f'allow_origin has {origin!r}: expected https://host or https://host:port, or "*" alone')
+    for network in config.trusted_proxies:
+        try:
+            ipaddress.ip_network(network)
+        except ValueError as error:
+            raise ConfigError(f"trusted_proxies has {network!r}: {error}") from error
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address means this machine, to itself only."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

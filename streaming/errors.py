@@ -5,6 +5,8 @@ StreamingError
 │   └── StartError          the server cannot start here: port taken, no OpenGL device, no models folder
 ├── ProtocolError       a control message is wrong: answered by `error {code, message}`, the session lives
 ├── SignallingError     an HTTP request is wrong: answered by its status and one line of JSON
+│   ├── AccessError         a token is missing, wrong or for something else
+│   └── RateError           one address asks too often
 ├── EncoderError        a codec refused to open or to encode
 └── ProcessLost         a child process went away while it was being asked
 """
@@ -39,6 +41,18 @@ class SignallingError(StreamingError):
         super().__init__(message)
         self.status = status
         self.code = code
+
+
+class AccessError(SignallingError):
+    """Who asks may not. status: 401 for a token that is not valid, 403 for a valid one that does not allow it."""
+
+
+class RateError(SignallingError):
+    """An address asks too often. seconds: until it may ask again."""
+
+    def __init__(self, message: str, seconds: float) -> None:
+        super().__init__(429, "too-often", message)
+        self.seconds = seconds
 
 
 class EncoderError(StreamingError):

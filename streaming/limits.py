@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import ipaddress
+import math
+from collections import OrderedDict
+
 OVERUSE = 0.85  # an estimate under this part of what is being sent says that the path is full
 FALL = 0.97  # an estimate under this part of the one before is falling
 PATIENCE = 1.0  # seconds that an estimate may stand still below what is being sent
@@ -26,6 +30,54 @@ class Bucket:
             return False
         self._tokens -= amount
         return True
+
+    def wait(self, amount: float = 1.0) -> float:
+        """Seconds from the last `take` until `amount` may pass."""
+        return max(0.0, amount - self._tokens) / self._rate if self._rate else math.inf
+
+
+class AddressBuckets:
+    """A token bucket for each address. At most `most` are remembered: the one not seen for longest is forgotten first.
+
+    Whoever has an IPv6 address usually has 2^64 of them, so all of a /64 share a bucket.
+    """
+
+    def __init__(self, rate: float, burst: float, most: int) -> None:
+        self._rate, self._burst, self._most = rate, burst, most
+        self._buckets: OrderedDict[str, Bucket] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._buckets)
+
+    def take(self, address: str, now: float) -> float:
+        """0 when one more may pass at time `now` (seconds), else the seconds until it may."""
+        key = network_of(address)
+        bucket = self._buckets.pop(key, None) or Bucket(self._rate, self._burst)
+        self._buckets[key] = bucket
+        if len(self._buckets) > self._most:
+            self._buckets.popitem(last=False)
+        return 0.0 if bucket.take(now) else bucket.wait()
+
+    def blocked(self, address: str, now: float) -> float:
+        """Seconds until one more may pass; takes nothing, and forgets nobody."""
+        bucket = self._buckets.get(network_of(address))
+        if bucket is None:
+            return 0.0
+        bucket.take(now, 0.0)
+        return bucket.wait()
+
+
+def network_of(address: str) -> str:
+    """The address itself, or the /64 of an IPv6 address; an IPv4 address inside IPv6 is IPv4."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address[:64]
+    if isinstance(found, ipaddress.IPv4Address):
+        return str(found)
+    if found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)
+    return str(ipaddress.ip_network((int(found) >> 64 << 64, 64)))
 
 
 class BitrateKeeper:

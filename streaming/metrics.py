@@ -56,6 +56,7 @@ class GatewayMetrics:
         self.registry = registry = CollectorRegistry()
         self.restarts = Counter("vitrine_restarts", "Child processes started again.", ["role"], registry=registry)
         self.stills = Counter("vitrine_stills", "Stills answered.", ["source"], registry=registry)
+        self.denied = Counter("vitrine_access_refused", "Requests without the right.", ["code"], registry=registry)
         self.requests = Counter("vitrine_http_requests", "HTTP requests answered.", ["status"], registry=registry)
 
 

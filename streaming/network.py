@@ -72,7 +72,7 @@ class NetworkProcess(Handler):
         """The gateway's questions."""
         match method:
             case "offer":
-                return await self._offer(params["session"], params["sdp"])
+                return await self._offer(params["session"], params["sdp"], params["seconds"])
             case "candidates":
                 await self._session(params["session"]).add_candidates(parse_fragment(params["fragment"]))
                 return Answer({})
@@ -91,7 +91,7 @@ class NetworkProcess(Handler):
             case _:
                 return await super().on_request(method, params)
 
-    async def _offer(self, number: int, sdp: str) -> Answer:
+    async def _offer(self, number: int, sdp: str, seconds: float | None) -> Answer:
         if self._render is None:
             raise SignallingError(503, "starting", "the render process is not ready; try again")
         session = Session(number, self.config, self._render, self.metrics, self._ended)
@@ -101,6 +101,8 @@ class NetworkProcess(Handler):
         except BaseException:
             await session.close()
             raise
+        if seconds is not None:
+            session.expire(seconds)
         return Answer({"sdp": answer, "codec": codec})
 
     def _session(self, number: int) -> Session:

@@ -52,8 +52,9 @@ logger = logging.getLogger(__name__)
 class Viewer:
     """One session as the render process sees it."""
 
-    def __init__(self, number: int, network: Link, model_id: str, model: Loaded, state: State) -> None:
+    def __init__(self, number: int, network: Link, model_id: str, model: Loaded, state: State, max_pixels: int) -> None:
         self.number = number
+        self.max_pixels = max_pixels  # of one picture
         self.network = network
         self.model_id = model_id
         self.model = model
@@ -184,7 +185,7 @@ class RenderProcess(Handler):
             self._models.release(model)
             raise SignallingError(400, "bad-view", str(error)) from error
         state = State(view, playing=params["playing"] and view.animation is not None, since=time.monotonic())
-        viewer = Viewer(number, network, params["model"], model, state)
+        viewer = Viewer(number, network, params["model"], model, state, params["max_pixels"])
         viewer.encoder = StreamEncoder(
             self._encoders, codec, round(self.config.frame_rate), self.config.bitrate, self._sink(viewer)
         )
@@ -220,7 +221,7 @@ class RenderProcess(Handler):
                 message,
                 viewer.model.facts,
                 now=time.monotonic(),
-                max_pixels=self.config.max_pixels,
+                max_pixels=viewer.max_pixels,
             )
         except ProtocolError as error:
             viewer.send(ErrorReply(error.code, str(error)))

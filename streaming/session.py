@@ -39,6 +39,7 @@ from streaming.track import PacketTrack
 KEY_INTERVAL = 0.2  # seconds between two key frame requests that are passed on; players repeat theirs
 ERRORS_PER_SECOND = 5.0
 DATAGRAMS_PER_SECOND, BYTES_PER_SECOND = 800.0, 256_000.0  # taken from one client
+FAREWELL_SECONDS = 2.0  # from goaway to the end of a session whose time is over
 CHANNEL_BACKLOG = 256 << 10  # bytes that may wait in a data channel, then nothing is added
 
 logger = logging.getLogger(__name__)
@@ -63,6 +64,7 @@ class Session:
         self._keeper = BitrateKeeper(config.bitrate, config.min_bitrate, config.max_bitrate)
         self._shown = -1  # newest camera input that a sent picture shows
         self._closing: asyncio.Task[None] | None = None
+        self._expiry: asyncio.TimerHandle | None = None
         self._deadline = asyncio.get_running_loop().call_later(config.connect_seconds, self._give_up)
         self._pc.on("connectionstatechange", self._on_state)
         self._pc.on("datachannel", self._on_channel)
@@ -184,6 +186,16 @@ class Session:
         """Tell the viewer that the server ends."""
         self.send(GoAway(deadline_ms))
 
+    def expire(self, seconds: float) -> None:
+        """End it in so many seconds, after telling the viewer."""
+        early = max(0.0, seconds - FAREWELL_SECONDS)
+        self._expiry = asyncio.get_running_loop().call_later(early, self._take_leave, seconds - early)
+
+    def _take_leave(self, seconds: float) -> None:
+        logger.info("session %d ends: its token allows no more time", self.number)
+        self.go_away(round(seconds * 1000))
+        self._expiry = asyncio.get_running_loop().call_later(seconds, self.close)
+
     def _on_state(self) -> None:
         state = self._pc.connectionState
         if state == "connected":
@@ -203,6 +215,8 @@ class Session:
 
     async def _close(self) -> None:
         self._deadline.cancel()
+        if self._expiry is not None:
+            self._expiry.cancel()
         self._track.stop()
         try:
             await self._pc.close()

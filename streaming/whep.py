@@ -14,8 +14,10 @@ from aiohttp import web
 
 from assets.store import Asset
 from renderer.view import View
+from streaming.access import Grant
 from streaming.config import Config
 from streaming.errors import ProcessLost, SignallingError
+from streaming.gate import Gate
 from streaming.ipc import Answer
 from streaming.sdp import MAX_OFFER, check_offer, ice_ufrag, parse_fragment
 from streaming.state import State
@@ -36,15 +38,16 @@ class Entry:
     network: Child
     etag: str
     ufrag: str | None
+    grant: Grant
 
 
 class Whep:
     """The handlers of `/whep/…` and the table of sessions. find(model) returns a model and its file."""
 
     def __init__(
-        self, config: Config, supervisor: Supervisor, find: Callable[[str], Awaitable[tuple[Asset, str]]]
+        self, config: Config, supervisor: Supervisor, gate: Gate, find: Callable[[str], Awaitable[tuple[Asset, str]]]
     ) -> None:
-        self._config, self._supervisor, self._find = config, supervisor, find
+        self._config, self._supervisor, self._gate, self._find = config, supervisor, gate, find
         self._numbers = itertools.count(1)
         self._by_name: dict[str, Entry] = {}
         self._by_number: dict[int, Entry] = {}
@@ -71,18 +74,20 @@ class Whep:
 
     async def post(self, request: web.Request) -> web.Response:
         """201 with the answer."""
+        self._gate.offer(request)
+        grant = self._gate.allow(request, "stream", request.match_info["model"])
         asset, path = await self._find(request.match_info["model"])
         offer = await _body(request, "application/sdp", MAX_OFFER)
         check_offer(offer)
         query = {key: value for key, value in request.query.items() if key in VIEW_KEYS}
         base = replace(DEFAULT_VIEW, ground=self._config.ground)
-        view = parse_view(query, base=base, max_pixels=self._config.max_pixels)
+        view = parse_view(query, base=base, max_pixels=grant.bounded(self._config.max_pixels))
         playing = request.query.get("play") == "1"  # for players that cannot say so over a data channel
         if self.draining:
             raise SignallingError(503, "draining", "the server is ending")
         if self.sessions >= self._config.max_sessions:
             raise SignallingError(503, "full", f"all {self._config.max_sessions} places are taken; try again soon")
-        entry, answer = await self._open(asset, path, offer, State(view, playing=playing))
+        entry, answer = await self._open(asset, path, offer, State(view, playing=playing), grant)
         location = f"/whep/{entry.model}/{entry.name}"
         headers = {"Location": location, "ETag": entry.etag, "Accept-Patch": "application/trickle-ice-sdpfrag"}
         return web.Response(status=201, text=answer, content_type="application/sdp", headers=headers)
@@ -112,15 +117,16 @@ class Whep:
 
     # -- inside -------------------------------------------------------------------------------------------------------
 
-    async def _open(self, asset: Asset, path: str, offer: str, state: State) -> tuple[Entry, str]:
+    async def _open(self, asset: Asset, path: str, offer: str, state: State, grant: Grant) -> tuple[Entry, str]:
         """Take a place, load the model, answer the offer, start the pictures; whatever fails gives everything back."""
         name, etag = secrets.token_urlsafe(24), f'"{secrets.token_hex(8)}"'
-        entry = Entry(next(self._numbers), name, asset.id, self._place(), etag, ice_ufrag(offer))
+        entry = Entry(next(self._numbers), name, asset.id, self._place(), etag, ice_ufrag(offer), grant)
         self._by_name[name] = self._by_number[entry.number] = entry
         model = {"model": asset.id, "version": asset.version, "path": path}
         try:
             await self._ask(self._supervisor.render, "load", **model)
-            answer = (await self._ask(entry.network, "offer", session=entry.number, sdp=offer)).result
+            told = {"session": entry.number, "sdp": offer, "seconds": grant.seconds}
+            answer = (await self._ask(entry.network, "offer", **told)).result
             await self._start(entry, answer["codec"], state, model)
             if name not in self._by_name:
                 raise SignallingError(503, "restarting", "the session ended while it began; try again")
@@ -139,6 +145,7 @@ class Whep:
             codec=codec,
             view=view_to_json(state.view),
             playing=state.playing,
+            max_pixels=entry.grant.bounded(self._config.max_pixels),
             **model,
         )
 
@@ -164,6 +171,8 @@ class Whep:
             raise SignallingError(503, "restarting", str(error)) from error
 
     def _entry(self, request: web.Request) -> Entry:
+        """The session of a PATCH or DELETE. Its token may have expired meanwhile: whoever began it may end it."""
+        self._gate.allow(request, "stream", request.match_info["model"], expired=True)
         entry = self._by_name.get(request.match_info["session"])
         if entry is None or entry.model != request.match_info["model"]:
             raise SignallingError(404, "no-session", "no such session; it may have ended")

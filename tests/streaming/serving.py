@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import aiohttp
 import psutil
@@ -58,11 +58,12 @@ def make_models(folder: Path) -> Path:
 
 
 @contextmanager
-def serving(models: Path, *arguments: str, **settings: str) -> Iterator[Served]:
-    """Start, wait for the announcement, and end for certain."""
+def serving(models: Path, *arguments: str, log: IO[str] | None = None, **settings: str) -> Iterator[Served]:
+    """Start, wait for the announcement, and end for certain. log: where its stderr goes."""
     process = subprocess.Popen(
         command("--models", str(models), "--port", "0", *arguments),
         stdout=subprocess.PIPE,
+        stderr=log,
         text=True,
         env=environment(**settings),
     )
@@ -97,6 +98,7 @@ class Client:
     http: aiohttp.ClientSession
     codecs: tuple[str, ...] = ("video/H264", "video/VP8")
     channels: bool = True
+    token: str = ""
     packets: list[bytes] = field(default_factory=list)
     messages: list[dict[str, Any]] = field(default_factory=list)
     location: str = ""
@@ -107,6 +109,10 @@ class Client:
 
     def __post_init__(self) -> None:
         self.peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+
+    @property
+    def authorization(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"} if self.token else {}
 
     async def offer(self) -> str:
         transceiver = self.peer.addTransceiver("video", direction="recvonly")
@@ -121,7 +127,7 @@ class Client:
         return str(self.peer.localDescription.sdp)
 
     async def join(self, model: str = "chair", query: Mapping[str, str] | None = None) -> None:
-        headers = {"Content-Type": "application/sdp"}
+        headers = {"Content-Type": "application/sdp", **self.authorization}
         url = f"{self.url}/whep/{model}"
         sdp = await self.offer()
         async with self.http.post(url, data=sdp, headers=headers, params=dict(query or {})) as response:
@@ -161,7 +167,7 @@ class Client:
         return len(self.packets) - before
 
     async def leave(self) -> int:
-        async with self.http.delete(self.url + self.location) as response:
+        async with self.http.delete(self.url + self.location, headers=self.authorization) as response:
             status = response.status
         await self.peer.close()
         return status
