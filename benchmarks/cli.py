@@ -132,8 +132,9 @@ def _add_fidelity(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     parser.add_argument(
         "--msaa",
         type=count,
+        default=4,
         metavar="N",
-        help="of the moving pictures; the stored peers have 4 (default: the engine's)",
+        help="of the moving pictures; the stored peers have 4 (default: 4, as a GPU draws them)",
     )
     parser.add_argument("--scenarios", type=_names, default=(), metavar="A,B", help="only these (default: all)")
     parser.add_argument("--jobs", type=_jobs, default=1, metavar="N", help="processes that draw at a time (default: 1)")

@@ -213,10 +213,11 @@ def _render(arguments: argparse.Namespace) -> int:
 def _native(arguments: argparse.Namespace, scene: Scene, view: View) -> Frame:
     from renderer.engine import Engine
 
+    if arguments.samples == 1:
+        with Engine(msaa=4, occlusion=True) as engine:  # as a GPU draws what moves, on any device
+            return engine.render(_open(arguments, engine, scene), view)
     with Engine() as engine:
         model = _open(arguments, engine, scene)
-        if arguments.samples == 1:
-            return engine.render(model, view)
         with (
             engine.accumulate(model, view, samples=arguments.samples, format="rgba8", traced=True) as picture,
             _Progress("rendering") as bar,

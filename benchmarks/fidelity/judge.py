@@ -104,14 +104,14 @@ def _agreement(gallery: Gallery, scenario: Scenario, mask: Mask) -> dict[str, An
 
 @contextmanager
 def _judging(
-    root: Path, folder: Path, samples: int, msaa: int | None, peers: Sequence[str], fresh: Sequence[str]
+    root: Path, folder: Path, samples: int, msaa: int, peers: Sequence[str], fresh: Sequence[str]
 ) -> Iterator[Callable[[str], dict[str, Any]]]:
     from renderer.engine import Engine
 
     suite = read_suite(root)
     scenarios = {scenario.name: scenario for scenario in suite.scenarios}
     gallery = Gallery(suite, folder, frozenset(fresh))
-    with Engine(msaa=msaa) as engine:
+    with Engine(msaa=msaa, occlusion=True) as engine:
         painter = Painter(engine)
 
         def answer(name: str) -> dict[str, Any]:
@@ -125,17 +125,15 @@ def _judging(
         yield answer
 
 
-def command(
-    root: Path, folder: Path, samples: int, msaa: int | None, peers: Sequence[str], fresh: Sequence[str]
-) -> list[str]:
-    """How to start the process. msaa: of moving pictures, None = as the engine has it by itself."""
+def command(root: Path, folder: Path, samples: int, msaa: int, peers: Sequence[str], fresh: Sequence[str]) -> list[str]:
+    """How to start the process. msaa: of moving pictures."""
     program = [sys.executable, "-m", "benchmarks.fidelity.judge"]
-    return [*program, str(root), str(folder), str(samples), str(msaa or 0), ",".join(peers), ",".join(fresh)]
+    return [*program, str(root), str(folder), str(samples), str(msaa), ",".join(peers), ",".join(fresh)]
 
 
 def _main(root: str, folder: str, samples: str, msaa: str, peers: str, fresh: str) -> None:
     sides = ([side for side in text.split(",") if side] for text in (peers, fresh))
-    serve(_judging(Path(root), Path(folder), int(samples), int(msaa) or None, *sides))
+    serve(_judging(Path(root), Path(folder), int(samples), int(msaa), *sides))
 
 
 if __name__ == "__main__":

@@ -30,14 +30,14 @@ _PERCEPTION = "FLIP is left out: pip install 'vitrine[bench]' brings flip-evalua
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is asked. samples: of the refined pictures. msaa: of the moving ones, None = as the engine has it.
+    """What is asked. samples: of the refined pictures. msaa: of the moving ones.
 
     against: peers to compare with. fresh: sides to draw anew, with peer_python and, for Cycles, fresh_samples a pixel.
     jobs: processes at a time. folder: where the report goes.
     """
 
     samples: int
-    msaa: int | None
+    msaa: int
     against: tuple[str, ...]
     fresh: tuple[str, ...]
     fresh_samples: int

@@ -96,7 +96,7 @@ class Interrupted:
 def test_an_end_before_the_end_leaves_a_valid_report_and_no_process(suite: Path, tmp_path: Path) -> None:
     before = set(psutil.Process().children(recursive=True))
     read = read_suite(suite, ("Same", "Sky", "Bare"))
-    plan = Plan(1, None, ("three",), (), 1, "", 1, tmp_path)
+    plan = Plan(1, 4, ("three",), (), 1, "", 1, tmp_path)
     with pytest.raises(KeyboardInterrupt):
         measure(read, plan, Interrupted())  # type: ignore[arg-type]
     result = json.loads((tmp_path / "result.json").read_text())
