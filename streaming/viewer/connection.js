@@ -27,6 +27,7 @@ export class Connection {
   #handlers;
   /** @type {(() => URL)|null} */
   #endpoint = null;
+  #token = () => "";
   /** @type {Session|null} whose picture is on screen */
   #shown = null;
   /** @type {Session|null} being set up */
@@ -46,9 +47,10 @@ export class Connection {
     return this.#endpoint !== null;
   }
 
-  /** @param {() => URL} endpoint the model's WHEP address, asked before each attempt */
-  start(endpoint) {
+  /** @param {() => URL} endpoint the model's WHEP address, asked before each attempt @param {() => string} token "" for none */
+  start(endpoint, token) {
     this.stop();
+    this.#token = token;
     this.#endpoint = endpoint;
     this.#attempt = 0;
     this.#dial();
@@ -84,7 +86,7 @@ export class Connection {
     if (!this.#endpoint) return;
     clearTimeout(this.#timer);
     /** @type {Session} */
-    const session = new Session(this.#endpoint(), {
+    const session = new Session(this.#endpoint(), this.#token, {
       progress: (share) => this.#handlers.progress(share),
       stream: (stream) => this.#handlers.stream(session, stream),
       message: (message) => this.#receive(session, message),

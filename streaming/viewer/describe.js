@@ -17,7 +17,13 @@ export function describe({ theta, phi }) {
 }
 
 /** What people read; the `error` event carries what the server said. @type {Record<number, string>} */
-const REASONS = { 404: "This model does not exist.", 422: "This model cannot be shown.", 503: "All places are taken. Trying again…" };
+const REASONS = {
+  401: "The time to look at this model is over.",
+  403: "This model may not be shown here.",
+  404: "This model does not exist.",
+  422: "This model cannot be shown.",
+  503: "All places are taken. Trying again…",
+};
 
 /** @param {number|undefined} status of the server's answer, if there was one @param {string} otherwise */
 export const explain = (status, otherwise) => REASONS[status ?? 0] ?? otherwise;

@@ -1,10 +1,12 @@
 // The gallery: a card for every model of this server. Streams nothing.
 
 import { fetchModels, formatBytes, still } from "./models.js";
+import { passOn, tokenOfPage } from "./token.js";
 
 /** @typedef {import("./models.js").Model} Model */
 
 const BASE = new URL("..", import.meta.url);
+const TOKEN = tokenOfPage(location.hash);
 /** Cards that are on the first screen of most devices load their picture at once. */
 const EAGER = 4;
 const SIZES = [320, 640, 960];
@@ -19,7 +21,7 @@ function make(tag, attributes = {}, ...children) {
 
 /** @param {Model} model @param {number} index */
 function picture(model, index) {
-  const address = (/** @type {number} */ side) => still(BASE, model.poster, { size: `${side}x${side}` });
+  const address = (/** @type {number} */ side) => still(BASE, model.poster, { size: `${side}x${side}` }, TOKEN);
   const image = make("img", {
     alt: "",
     width: "640",
@@ -44,7 +46,8 @@ function picture(model, index) {
 function card(model, index) {
   const facts = model.variants.length > 1 ? `${model.variants.length} versions` : formatBytes(model.bytes);
   const caption = make("div", { class: "caption" }, make("b", {}, model.title), make("span", {}, facts));
-  const link = make("a", { class: "card", href: new URL(`view/${encodeURIComponent(model.id)}`, BASE).href }, picture(model, index), caption);
+  const href = passOn(new URL(`view/${encodeURIComponent(model.id)}`, BASE).href, TOKEN);
+  const link = make("a", { class: "card", href }, picture(model, index), caption);
   return make("li", {}, link);
 }
 
@@ -58,7 +61,7 @@ function say(title, text) {
 async function fill() {
   const cards = /** @type {HTMLElement} */ (document.getElementById("cards"));
   try {
-    const models = await fetchModels(BASE);
+    const models = await fetchModels(BASE, TOKEN);
     cards.replaceChildren(...models.map(card));
     if (models.length === 0) say("Nothing on show yet", "Put .glb files into the models folder and reload this page.");
   } catch (error) {

@@ -4,16 +4,19 @@
  * @typedef {{id: string, title: string, bytes: number, variants: string[], poster: string}} Model
  */
 
+import { authorization } from "./token.js";
+
 /** @param {unknown} value @returns {string[]} */
 const names = (value) => (Array.isArray(value) ? value.filter((name) => typeof name === "string") : []);
 
 /**
- * @param {URL} base the server's address
+ * @param {URL} base the server's address @param {string} token "" for none
  * @returns {Promise<Model[]>}
  * @throws {Error} when the server does not answer with a list
  */
-export async function fetchModels(base) {
-  const response = await fetch(new URL("models", base));
+export async function fetchModels(base, token) {
+  const response = await fetch(new URL("models", base), { headers: authorization(token) });
+  if (response.status === 401) throw new Error("It wants a token that is valid: open this page with #token=… behind its address");
   if (!response.ok) throw new Error(`/models answered ${response.status}`);
   const { models } = await response.json();
   if (!Array.isArray(models)) throw new Error("/models has no list");
@@ -28,11 +31,16 @@ export async function fetchModels(base) {
     }));
 }
 
-/** A still of a model in a size of one's own. @param {URL} base @param {string} poster @param {Record<string, string>} query */
-export function still(base, poster, query) {
+/**
+ * A still of a model in a size of one's own.
+ * @param {URL} base @param {string} poster @param {Record<string, string>} query @param {string} token "" for none
+ */
+export function still(base, poster, query, token) {
   const url = new URL(poster, base);
-  // A poster from elsewhere is a plain picture: only our own stills take a size.
-  if (url.pathname.includes("/render/")) for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
+  // A poster from elsewhere is a plain picture: only our own stills take a size, and get the token.
+  if (url.origin !== base.origin || !url.pathname.includes("/render/")) return url.href;
+  for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
+  if (token) url.searchParams.set("token", token);
   return url.href;
 }
 

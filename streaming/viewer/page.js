@@ -2,12 +2,14 @@
 
 import { DebugPanel } from "./debug.js";
 import { fetchModels, formatBytes, still } from "./models.js";
+import { passOn, tokenOfPage } from "./token.js";
 import "./vitrine-viewer.js";
 
 /** @typedef {import("./vitrine-viewer.js").VitrineViewer} VitrineViewer */
 
 const BASE = new URL("..", import.meta.url);
 const MODEL = decodeURIComponent(location.pathname.split("/").filter(Boolean).pop() ?? "");
+const TOKEN = tokenOfPage(location.hash);
 const PLAY = "M8 5.500v13l11-6.500Z";
 const PAUSE = "M9 6v12M15 6v12";
 
@@ -56,7 +58,7 @@ function swatch(name, index) {
   const label = document.createElement("span");
   image.alt = "";
   image.loading = "lazy";
-  image.src = still(BASE, `render/${encodeURIComponent(MODEL)}.webp`, { size: "176x176", samples: "8", variant: name });
+  image.src = still(BASE, `render/${encodeURIComponent(MODEL)}.webp`, { size: "176x176", samples: "8", variant: name }, TOKEN);
   label.textContent = pretty(name);
   button.append(image, label);
   button.type = "button";
@@ -169,12 +171,17 @@ function name(title) {
 
 async function describe() {
   name(pretty(MODEL));
-  const model = await fetchModels(BASE).then((models) => models.find(({ id }) => id === MODEL)).catch(() => undefined);
+  const model = await fetchModels(BASE, TOKEN).then((models) => models.find(({ id }) => id === MODEL)).catch(() => undefined);
   if (!model) return;
   name(model.title);
   if (model.bytes > 0) get("fine").textContent = `The model is ${formatBytes(model.bytes)}. It stays on the server: only its picture travels.`;
 }
 
+if (TOKEN) {
+  viewer.setAttribute("token", TOKEN);
+  const back = /** @type {HTMLAnchorElement} */ (document.querySelector(".bar a"));
+  back.href = passOn(back.href, TOKEN);
+}
 viewer.setAttribute("src", MODEL);
 viewer.setAttribute("touch-action", matchMedia("(max-width: 860px)").matches ? "pan-y" : "none");
 viewer.addEventListener("load", offer);

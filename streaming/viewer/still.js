@@ -57,11 +57,12 @@ function viewQuery(element, { width, height }, pose) {
 /**
  * The still that the stream will continue.
  * @param {Source} source @param {Element} element its attributes say what is shown @param {Size} size pixels
+ * @returns {string} with the token, if there is one: pictures cannot be asked for with a header
  */
 export function stillUrl({ base, model }, element, size) {
   const url = new URL(`render/${encodeURIComponent(model)}.webp`, base);
   const query = viewQuery(element, size, null);
-  for (const [attribute, name] of NAMES) {
+  for (const [attribute, name] of [...NAMES, ["token", "token"]]) {
     const value = element.getAttribute(attribute);
     if (value) query.set(name, value);
   }

@@ -13,6 +13,7 @@ import { Size } from "./size.js";
 import { Stage } from "./stage.js";
 import { stillUrl, whepUrl } from "./still.js";
 import { StatsOverlay } from "./stats.js";
+import { Renewal } from "./token.js";
 
 /**
  * @typedef {import("./protocol.js").ServerMessage} ServerMessage
@@ -36,6 +37,7 @@ export class Viewing {
   #remote = new Remote();
   #picker = new Picker((message) => this.#remote.say(message));
   #connection;
+  #renewal = new Renewal(() => this.#emit("token-needed", { reason: "expiring" }));
   #stats;
   /** @type {Map<Session, Link>} at most two: one shown, one coming */
   #links = new Map();
@@ -78,6 +80,10 @@ export class Viewing {
     return [...this.#links.values()].find((link) => link.shown) ?? null;
   }
 
+  get #token() {
+    return this.#host.getAttribute("token") ?? "";
+  }
+
   /** @param {string} type @param {object} [detail] */
   #emit(type, detail) {
     this.#host.dispatchEvent(new CustomEvent(type, { detail }));
@@ -89,6 +95,7 @@ export class Viewing {
     this.#presence = new Presence(this.#host, lazy, () => this.#attend(), () => this.refresh());
     this.#size.observe(this.#host);
     this.showStats(this.#host.hasAttribute("stats"));
+    this.#renewal.watch(this.#token);
   }
 
   /** Frees everything: connection, observers, listeners, timers. */
@@ -96,6 +103,7 @@ export class Viewing {
     this.#presence?.close();
     this.#presence = undefined;
     this.#size.close();
+    this.#renewal.stop();
     this.#end();
     this.looking.disconnect();
     this.#stats.toggle(false);
@@ -136,7 +144,8 @@ export class Viewing {
     const wanted = this.#presence?.present && this.#size.viewport.width > 0 && !manual && !this.#failed;
     if (wanted && source && !this.#connection.open) {
       this.#progress(0.05);
-      this.#connection.start(() => whepUrl(source, this.#host, this.#size.viewport, this.ready && this.camera.pose));
+      const endpoint = () => whepUrl(source, this.#host, this.#size.viewport, this.ready && this.camera.pose);
+      this.#connection.start(endpoint, () => this.#token);
     } else if (!wanted && this.#connection.open) {
       this.#end();
     }
@@ -156,6 +165,14 @@ export class Viewing {
     this.#failed = false;
     if (this.#connection.open) this.#connection.retry();
     else this.#attend();
+  }
+
+  /** Another token: what goes on goes on, what was refused is tried again. */
+  renew() {
+    if (!this.#presence) return;
+    this.#renewal.watch(this.#token);
+    if (!this.#stage.pictured) this.#poster();
+    if (this.#failed) this.#retry();
   }
 
   /** With `reveal="manual"`: show the stream now. */
@@ -191,6 +208,7 @@ export class Viewing {
     this.#stage.progress(1);
     this.#stage.notice(explain(error.status, "This model cannot be shown."), retry);
     this.#emit("error", { type, sourceError: error });
+    if (error.status === 401) this.#emit("token-needed", { reason: "refused" });
   }
 
   /** @param {Session} session @param {MediaStream} stream */

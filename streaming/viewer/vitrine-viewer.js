@@ -35,6 +35,7 @@ export const ATTRIBUTES = /** @type {const} */ ({
   "interaction-prompt": "string",
   "touch-action": "string",
   channel: "string",
+  token: "string",
   stats: "boolean",
 });
 
@@ -115,6 +116,7 @@ export class VitrineViewer extends HTMLElement {
     else if (name === "exposure") viewing.choices.exposure(parseNumber(value, 1));
     else if (name === "environment-image") viewing.choices.environment();
     else if (name === "channel") viewing.choices.channel();
+    else if (name === "token") viewing.renew();
     else if (name === "stats") viewing.showStats(value !== null);
     else viewing.refresh();
   }

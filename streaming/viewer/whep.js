@@ -1,6 +1,7 @@
 // One WHEP session: offer, answer, two data channels, one video stream, and its end. Never retries; see connection.js.
 
 import { hello, parse } from "./protocol.js";
+import { authorization } from "./token.js";
 
 /**
  * @typedef {import("./protocol.js").ServerMessage} ServerMessage
@@ -82,6 +83,7 @@ async function complaint(response) {
 export class Session {
   #handlers;
   #endpoint;
+  #token;
   #connection = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
   #camera;
   #control;
@@ -93,9 +95,13 @@ export class Session {
   /** @type {RTCIceCandidate[]} found after the offer went out */
   #late = [];
 
-  /** @param {URL} endpoint @param {SessionHandlers} handlers none is called after close() */
-  constructor(endpoint, handlers) {
+  /**
+   * @param {URL} endpoint @param {() => string} token the newest one, "" for none
+   * @param {SessionHandlers} handlers none is called after close()
+   */
+  constructor(endpoint, token, handlers) {
     this.#endpoint = endpoint;
+    this.#token = token;
     this.#handlers = handlers;
     this.#camera = this.#connection.createDataChannel("camera", { ordered: false, maxRetransmits: 0 });
     this.#control = this.#connection.createDataChannel("control");
@@ -168,7 +174,7 @@ export class Session {
 
   /** @param {string} offer @returns {Promise<Response>} 201 */
   async #post(offer) {
-    const headers = { "Content-Type": "application/sdp" };
+    const headers = { "Content-Type": "application/sdp", ...authorization(this.#token()) };
     const response = await fetch(this.#endpoint, { method: "POST", headers, body: offer, signal: AbortSignal.timeout(LOADING) });
     if (response.status === 201) return response;
     const retryAfter = 1000 * (Number(response.headers.get("Retry-After")) || 0);
@@ -183,7 +189,7 @@ export class Session {
       if (!this.#resource || candidates.length === 0) return;
       const lines = [line(/^a=ice-ufrag:.*$/m), line(/^a=ice-pwd:.*$/m), line(/^m=video.*$/m), `a=mid:${candidates[0].sdpMid ?? 0}`];
       const body = [...lines, ...candidates.map(({ candidate }) => `a=${candidate}`), ""].map((text) => text.trim()).join("\r\n");
-      const headers = { "Content-Type": "application/trickle-ice-sdpfrag" };
+      const headers = { "Content-Type": "application/trickle-ice-sdpfrag", ...authorization(this.#token()) };
       // A candidate that does not arrive is no failure: the pairs known already usually suffice.
       fetch(this.#resource, { method: "PATCH", headers, body }).catch(() => undefined);
     };
@@ -255,6 +261,7 @@ export class Session {
     this.#resource = null;
     if (resource === null) return;
     // The server also notices by itself that a viewer is gone; this only lets it free the place at once.
-    await fetch(resource, { method: "DELETE", keepalive: true, signal: AbortSignal.timeout(FAREWELL) }).catch(() => undefined);
+    const options = { method: "DELETE", headers: authorization(this.#token()), keepalive: true };
+    await fetch(resource, { ...options, signal: AbortSignal.timeout(FAREWELL) }).catch(() => undefined);
   }
 }

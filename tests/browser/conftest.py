@@ -45,7 +45,8 @@ RTCDataChannel.prototype.send = function (data) {
   return send.call(this, data);
 };
 window.events = [];
-for (const type of ["load", "error", "progress", "poster-dismissed", "play", "pause", "camera-change"]) {
+const told = ["load", "error", "progress", "poster-dismissed", "play", "pause", "camera-change", "token-needed"];
+for (const type of told) {
   document.addEventListener(type, ({ target, detail }) => {
     if (target.localName !== "vitrine-viewer") return;
     window.events.push({ type, id: target.id, detail: { ...detail, sourceError: String(detail?.sourceError ?? "") } });
@@ -72,12 +73,13 @@ Show: TypeAlias = Callable[..., Page]
 
 
 @contextmanager
-def serving(models: Path, *, fake: bool) -> Iterator[str]:
-    """`vitrine serve` over a folder, on a port of its own; the address it prints."""
+def serving(models: Path, *arguments: str, fake: bool) -> Iterator[str]:
+    """`vitrine serve` over a folder, on a port of its own, with further arguments; the address it prints."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     if fake:
         environment["VITRINE_BACKEND"] = "tests.streaming.fakes:backend"
     command = [sys.executable, "vitrine.py", "serve", "--models", str(models), "--port", "0", "--network", "1"]
+    command += arguments
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
         try:
             line = process.stdout.readline() if process.stdout else ""
