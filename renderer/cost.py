@@ -1,6 +1,7 @@
 """What showing a scene costs: draws, triangles, bytes on the device. Estimates without a device; no OpenGL.
 
-The byte counts follow `upload.py`, `upload_geometry.py` and `trace/prepare.py`; a test holds them against a real upload.
+The byte counts follow `upload.py`, `upload_geometry.py` and `trace/prepare.py`; a test holds them against a real
+upload.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ that the declaration names, called innermost extension first (see docs/extension
 
     info        void x_info(inout Surface s)                 fills the extension's own globals, may change the surface
     prepare     void x_prepare(inout Surface s)              changes it for what follows, in the rasteriser alone
-    reflection  vec3 x_reflection(Surface s, vec3 radiance)  replaces what the surface's own lobe sees of the environment
+    reflection  vec3 x_reflection(Surface s, vec3 radiance)  replaces what the own lobe sees of the environment
     lobe        float x_lobe(Surface s, vec3 l, vec3 h, float lobe)  replaces D · V of that lobe for a punctual light
     diffuse     vec4 x_diffuse(Surface s, vec4 diffuse)      replaces what leaves from below the surface; a: coverage
     layer       vec4 x_layer(Surface s, vec4 below)          lies over everything so far
