@@ -60,11 +60,11 @@ class OcclusionPass:
         """
         pictures = targets.occlusion
         solid = [g for g in groups if g.mode in TRIANGLES]
+        for target, back in ((pictures.solid, False), (pictures.backs, True)):
+            draw.target(target, *size)
+            draw.clear_depth(target)  # all of it: the search looks beyond the part
+            self._depth.draw(gpu, commands, solid, samples=1, layer=0, refined=False, back=back)
         with draw.only(part):
-            for target, back in ((pictures.solid, False), (pictures.backs, True)):
-                draw.target(target, *size)
-                draw.clear_depth(target)
-                self._depth.draw(gpu, commands, solid, samples=1, layer=0, refined=False, back=back)
             draw.state(depth_test=False, depth_write=False)
             diagonal = float(np.linalg.norm(box[1] - box[0]))
             thickness = (_SHEET * diagonal, _SOLID * diagonal)
