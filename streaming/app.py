@@ -55,6 +55,7 @@ class Gateway:
                 web.get("/healthz", self._healthz),
                 web.get("/readyz", self._readyz),
                 web.get("/metrics", self._metrics),
+                web.get("/sessions", self.whep.overview),
                 web.get("/models", self._models),
                 web.get("/channels", self._channels),
                 web.get(f"/render/{model}.{{extension:png|jpg|webp}}", self._still),

@@ -19,6 +19,7 @@ from streaming.backend import find_backend
 from streaming.config import Config
 from streaming.errors import StreamingError
 from streaming.ipc import Answer, Handler, Link, Params, connect, listen
+from streaming.logs import install
 from streaming.memory import limit_arenas
 
 PR_SET_PDEATHSIG = 1
@@ -112,8 +113,9 @@ def main() -> int:
     limit_arenas()
     role, sockets = sys.argv[1], Path(sys.argv[2])
     level = sys.argv[3] if len(sys.argv) > 3 else "INFO"
-    logging.basicConfig(stream=sys.stderr, level=level, format=f"%(levelname)s {role} %(name)s: %(message)s")
+    logging.basicConfig(stream=sys.stderr, level=level)
     for chatty in ("aioice", "OpenGL"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     config = Config.from_json(sys.stdin.readline())
+    install(config.log_format, role)
     return asyncio.run(_run(role, sockets, config))

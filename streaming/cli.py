@@ -40,6 +40,7 @@ def _add_serve(subparsers: argparse._SubParsersAction[Any]) -> None:
         help="address or network of a proxy whose X-Forwarded-For is believed; may be repeated",
     )
     parser.add_argument("--max-sessions", type=int, metavar="N", help="viewers at once (default: 64)")
+    parser.add_argument("--log-format", choices=("text", "json"), help="lines of the log (default: text)")
     parser.add_argument(
         "--ground",
         choices=("on", "off"),
@@ -82,8 +83,9 @@ def _run(arguments: argparse.Namespace) -> int:
     from assets.store import open_store
     from streaming.app import serve
     from streaming.config import load
+    from streaming.logs import install
 
-    names = ("models", "host", "port", "network", "require_gpu", "auth", "open", "max_sessions")
+    names = ("models", "host", "port", "network", "require_gpu", "auth", "open", "max_sessions", "log_format")
     overrides: dict[str, Any] = {name: getattr(arguments, name) for name in names}
     lists = {"warm": "warm", "allow_origin": "allow_origin", "trusted_proxies": "trusted_proxy"}
     for name, option in lists.items():
@@ -91,6 +93,7 @@ def _run(arguments: argparse.Namespace) -> int:
         overrides[name] = None if given is None else tuple(item for item in given if item)
     overrides["ground"] = None if arguments.ground is None else arguments.ground == "on"
     config = load(overrides)
+    install(config.log_format)
     store = open_store(config.models)
     asyncio.run(serve(config, store, _announce))
     return 0

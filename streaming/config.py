@@ -40,6 +40,7 @@ class Config:
     trusted_proxies: tuple[str, ...] = ()
     ground: bool = True
     backend: str = "streaming.native:backend"
+    log_format: str = "text"  # or "json": an object a line
 
     max_sessions: int = 64  # viewers at once; one more gets 503
     connect_seconds: float = 20.0  # from the answer until ICE and DTLS are done, else the session is dropped
@@ -153,6 +154,8 @@ def _checked(config: Config) -> Config:
         value = getattr(config, name)
         if not low <= value <= high:
             raise ConfigError(f"{name} is {value}: allowed are {low} to {high}")
+    if config.log_format not in ("text", "json"):
+        raise ConfigError(f"log_format is {config.log_format!r}: allowed are text and json")
     _check_access(config)
     return config
 

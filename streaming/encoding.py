@@ -49,6 +49,11 @@ class StreamEncoder:
             self._running = True
         self._pool.run(lambda: self._work(stream))
 
+    @property
+    def bitrate(self) -> int:
+        """What it aims at, bits per second."""
+        return self._bitrate
+
     def retarget(self, bitrate: int) -> None:
         """Aim at another bitrate from the next picture on."""
         self._bitrate = bitrate

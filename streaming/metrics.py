@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+_KILOBITS = (100, 200, 350, 500, 750, 1000, 1500, 2000, 3000, 4000, 6000, 8000, 12000)
 _MILLISECONDS = (1, 2, 3, 5, 8, 12, 16, 24, 33, 50, 80, 120, 200, 500, 1000)
 
 Snapshot = list[dict[str, Any]]
@@ -32,6 +33,12 @@ class RenderMetrics:
         self.encode = Histogram(
             "vitrine_encode_milliseconds", "Encoding one picture.", registry=registry, buckets=_MILLISECONDS
         )
+        self.target = Histogram(
+            "vitrine_target_kilobits",
+            "Bitrate aimed at, a second, at each picture.",
+            registry=registry,
+            buckets=_KILOBITS,
+        )
         self.keys = Counter("vitrine_keyframes", "Key frames among them.", registry=registry)
         self.bytes = Counter("vitrine_encoded_bytes", "Bytes that came out of the encoders.", registry=registry)
         self.failures = Counter("vitrine_session_failures", "Sessions ended by a fault.", registry=registry)
@@ -43,6 +50,12 @@ class NetworkMetrics:
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
         self.peers = Gauge("vitrine_peers", "Peer connections open now.", registry=registry)
+        self.answer = Histogram(
+            "vitrine_input_to_send_milliseconds",
+            "From a camera message's arrival to the last packet of the first picture that shows it or a newer one.",
+            registry=registry,
+            buckets=_MILLISECONDS,
+        )
         self.packets = Counter("vitrine_rtp_packets", "RTP packets sent.", registry=registry)
         self.bytes = Counter("vitrine_rtp_bytes", "RTP payload bytes sent.", registry=registry)
         self.retransmitted = Counter("vitrine_rtp_retransmitted", "RTP packets sent again.", registry=registry)

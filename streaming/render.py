@@ -60,12 +60,26 @@ class Viewer:
         self.model = model
         self.state = state
         self.picking = False
+        self.joined = time.monotonic()
+        self.frames = self.bytes = 0  # encoded for it
         self.stream: Stream
         self.encoder: StreamEncoder
 
     def send(self, message: Outbound) -> None:
         """Send a control message."""
         self.network.notice("control", session=self.number, text=dump(message))
+
+    def told(self, now: float) -> dict[str, int | float]:
+        """For operators. idle: seconds since its last input; bitrate: aimed at, bits per second."""
+        return {
+            "session": self.number,
+            "width": self.state.view.width,
+            "height": self.state.view.height,
+            "bitrate": self.encoder.bitrate,
+            "frames": self.frames,
+            "bytes": self.bytes,
+            "idle": round(now - max(self.joined, self.stream.last_input), 1),
+        }
 
 
 class RenderProcess(Handler):
@@ -120,6 +134,9 @@ class RenderProcess(Handler):
                 return Answer({})
             case "still":
                 return await self._still(params)
+            case "sessions":
+                now = time.monotonic()
+                return Answer([viewer.told(now) for viewer in self._viewers.values()])
             case "stats":
                 return Answer(await self._stats())
             case _:
@@ -276,11 +293,14 @@ class RenderProcess(Handler):
         self._device_failures = 0
         frame, data = done.shot.frame, done.encoded
         timestamp = round(done.shot.captured * 90_000) & 0xFFFFFFFF
+        viewer.frames += 1
+        viewer.bytes += len(data.data)
         viewer.network.packet(Packet(viewer.number, timestamp, done.shot.seq, data.key, data.data))
         numbers = self.metrics
         numbers.frames.labels("refined" if frame.samples > 1 else "moving").inc()
         numbers.render.observe(frame.timings.get("total", 0.0))
         numbers.encoded.inc()
+        numbers.target.observe(viewer.encoder.bitrate / 1e3)
         numbers.encode.observe(done.seconds * 1e3)
         numbers.bytes.inc(len(data.data))
         if data.key:
@@ -298,7 +318,7 @@ class RenderProcess(Handler):
 
     def _fail(self, viewer: Viewer, error: Exception) -> None:
         """A session that cannot be drawn or encoded ends; the viewer is told and the others go on."""
-        logger.error("session %d ends: %s", viewer.number, error, exc_info=error)
+        logger.error("session %d ends: %s", viewer.number, error, exc_info=error, extra={"session": viewer.number})
         self.metrics.failures.inc()
         if isinstance(error, DeviceError):
             self._device_failures += 1

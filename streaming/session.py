@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict
 
@@ -39,6 +40,7 @@ from streaming.track import PacketTrack
 KEY_INTERVAL = 0.2  # seconds between two key frame requests that are passed on; players repeat theirs
 ERRORS_PER_SECOND = 5.0
 DATAGRAMS_PER_SECOND, BYTES_PER_SECOND = 800.0, 256_000.0  # taken from one client
+INPUTS = 64  # camera messages remembered until a picture shows them
 FAREWELL_SECONDS = 2.0  # from goaway to the end of a session whose time is over
 CHANNEL_BACKLOG = 256 << 10  # bytes that may wait in a data channel, then nothing is added
 
@@ -63,6 +65,7 @@ class Session:
         self._key_bucket = Bucket(1 / KEY_INTERVAL, 1)
         self._keeper = BitrateKeeper(config.bitrate, config.min_bitrate, config.max_bitrate)
         self._shown = -1  # newest camera input that a sent picture shows
+        self._inputs: deque[tuple[int, float]] = deque(maxlen=INPUTS)  # seq, arrival; both rise
         self._closing: asyncio.Task[None] | None = None
         self._expiry: asyncio.TimerHandle | None = None
         self._deadline = asyncio.get_running_loop().call_later(config.connect_seconds, self._give_up)
@@ -117,7 +120,16 @@ class Session:
         self._keeper.sent(octets, time.monotonic())
         if packet.seq > self._shown and self._pump is not None:
             self._shown = packet.seq
+            self._measure(packet.seq)
             self.send(FrameShown(self._pump.rtp_timestamp(packet), packet.seq))
+
+    def _measure(self, shown: int) -> None:
+        """How long the newest input took that is shown now; older ones were overtaken, not answered late."""
+        arrived = None
+        while self._inputs and self._inputs[0][0] <= shown:
+            arrived = self._inputs.popleft()[1]
+        if arrived is not None:
+            self._metrics.answer.observe((time.monotonic() - arrived) * 1e3)
 
     def _on_key_wanted(self) -> None:
         if self._key_bucket.take(time.monotonic()):
@@ -149,6 +161,8 @@ class Session:
             self._refuse(error)
             return
         if isinstance(message, Camera):
+            if message.seq > (self._inputs[-1][0] if self._inputs else self._shown):  # viewers repeat their last one
+                self._inputs.append((message.seq, time.monotonic()))
             self._render.camera(CameraInput(self.number, message.seq, message.orbit, message.target, message.fov))
 
     def _on_control(self, text: str | bytes) -> None:
@@ -192,7 +206,7 @@ class Session:
         self._expiry = asyncio.get_running_loop().call_later(early, self._take_leave, seconds - early)
 
     def _take_leave(self, seconds: float) -> None:
-        logger.info("session %d ends: its token allows no more time", self.number)
+        logger.info("session %d ends: its token allows no more time", self.number, extra={"session": self.number})
         self.go_away(round(seconds * 1000))
         self._expiry = asyncio.get_running_loop().call_later(seconds, self.close)
 
@@ -204,7 +218,7 @@ class Session:
             self.close()
 
     def _give_up(self) -> None:
-        logger.info("session %d did not connect in time", self.number)
+        logger.info("session %d did not connect in time", self.number, extra={"session": self.number})
         self.close()
 
     def close(self) -> asyncio.Task[None]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 import secrets
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
@@ -17,7 +19,7 @@ from renderer.view import View
 from streaming.access import Grant
 from streaming.config import Config
 from streaming.errors import ProcessLost, SignallingError
-from streaming.gate import Gate
+from streaming.gate import Gate, shortened
 from streaming.ipc import Answer
 from streaming.sdp import MAX_OFFER, check_offer, ice_ufrag, parse_fragment
 from streaming.state import State
@@ -27,10 +29,15 @@ from streaming.viewspec import VIEW_KEYS, parse_view, view_to_json
 RETRY_SECONDS = 2  # told to a client that found no free slot
 DEFAULT_VIEW = View(width=1280, height=720)
 
+logger = logging.getLogger(__name__)
+
 
 @dataclass(eq=False, slots=True)
 class Entry:
-    """A session as the gateway knows it. name: unguessable, it is the right to end the session."""
+    """A session as the gateway knows it. name: unguessable, it is the right to end the session.
+
+    address: who asked, shortened. began: seconds, monotonic. codec: "" until the session is there.
+    """
 
     number: int
     name: str
@@ -39,6 +46,14 @@ class Entry:
     etag: str
     ufrag: str | None
     grant: Grant
+    address: str
+    began: float
+    codec: str = ""
+
+    def facts(self, **more: object) -> dict[str, object]:
+        """For logs and lists. token: its name, not itself."""
+        known = {"session": self.number, "model": self.model, "codec": self.codec, "network": self.network.role}
+        return {**known, "address": self.address, "token": self.grant.jti, **more}
 
 
 class Whep:
@@ -87,7 +102,9 @@ class Whep:
             raise SignallingError(503, "draining", "the server is ending")
         if self.sessions >= self._config.max_sessions:
             raise SignallingError(503, "full", f"all {self._config.max_sessions} places are taken; try again soon")
-        entry, answer = await self._open(asset, path, offer, State(view, playing=playing), grant)
+        entry, answer = await self._open(
+            asset, path, offer, State(view, playing=playing), grant, self._gate.client(request)
+        )
         location = f"/whep/{entry.model}/{entry.name}"
         headers = {"Location": location, "ETag": entry.etag, "Accept-Patch": "application/trickle-ice-sdpfrag"}
         return web.Response(status=201, text=answer, content_type="application/sdp", headers=headers)
@@ -115,12 +132,25 @@ class Whep:
         )
         return web.Response(status=200)
 
+    async def overview(self, request: web.Request) -> web.Response:
+        """200 with every session, for operators."""
+        self._gate.operate(request)
+        drawn = (await self._ask(self._supervisor.render, "sessions")).result
+        known = {told["session"]: told for told in drawn}
+        now = time.monotonic()
+        entries = sorted(self._by_name.values(), key=lambda entry: entry.number)
+        listed = [{**entry.facts(age=round(now - entry.began, 1)), **known.get(entry.number, {})} for entry in entries]
+        return web.json_response({"sessions": listed}, headers={"Cache-Control": "no-store"})
+
     # -- inside -------------------------------------------------------------------------------------------------------
 
-    async def _open(self, asset: Asset, path: str, offer: str, state: State, grant: Grant) -> tuple[Entry, str]:
+    async def _open(
+        self, asset: Asset, path: str, offer: str, state: State, grant: Grant, address: str
+    ) -> tuple[Entry, str]:
         """Take a place, load the model, answer the offer, start the pictures; whatever fails gives everything back."""
         name, etag = secrets.token_urlsafe(24), f'"{secrets.token_hex(8)}"'
-        entry = Entry(next(self._numbers), name, asset.id, self._place(), etag, ice_ufrag(offer), grant)
+        asked = (ice_ufrag(offer), grant, shortened(address), time.monotonic())
+        entry = Entry(next(self._numbers), name, asset.id, self._place(), etag, *asked)
         self._by_name[name] = self._by_number[entry.number] = entry
         model = {"model": asset.id, "version": asset.version, "path": path}
         try:
@@ -134,6 +164,8 @@ class Whep:
             self._forget(entry)
             self._release(entry)
             raise
+        entry.codec = answer["codec"]
+        logger.info("session %d begins: %s", entry.number, entry.model, extra=entry.facts())
         return entry, answer["sdp"]
 
     async def _start(self, entry: Entry, codec: str, state: State, model: dict[str, str]) -> None:
@@ -181,6 +213,9 @@ class Whep:
     def _forget(self, entry: Entry) -> None:
         self._by_name.pop(entry.name, None)
         self._by_number.pop(entry.number, None)
+        if entry.codec:
+            seconds = round(time.monotonic() - entry.began, 1)
+            logger.info("session %d ends after %.1f s", entry.number, seconds, extra=entry.facts(seconds=seconds))
 
 
 async def _body(request: web.Request, content_type: str, limit: int) -> str:
