@@ -24,7 +24,7 @@ from renderer.passes.targets import Targets
 from renderer.upload import GpuScene
 
 #: Half circles in which a pixel looks around, and points it looks at on each side; 16 pixels join theirs.
-SLICES, STEPS = 3, 8
+SLICES, STEPS = 3, 12
 # Shares of the diagonal of the model's box: how far away things hide light, how thick a thing is at least and at most.
 # The depth of its back side tells, but of a sheet that is the side of something behind it, or none.
 _RADIUS, _SHEET, _SOLID = 0.5, 0.05, 0.25
