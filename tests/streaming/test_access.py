@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import json
 import logging
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+import vitrine
 from streaming.access import MAX_KEYS, MAX_TOKEN, Grant, KeyFile, Verifier, read_keys, unbase64
 from streaming.errors import AccessError, ConfigError
 from streaming.tokens import make_key, sign
@@ -356,3 +358,17 @@ def test_signed_tokens_are_accepted(folder: Path, verifier: Verifier) -> None:
     assert (grant.models, grant.actions, grant.pixels, grant.seconds) == (("chair",), {"operate"}, 5000, 20)
     with pytest.raises(ConfigError, match="no private key"):
         sign(folder / "keys.json", models=["a"], origins=["*"], actions=["stream"], begins=NOW, seconds=60)
+
+
+def test_the_command_makes_a_key_and_a_token(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    private, public = folder / "another.json", folder / "set.json"
+    assert vitrine.main(["token", "key", "--private", str(private), "--public", str(public)]) == 0
+    secret = json.loads(private.read_text())["d"]
+    assert secret not in capsys.readouterr().out
+    limits = ["--max-pixels", "5000", "--max-seconds", "60", "--minutes", "2"]
+    asked = ["--model", "chair", "--model", "lamp-*", "--origin", "https://shop.example", "--allow", "watch"]
+    assert vitrine.main(["token", "sign", "--key", str(private), *asked, *limits]) == 0
+    grant = Verifier(KeyFile(public, Clock()), 3600, time.time).verify(capsys.readouterr().out.strip())
+    assert (grant.models, grant.origins) == (("chair", "lamp-*"), ("https://shop.example",))
+    assert (grant.actions, grant.pixels, grant.seconds) == ({"watch"}, 5000, 60)
+    assert vitrine.main(["token", "sign", "--key", str(public), "--model", "chair"]) == 2
