@@ -12,8 +12,8 @@ from renderer.engine import Engine
 
 @pytest.fixture(scope="session")
 def shared_engine() -> Iterator[Engine]:
-    """An Engine on whatever device there is."""
-    with Engine() as engine:
+    """An Engine on whatever device there is, without a GPU's occlusion: surfaces have the light of formulas."""
+    with Engine(occlusion=False) as engine:
         yield engine
 
 

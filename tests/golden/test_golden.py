@@ -107,7 +107,7 @@ GOLDENS: dict[str, Draw] = {
 @pytest.fixture(scope="module")
 def engine() -> Iterator[Engine]:
     """An Engine without multisampling, so that edges are the rasterisation rules' and nobody's taste."""
-    with Engine(msaa=1) as opened:
+    with Engine(msaa=1, occlusion=False) as opened:
         opened.add_environment(stages.SKY, stages.sky())
         yield opened
 
