@@ -82,7 +82,7 @@ void main() {
         Slice s = slice_of(direction, normal, view);
         uint hidden = 0u;
         for (int i = 0; i < 2 * STEPS; ++i) {
-            float t = (float(i >> 1) + shift) / float(STEPS);
+            float t = (float(i >> 1) + fract(shift + 0.618 * float(2 * k + (i & 1)))) / float(STEPS); // no two rays alike
             vec2 way = direction * ((i & 1) == 0 ? 1.0 : -1.0) * (1.0 + t * t * reach);
             ivec2 there = ivec2(floor(gl_FragCoord.xy + way));
             if (any(lessThan(there, ivec2(0))) || any(greaterThanEqual(there, u_size))) continue;
