@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
 
 from streaming.tokens import make_key, sign
 from tests.browser.conftest import HARNESS, serving, watched, window
+from tests.browser.test_pages import Shop
 
 pytestmark = pytest.mark.browser
 
@@ -126,3 +129,23 @@ def test_what_has_no_time_needs_no_renewal(context: BrowserContext, guarded: str
     harness(page, guarded, "")
     found = page.evaluate("(text) => import('/viewer/token.js').then((m) => String(m.expiry(text)))", text)
     assert found == "Infinity"
+
+
+def test_a_shop_of_another_origin_needs_a_token_for_itself(context: BrowserContext, guarded: str, folder: Path) -> None:
+    page, complaints = watched(context, expected="status of 40[13]")
+    with ThreadingHTTPServer(("127.0.0.1", 0), type("AShop", (Shop,), {"vitrine": guarded})) as http:
+        thread = threading.Thread(target=http.serve_forever, daemon=True)
+        thread.start()
+        shop = f"http://127.0.0.1:{http.server_port}"
+        page.goto(shop)
+        page.wait_for_function("events.length > 0")
+        page.evaluate("(text) => { v.token = text; }", token(folder, "https://another.example"))
+        page.wait_for_function("events.some(({ detail }) => /another origin/.test(detail.sourceError))")
+        page.evaluate("(text) => { v.token = text; }", token(folder, shop))
+        page.wait_for_function("v.loaded")
+        with page.expect_response(lambda response: response.request.method == "DELETE") as ended:
+            page.evaluate("v.remove()")
+        assert ended.value.status == 200
+        http.shutdown()
+        thread.join()
+    assert complaints == []
