@@ -73,7 +73,7 @@ class Engine:
 
         msaa: samples a pixel while drawing. None: 4 on a GPU, which smooths edges for little, and 1 on a software
         rasteriser, which pays two to four times the frame for them. occlusion: whether single pictures know what the
-        model hides of the environment from itself. None: on a GPU; a software rasteriser pays as much as for the rest.
+        model hides of the environment from itself. None: on a GPU; a software rasteriser pays six times the frame.
         traced: whether pictures at rest are path-traced. None: on a GPU; a software rasteriser needs seconds for one.
         """
         self._stack = ExitStack()
