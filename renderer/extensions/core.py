@@ -17,7 +17,7 @@ CORE = MaterialExtension(
     textures={
         "baseColorTexture": TextureSlot("srgb"),
         "metallicRoughnessTexture": TextureSlot("linear"),
-        "normalTexture": TextureSlot("linear", {"scale": Factor((1.0,), None, None)}),
+        "normalTexture": TextureSlot("linear", {"scale": Factor((1.0,), None, None)}, neutral=(0.5, 0.5, 1.0, 1.0)),
         "occlusionTexture": TextureSlot("linear", {"strength": Factor((1.0,))}),
         "emissiveTexture": TextureSlot("srgb"),
     },

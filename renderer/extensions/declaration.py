@@ -48,11 +48,13 @@ class Factor:
 class TextureSlot:
     """A texture of a material. extra: a factor inside the textureInfo object ("scale", "strength"), by its JSON key.
 
-    It is stored as factor `<slot><Extra>`, e.g. `normalTextureScale`.
+    It is stored as factor `<slot><Extra>`, e.g. `normalTextureScale`. neutral: what the path tracer, whose materials
+    share one shader, reads where a material has no such texture.
     """
 
     encoding: Literal["srgb", "linear"]
     extra: Mapping[str, Factor] = field(default_factory=dict)
+    neutral: tuple[float, float, float, float] = (1.0, 1.0, 1.0, 1.0)
 
 
 #: How a channel is written. "color": linear RGB as sRGB. "scalar": grey. "direction": a unit world vector n as

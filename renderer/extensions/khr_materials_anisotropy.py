@@ -8,7 +8,7 @@ EXTENSION = MaterialExtension(
     name="KHR_materials_anisotropy",
     feature="ANISOTROPY",
     factors={"anisotropyStrength": Factor((0.0,)), "anisotropyRotation": Factor((0.0,), None, None)},  # radians
-    textures={"anisotropyTexture": TextureSlot("linear")},
+    textures={"anisotropyTexture": TextureSlot("linear", neutral=(1.0, 0.5, 1.0, 1.0))},
     hooks=frozenset({"info", "prepare", "reflection", "lobe"}),
     glsl="khr_materials_anisotropy.glsl",
     channels={

@@ -11,7 +11,9 @@ EXTENSION = MaterialExtension(
     textures={
         "clearcoatTexture": TextureSlot("linear"),
         "clearcoatRoughnessTexture": TextureSlot("linear"),
-        "clearcoatNormalTexture": TextureSlot("linear", {"scale": Factor((1.0,), None, None)}),
+        "clearcoatNormalTexture": TextureSlot(
+            "linear", {"scale": Factor((1.0,), None, None)}, neutral=(0.5, 0.5, 1.0, 1.0)
+        ),
     },
     hooks=frozenset({"info", "prepare", "layer"}),
     glsl="khr_materials_clearcoat.glsl",

@@ -1,5 +1,5 @@
 """Materials as a table that a path tracer indexes by triangle: its rows, and the GLSL that reads them under the names
-that the extensions' info hooks use. No material property is named here. No OpenGL.
+that the extensions' info hooks use. Of material properties only those that glow are named here. No OpenGL.
 """
 
 from __future__ import annotations
@@ -18,8 +18,6 @@ _FLAGS = {"IS_UNLIT": 1, "ALPHA_IS_MASK": 2, "ALPHA_IS_BLEND": 4, "IS_DOUBLE_SID
 #: Surfaces that glow less, as the mean luminance of all they show, are found by chance alone.
 LEAST_GLOW = 0.05
 _CLAMP_TO_EDGE, _MIRRORED_REPEAT, _NEAREST = 33071, 33648, 9728
-#: What a slot reads where a material has no texture, if that is not white: directions point along their axis.
-_NEUTRAL = {"anisotropyTexture": "vec4(1.0, 0.5, 1.0, 1.0)"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +112,8 @@ def material_glsl(features: frozenset[str], slots_used: Sequence[str]) -> str:
             lines.append(f"#define u_{name} {read if dtype.shape else read + '.' + 'xyzw'[offset % 16 // 4]}")
     for i, (name, slot) in enumerate(slots().items()):
         if name in slots_used:
-            neutral = "vec4(0.5, 0.5, 1.0, 1.0)" if name.lower().endswith("normaltexture") else "vec4(1.0)"
-            arguments = f"{record + 2 * i}, u_{name}Row0, u_{name}Row1, {_NEUTRAL.get(name, neutral)}"
+            neutral = f"vec4{slot.neutral}"
+            arguments = f"{record + 2 * i}, u_{name}Row0, u_{name}Row1, {neutral}"
             lines.append(f"#define HAS_{name} 1")
             lines.append(f"vec4 sample_{name}() {{ return read_texture(u_{slot.encoding}Texels, {arguments}); }}")
     return "\n".join(lines) + "\n"

@@ -61,7 +61,7 @@ class Residents:
         if key in self._kept:
             return True
         coming = self._coming.get(key)
-        if coming is None and len(self._coming) < MAX_WAITING:
+        if coming is None and self._has_place():
             arguments = model.scene, model.pose(view.animation), view.variant
             self._coming[key] = self._worker.submit(prepare, *arguments, texels=self._texels())
         if coming is not None and coming.done():
@@ -90,6 +90,14 @@ class Residents:
         self._worker.shutdown(cancel_futures=True)
         while self._kept:
             self._kept.popitem()[1].close()
+
+    def _has_place(self) -> bool:
+        """Whether another may be prepared; what is done and was never asked for again makes room."""
+        if len(self._coming) >= MAX_WAITING:
+            done = [key for key, coming in self._coming.items() if coming.done()]
+            for key in done[:1]:
+                del self._coming[key]
+        return len(self._coming) < MAX_WAITING
 
     def _keep(self, key: _Key, prepared: Prepared) -> None:
         made = TracedScene(self._context, prepared)

@@ -19,6 +19,7 @@ from renderer.gl.program import Program
 from renderer.gl.resources import Buffer, Resource, Texture, VertexArray
 from renderer.gl.tables import Table
 from renderer.lights import MAX_LIGHTS, lights_block
+from renderer.linalg import Matrix
 from renderer.passes.environment import DFG_SIZE, Environment
 from renderer.passes.post import background_radiance
 from renderer.pose import Pose
@@ -31,8 +32,8 @@ from renderer.view import View
 MAX_PROGRAMS = 16
 #: Environments whose table is kept.
 MAX_TABLES = 4
-#: Samples of one picture that are spread evenly (RANDOM_BITS of trace_random.glsl).
-MAX_SAMPLES = 4096
+#: Samples of one picture that are spread evenly: 2^RANDOM_BITS (trace_random.glsl) / CANDIDATES (trace.frag).
+MAX_SAMPLES = 2048
 _VIEW_BINDING = 0
 #: Texture units of a traced scene's tables.
 _UNITS = {
@@ -159,7 +160,7 @@ class Tracer:
         draw.bind_uniforms(_VIEW_BINDING, self._view_block)
 
 
-def _camera_rays(seen: Camera, width: int, height: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+def _camera_rays(seen: Camera, width: int, height: int) -> Matrix:
     """[4, 4]: pixel coordinates (x, y, 0, 1), origin lower left, to a point on the pixel's ray, world, w = 1."""
     x, y = 1.0 / seen.projection[0, 0], 1.0 / seen.projection[1, 1]
     to_camera = np.array(
@@ -170,4 +171,5 @@ def _camera_rays(seen: Camera, width: int, height: int) -> np.ndarray[tuple[int,
             [0.0, 0.0, 0.0, 1.0],
         ]
     )
-    return np.asarray(np.linalg.inv(seen.world_to_camera) @ to_camera)
+    rays: Matrix = np.linalg.inv(seen.world_to_camera) @ to_camera
+    return rays

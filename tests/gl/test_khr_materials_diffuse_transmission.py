@@ -6,11 +6,23 @@ import numpy as np
 import pytest
 
 from renderer.engine import Engine
+from renderer.scene import Material
 from tests.gl.measure import material, radiance
 
 pytestmark = pytest.mark.gl
 
 COLOR = (0.2, 0.6, 0.9)
+
+
+def leaf_of(factor: float) -> Material:
+    """Grey without reflections, of which a share lets coloured light through."""
+    return material(
+        metallicFactor=0,
+        baseColorFactor=(0.5, 0.5, 0.5, 1),
+        specularFactor=0,
+        diffuseTransmissionFactor=factor,
+        diffuseTransmissionColorFactor=COLOR,
+    )
 
 
 @pytest.fixture
@@ -24,26 +36,14 @@ def lit_from_behind(engine: Engine) -> str:
 
 @pytest.mark.parametrize("factor", [0.0, 0.5, 1.0])
 def test_light_comes_through_by_its_share(engine: Engine, lit_from_behind: str, factor: float) -> None:
-    leaf = material(
-        metallicFactor=0,
-        baseColorFactor=(0.5, 0.5, 0.5, 1),
-        specularFactor=0,
-        diffuseTransmissionFactor=factor,
-        diffuseTransmissionColorFactor=COLOR,
-    )
+    leaf = leaf_of(factor)
     assert radiance(engine, leaf, lit_from_behind) == pytest.approx(factor * np.array(COLOR), abs=0.02)
 
 
 @pytest.mark.parametrize("factor", [0.0, 0.5, 1.0])
 def test_a_light_behind_shines_through_and_one_in_front_less(engine: Engine, factor: float) -> None:
     engine.add_environment("dark", np.zeros((16, 32, 3), np.float32))
-    leaf = material(
-        metallicFactor=0,
-        baseColorFactor=(0.5, 0.5, 0.5, 1),
-        specularFactor=0,
-        diffuseTransmissionFactor=factor,
-        diffuseTransmissionColorFactor=COLOR,
-    )
+    leaf = leaf_of(factor)
     behind = radiance(engine, leaf, "dark", light=np.array([0, 0.6, -0.8]))
     assert behind == pytest.approx(factor * np.array(COLOR) * 0.8 / np.pi, abs=0.005)
     front = radiance(engine, leaf, "dark", light=np.array([0, 0.6, 0.8]))

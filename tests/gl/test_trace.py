@@ -13,6 +13,7 @@ from renderer.engine import Engine
 from renderer.errors import ViewError
 from renderer.refine import Rasterised, Traced
 from renderer.scene import Light, Material, Mode, Primitive, Scene
+from renderer.trace.residents import MAX_WAITING
 from renderer.view import Orbit, View
 from tests.gl.scenes import quad, scene, sphere, unlit, with_light
 
@@ -215,3 +216,19 @@ def test_at_rest_a_model_is_traced_once_it_is_prepared() -> None:
             engine.accumulate(model, replace(view, variant="none such"), traced=True).step()
         engine.release(model)
         assert not [entry for entry in engine.ledger.entries() if "triangles" in entry.label]
+
+
+def test_what_was_prepared_in_vain_makes_room() -> None:
+    """More views than may wait are asked for once and never again; the last one still becomes ready."""
+    names = tuple(f"version {i}" for i in range(2 * MAX_WAITING))
+    with Engine(traced=True) as engine:
+        made = scene(sphere(0, 1), materials=(matte(0.5, 0.5, 0.5),), variants=names)
+        model = engine.load(made)
+        for name in names[:-1]:
+            engine.accumulate(model, View(width=32, height=32, variant=name), samples=1, format="rgba8").close()
+        for _ in range(200):
+            with engine.accumulate(model, View(width=32, height=32, variant=names[-1]), format="rgba8") as picture:
+                if isinstance(picture, Traced):
+                    return
+            time.sleep(0.05)
+    pytest.fail("nothing else is ever prepared")
