@@ -1,4 +1,4 @@
-"""The contract with aiortc 1.16: what streaming/rtc.py replaces is there, is asked for, and does what it should."""
+"""The contract with aiortc 1.16: what streaming/rtc replaces is there, is asked for, and does what it should."""
 
 from __future__ import annotations
 
@@ -22,6 +22,10 @@ from OpenSSL import SSL
 from streaming import encoders, rtc
 from streaming.encoders import EncoderSettings
 from streaming.ipc import Packet
+from streaming.rtc import prepare
+from streaming.rtc import pump as pumping
+from streaming.rtc.extensions import PLAYOUT_DELAY
+from streaming.rtc.shaper import WAITING, Shaper
 from streaming.session import preferred_codecs
 from streaming.track import CAPACITY, PacketTrack
 
@@ -51,10 +55,10 @@ async def test_private_names_exist() -> None:
 
 def test_host_addresses_are_never_none(monkeypatch: pytest.MonkeyPatch) -> None:
     rtc.install()
-    assert aioice.ice.get_host_addresses is rtc.host_addresses
-    assert aioice.ice.CONSENT_FAILURES == rtc.CONSENT_FAILURES
-    monkeypatch.setattr(rtc, "_aioice_addresses", lambda *_: [])
-    assert rtc.host_addresses(True, True) == ["127.0.0.1"]
+    assert aioice.ice.get_host_addresses is prepare.host_addresses
+    assert aioice.ice.CONSENT_FAILURES == prepare.CONSENT_FAILURES
+    monkeypatch.setattr(prepare, "_aioice_addresses", lambda *_: [])
+    assert prepare.host_addresses(True, True) == ["127.0.0.1"]
 
 
 async def test_players_with_an_rsa_certificate_find_a_cipher() -> None:
@@ -69,7 +73,7 @@ async def test_players_with_an_rsa_certificate_find_a_cipher() -> None:
 def test_installing_twice_offers_the_extension_once() -> None:
     rtc.install()
     rtc.install()
-    assert [e.uri for e in HEADER_EXTENSIONS["video"]].count(rtc.PLAYOUT_DELAY) == 1
+    assert [e.uri for e in HEADER_EXTENSIONS["video"]].count(PLAYOUT_DELAY) == 1
 
 
 def test_h264_constrained_baseline_is_preferred() -> None:
@@ -180,8 +184,8 @@ async def test_a_picture_crosses_as_rtp_with_our_timestamp_and_playout_delay_zer
         assert [h[2] for h in headers] == [(headers[0][2] + i) & 0xFFFF for i in range(len(headers))]
         assert [bool(h[1] & 0x80) for h in headers] == [False] * (len(headers) - 1) + [True]
         assert all(packet[0] == 0x90 for packet in packets)
-        assert rtc.PLAYOUT_DELAY in wire.answer
-        line = next(line for line in wire.answer.splitlines() if rtc.PLAYOUT_DELAY in line)
+        assert PLAYOUT_DELAY in wire.answer
+        line = next(line for line in wire.answer.splitlines() if PLAYOUT_DELAY in line)
         number = int(line.split(":")[1].split()[0])
         assert all(extensions(packet)[number] == b"\0\0\0" for packet in packets)
 
@@ -214,7 +218,7 @@ async def test_impatience_at_rest_is_ignored_but_loss_is_not(monkeypatch: pytest
     async with connected() as wire:
         packets = await wire.send(0, key_frame())
         last = struct.unpack_from("!H", packets[-1], 2)[0]
-        monkeypatch.setattr(rtc, "QUIET_SECONDS", 0.0)
+        monkeypatch.setattr(pumping, "QUIET_SECONDS", 0.0)
 
         async def ask(highest: int, lost: int) -> int:
             report = RtcpReceiverInfo(
@@ -252,12 +256,12 @@ def test_track_refuses_what_does_not_fit() -> None:
 
 async def test_a_flood_waits_a_little_and_is_dropped_then() -> None:
     got: list[bytes] = []
-    shaper = rtc.Shaper(lambda data, _: got.append(data), datagrams=400, octets=1e6)
+    shaper = Shaper(lambda data, _: got.append(data), datagrams=400, octets=1e6)
     for index in range(5000):
         shaper.put(index.to_bytes(4, "big"), 1)
     assert 100 <= len(got) < 200
     async with asyncio.timeout(TIMEOUT):
-        while len(got) < 100 + rtc.WAITING:
+        while len(got) < 100 + WAITING:
             await asyncio.sleep(0.01)
     assert got == sorted(got)
     shaper.put(b"\xff", 1)

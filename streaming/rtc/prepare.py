@@ -1,0 +1,45 @@
+"""How this project prepares aiortc and aioice in a process: extensions it offers, addresses, ciphers, consent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import aioice.ice
+from aiortc import RTCCertificate
+from aiortc.codecs import HEADER_EXTENSIONS
+from aiortc.rtcrtpparameters import RTCRtpHeaderExtensionParameters
+from OpenSSL import SSL
+
+from streaming.rtc.extensions import PLAYOUT_DELAY
+
+CONSENT_FAILURES = 3  # of checks 4 to 6 s apart, each waiting half a second, until a client counts as gone
+CIPHERS = (
+    b"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES128-SHA:ECDHE-ECDSA-AES256-SHA:"
+    b"ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-CHACHA20-POLY1305"
+)
+
+
+def install() -> None:
+    """Prepare aiortc and aioice in this process; doing it twice is harmless."""
+    if not any(extension.uri == PLAYOUT_DELAY for extension in HEADER_EXTENSIONS["video"]):
+        HEADER_EXTENSIONS["video"].append(RTCRtpHeaderExtensionParameters(id=6, uri=PLAYOUT_DELAY))
+    aioice.ice.CONSENT_FAILURES = CONSENT_FAILURES
+    aioice.ice.get_host_addresses = host_addresses
+    certificates: Any = RTCCertificate
+    certificates._create_ssl_context = dtls_context
+
+
+_aioice_addresses = aioice.ice.get_host_addresses
+_aiortc_context: Any = RTCCertificate._create_ssl_context
+
+
+def host_addresses(use_ipv4: bool, use_ipv6: bool) -> list[str]:
+    """The machine's own addresses, or loopback when it has no other; aioice itself never offers loopback."""
+    return _aioice_addresses(use_ipv4, use_ipv6) or ["127.0.0.1"]
+
+
+def dtls_context(certificate: RTCCertificate, srtp_profiles: list[Any]) -> SSL.Context:
+    """aiortc's context, which knows only players with ECDSA certificates, also for those with RSA (GStreamer's)."""
+    context: SSL.Context = _aiortc_context(certificate, srtp_profiles)
+    context.set_cipher_list(CIPHERS)
+    return context
