@@ -13,73 +13,24 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
-from renderer.errors import DeviceError, RendererError, ViewError
-from renderer.frame import Frame
-from streaming import encoders, metrics
+from renderer.errors import DeviceError
+from streaming import asked, encoders, metrics
 from streaming.backend import Backend, RenderThread
 from streaming.config import Config
-from streaming.encoding import Done, EncoderPool, StreamEncoder
-from streaming.errors import ProtocolError, SignallingError
-from streaming.ipc import Answer, CameraInput, Handler, Link, Packet, Params
+from streaming.encoding import Done, EncoderPool
+from streaming.errors import SignallingError
+from streaming.ipc import Answer, CameraInput, Handler, Link, Params
 from streaming.memory import Trimmer
 from streaming.models import Loaded, ModelCache
-from streaming.protocol import (
-    CONTROL_CHANNEL,
-    VERSION,
-    Camera,
-    ErrorReply,
-    Hello,
-    Inbound,
-    Outbound,
-    Pick,
-    Picked,
-    Ready,
-    dump,
-    from_dict,
-)
+from streaming.protocol import CONTROL_CHANNEL, Camera, ErrorReply, Hello, Inbound, Pick, from_dict
 from streaming.scheduler import Pace, Scheduler
-from streaming.state import Facts, State, apply
-from streaming.stream import Refinement, Stream
-from streaming.viewspec import check_names, view_from_json
+from streaming.stream import Stream
+from streaming.viewers import Limits, Output, Viewer, first_state
 
 DEVICE_FAILURES = 3  # sessions in a row that the device would not draw, until the process asks to be restarted
 
 logger = logging.getLogger(__name__)
-
-
-class Viewer:
-    """One session as the render process sees it."""
-
-    def __init__(self, number: int, network: Link, model_id: str, model: Loaded, state: State, max_pixels: int) -> None:
-        self.number = number
-        self.max_pixels = max_pixels  # of one picture
-        self.network = network
-        self.model_id = model_id
-        self.model = model
-        self.state = state
-        self.picking = False
-        self.joined = time.monotonic()
-        self.frames = self.bytes = 0  # encoded for it
-        self.stream: Stream
-        self.encoder: StreamEncoder
-
-    def send(self, message: Outbound) -> None:
-        """Send a control message."""
-        self.network.notice("control", session=self.number, text=dump(message))
-
-    def told(self, now: float) -> dict[str, int | float]:
-        """For operators. idle: seconds since its last input; bitrate: aimed at, bits per second."""
-        return {
-            "session": self.number,
-            "width": self.state.view.width,
-            "height": self.state.view.height,
-            "bitrate": self.encoder.bitrate,
-            "frames": self.frames,
-            "bytes": self.bytes,
-            "idle": round(now - max(self.joined, self.stream.last_input), 1),
-        }
 
 
 class RenderProcess(Handler):
@@ -90,13 +41,14 @@ class RenderProcess(Handler):
         self.metrics = metrics.RenderMetrics()
         self._loop = asyncio.get_running_loop()
         self._workers = ThreadPoolExecutor(config.load_threads, thread_name_prefix="load")
-        self._pickers = ThreadPoolExecutor(1, thread_name_prefix="pick")
+        self._picker = asked.Picker(backend)
         self._models = ModelCache(
             backend, thread, config.gpu_bytes, config.frame_budget, self._workers, config.channels
         )
         self.broken = asyncio.Event()  # the device fails again and again: only a new process helps
         self._device_failures = 0  # in a row
-        self._viewers: dict[int, Viewer] = {}
+        self._viewers: dict[int, Viewer] = {}  # by their owners' sessions
+        self._watched: dict[int, Viewer] = {}  # by their watchers' sessions
         self._trimmer = Trimmer()
         self._networks: dict[int, Link] = {}
         pace = Pace(1 / config.frame_rate, 1 / config.animation_rate, config.rest_seconds, config.refine_samples)
@@ -115,7 +67,7 @@ class RenderProcess(Handler):
         self._models.close()
         self._encoders.close()
         self._workers.shutdown(cancel_futures=True)
-        self._pickers.shutdown(cancel_futures=True)
+        self._picker.close()
         self.thread.close()
 
     # -- links --------------------------------------------------------------------------------------------------------
@@ -129,6 +81,8 @@ class RenderProcess(Handler):
                 return Answer({"bytes": model.bytes})
             case "open":
                 return await self._open(params)
+            case "watch":
+                return self._watch(params)
             case "close":
                 self._end(params["session"])
                 return Answer({})
@@ -148,12 +102,15 @@ class RenderProcess(Handler):
             link.name = f"network process {params['index']}"
             self._networks[params["index"]] = link
             return
+        number = params["session"]
         if method == "close":
-            self._end(params["session"])
-            return
-        viewer = self._viewers.get(params["session"])
-        if viewer is None or viewer.network is not link:
-            return
+            self._end(number)
+        elif number in self._watched:
+            self._on_watcher(Output(link, number), method, params)
+        elif number in self._viewers and self._viewers[number].owner.link is link:
+            self._on_owner(self._viewers[number], method, params)
+
+    def _on_owner(self, viewer: Viewer, method: str, params: Params) -> None:
         match method:
             case "message":
                 kind = CONTROL_CHANNEL[params["message"]["type"]]
@@ -161,9 +118,20 @@ class RenderProcess(Handler):
             case "key":
                 self._scheduler.request_key(viewer.stream)
             case "bitrate":
-                viewer.encoder.retarget(params["bitrate"])
+                viewer.retarget(params["bitrate"])
             case "gone":
                 self._end(viewer.number)
+
+    def _on_watcher(self, watcher: Output, method: str, params: Params) -> None:
+        """A watcher may greet, need a key frame and leave; whatever else it says changes nothing."""
+        viewer = self._watched[watcher.session]
+        match method:
+            case "message" if params["message"]["type"] == "hello":
+                viewer.greet(watcher, params["message"]["version"])
+            case "key":
+                self._scheduler.request_key(viewer.stream)
+            case "gone":
+                self._end(watcher.session)
 
     def on_camera(self, camera: CameraInput) -> None:
         """The input that comes most often."""
@@ -172,15 +140,17 @@ class RenderProcess(Handler):
             self._apply(viewer, Camera(camera.seq, camera.orbit, camera.target, camera.fov))
 
     def on_ack(self, session: int) -> None:
-        """A picture has left the host."""
+        """A picture has left the host; only the owner's network sets the pace."""
         viewer = self._viewers.get(session)
         if viewer is not None:
             self._scheduler.acknowledge(viewer.stream)
 
     def on_lost(self, link: Link) -> None:
         """A network process ended: so do its sessions."""
-        for viewer in [v for v in self._viewers.values() if v.network is link]:
-            self._end(viewer.number)
+        for viewer in list(self._viewers.values()):
+            lost = [viewer.number] if viewer.owner.link is link else viewer.watched_from(link)
+            for number in lost:
+                self._end(number)
         for index in [i for i, known in self._networks.items() if known is link]:
             del self._networks[index]
 
@@ -190,32 +160,54 @@ class RenderProcess(Handler):
         return await self._models.acquire((params["model"], params["version"]), Path(params["path"]))
 
     async def _open(self, params: Params) -> Answer:
-        number, codec = params["session"], params["codec"]
+        """Begin a session, or begin one again that a render process before this one had. Raises SignallingError."""
         model = await self._acquire(params)
-        network = self._networks.get(params["network"])
-        if network is None:
-            self._models.release(model)
-            raise SignallingError(503, "starting", "the network process is not ready; try again")
         try:
-            view = check_names(view_from_json(params["view"]), model.facts)
-        except ViewError as error:
+            owner = self._output(params)
+            state = first_state(params, model.facts)
+        except SignallingError:
             self._models.release(model)
-            raise SignallingError(400, "bad-view", str(error)) from error
-        state = State(view, playing=params["playing"] and view.animation is not None, since=time.monotonic())
-        viewer = Viewer(number, network, params["model"], model, state, params["max_pixels"])
-        viewer.encoder = StreamEncoder(
-            self._encoders, codec, round(self.config.frame_rate), self.config.bitrate, self._sink(viewer)
-        )
-        viewer.stream = Stream(model.model, model.governor, viewer.state, viewer.encoder.offer)
-        self._viewers[number] = viewer
+            raise
+        self._end(owner.session)
+        limits = Limits(params["max_pixels"], round(self.config.frame_rate), params.get("bitrate", self.config.bitrate))
+        encoding = (self._encoders, params["codec"])
+        viewer = Viewer(owner, (params["model"], model), state, encoding, limits, self._sink)
+        self._viewers[owner.session] = viewer
         self.metrics.sessions.set(len(self._viewers))
         self._scheduler.add(viewer.stream)
         return Answer({})
 
+    def _watch(self, params: Params) -> Answer:
+        """Show the session `watch` to the session `session`, too. Raises SignallingError."""
+        viewer = self._viewers.get(params["watch"])
+        if viewer is None:
+            raise SignallingError(404, "no-session", "the session to watch has ended")
+        if viewer.codec != params["codec"]:
+            raise SignallingError(409, "codec", f"the session to watch is sent as {viewer.codec}")
+        watcher = self._output(params)
+        viewer.join(watcher)
+        self._watched[watcher.session] = viewer
+        self._scheduler.request_key(viewer.stream)
+        return Answer({})
+
+    def _output(self, params: Params) -> Output:
+        network = self._networks.get(params["network"])
+        if network is None:
+            raise SignallingError(503, "starting", "the network process is not ready; try again")
+        return Output(network, params["session"])
+
     def _end(self, number: int) -> None:
+        """End a session; with an owner's go those of its watchers."""
+        watched = self._watched.pop(number, None)
+        if watched is not None:
+            watched.leave(number)
+            return
         viewer = self._viewers.pop(number, None)
         if viewer is None:
             return
+        for watcher in [output for output in viewer.outputs if output is not viewer.owner]:
+            watcher.link.notice("end", session=watcher.session)
+            self._end(watcher.session)
         self._scheduler.remove(viewer.stream)
         viewer.encoder.close()
         self._models.release(viewer.model)
@@ -225,85 +217,39 @@ class RenderProcess(Handler):
     def _message(self, viewer: Viewer, message: Inbound) -> None:
         match message:
             case Hello(version=version):
-                self._hello(viewer, version)
+                viewer.greet(viewer.owner, version)
             case Pick():
-                self._pick(viewer, message)
+                self._picker.pick(viewer, message)
             case _:
                 self._apply(viewer, message)
 
     def _apply(self, viewer: Viewer, message: Inbound) -> None:
-        try:
-            viewer.state = apply(
-                viewer.state,
-                message,
-                viewer.model.facts,
-                now=time.monotonic(),
-                max_pixels=viewer.max_pixels,
-            )
-        except ProtocolError as error:
-            viewer.send(ErrorReply(error.code, str(error)))
-        else:
+        if viewer.apply(message):
             self._scheduler.change(viewer.stream, viewer.state)
-
-    def _hello(self, viewer: Viewer, version: int) -> None:
-        if version != VERSION:
-            viewer.send(ErrorReply("bad-version", f"this server speaks version {VERSION}, not {version}"))
-            return
-        facts = viewer.model.facts
-        viewer.send(_ready(viewer.model_id, facts))
-
-    def _pick(self, viewer: Viewer, pick: Pick) -> None:
-        if viewer.picking:
-            viewer.send(ErrorReply("busy", "the pick before this one has not been answered yet"))
-            return
-        viewer.picking = True
-        view = viewer.state.at(time.monotonic())
-        future = self._loop.run_in_executor(self._pickers, self.backend.pick, viewer.model.model, view, pick.x, pick.y)
-
-        def answer(done: asyncio.Future[tuple[str, list[float], list[float]] | None]) -> None:
-            viewer.picking = False
-            if done.cancelled():
-                return
-            error = done.exception()
-            if error is not None:
-                logger.error("pick failed", exc_info=error)
-                viewer.send(ErrorReply("internal", "the pick failed; the server's log has the details"))
-                return
-            viewer.send(Picked(pick.id, *(done.result() or (None, None, None))))
-
-        future.add_done_callback(answer)
 
     # -- pictures out -------------------------------------------------------------------------------------------------
 
-    def _sink(self, viewer: Viewer) -> Callable[[Done | Exception], None]:
+    def _sink(self, viewer: Viewer, done: Done | Exception) -> None:
         """Called on encoder threads; goes on on the event loop."""
-
-        def sink(done: Done | Exception) -> None:
-            with suppress(RuntimeError):  # the loop has been closed: the process is ending
-                self._loop.call_soon_threadsafe(self._encoded, viewer, done)
-
-        return sink
+        with suppress(RuntimeError):  # the loop has been closed: the process is ending
+            self._loop.call_soon_threadsafe(self._encoded, viewer, done)
 
     def _encoded(self, viewer: Viewer, done: Done | Exception) -> None:
-        if viewer.number not in self._viewers:
+        if self._viewers.get(viewer.number) is not viewer:
             return
         if isinstance(done, Exception):
             self._fail(viewer, done)
             return
         self._device_failures = 0
-        frame, data = done.shot.frame, done.encoded
-        timestamp = round(done.shot.captured * 90_000) & 0xFFFFFFFF
-        viewer.frames += 1
-        viewer.bytes += len(data.data)
-        viewer.network.packet(Packet(viewer.number, timestamp, done.shot.seq, data.key, data.data))
-        numbers = self.metrics
+        viewer.deliver(done)
+        frame, numbers = done.shot.frame, self.metrics
         numbers.frames.labels("refined" if frame.samples > 1 else "moving").inc()
         numbers.render.observe(frame.timings.get("total", 0.0))
         numbers.encoded.inc()
         numbers.target.observe(viewer.encoder.bitrate / 1e3)
         numbers.encode.observe(done.seconds * 1e3)
-        numbers.bytes.inc(len(data.data))
-        if data.key:
+        numbers.bytes.inc(len(done.encoded.data))
+        if done.encoded.key:
             numbers.keys.inc()
 
     def _stream_failed(self, stream: Stream, error: Exception) -> None:
@@ -325,7 +271,7 @@ class RenderProcess(Handler):
             if self._device_failures >= DEVICE_FAILURES:
                 self.broken.set()
         viewer.send(ErrorReply("session-failed", "this session cannot be drawn any more; connect again"))
-        viewer.network.notice("end", session=viewer.number)
+        viewer.owner.link.notice("end", session=viewer.number)
         self._end(viewer.number)
 
     def _timer(self, delay: float, wake: Callable[[], None]) -> None:
@@ -338,29 +284,9 @@ class RenderProcess(Handler):
     async def _still(self, params: Params) -> Answer:
         model = await self._acquire(params)
         try:
-            view = check_names(view_from_json(params["view"]), model.facts)
-            frame = await self._accumulate(model.model, view, params["samples"])
-        except ViewError as error:
-            raise SignallingError(400, "bad-view", str(error)) from error
-        except RendererError as error:
-            raise SignallingError(503, "device", str(error)) from error
+            return await asked.still(self._scheduler, model, params)
         finally:
             self._models.release(model)
-        return Answer({"width": frame.width, "height": frame.height}, frame.pixels.tobytes())
-
-    async def _accumulate(self, model: Any, view: Any, samples: int) -> Frame:
-        future: asyncio.Future[Frame] = self._loop.create_future()
-
-        def finished(frame: Frame) -> None:
-            self._loop.call_soon_threadsafe(_set, future, frame)
-
-        def failed(error: Exception) -> None:
-            self._loop.call_soon_threadsafe(_set, future, error)
-
-        self._scheduler.still(
-            Refinement(model, view, samples, "rgba8", finished, failed, lambda: not future.cancelled())
-        )
-        return await future
 
     async def _stats(self) -> metrics.Snapshot:
         objects, size = await asyncio.wrap_future(self.thread.submit(self.backend.ledger))
@@ -369,25 +295,3 @@ class RenderProcess(Handler):
         self.metrics.models.set(len(self._models))
         self.metrics.model_bytes.set(self._models.bytes)
         return metrics.snapshot(self.metrics.registry)
-
-
-def _ready(model: str, facts: Facts) -> Ready:
-    low, high = facts.bounds
-    return Ready(
-        version=VERSION,
-        model=model,
-        bounds={"min": list(low), "max": list(high)},
-        variants=list(facts.variants),
-        animations=list(facts.animations),
-        cameras=list(facts.cameras),
-        environments=list(facts.environments),
-    )
-
-
-def _set(future: asyncio.Future[Frame], result: Frame | Exception) -> None:
-    if future.done():
-        return
-    if isinstance(result, Exception):
-        future.set_exception(result)
-    else:
-        future.set_result(result)

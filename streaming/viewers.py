@@ -1,0 +1,167 @@
+"""One viewer as the render process sees it: its choices, its pictures, and everybody who gets them. No transport.
+
+A viewer has one owner, whose messages move the camera and whose acknowledgements set the pace, and any number of
+watchers, who get the same packets and have no influence on either.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from renderer.errors import ViewError
+from streaming.encoding import Done, EncoderPool, StreamEncoder
+from streaming.errors import ProtocolError, SignallingError
+from streaming.ipc import Link, Packet, Params
+from streaming.models import Loaded
+from streaming.protocol import VERSION, ErrorReply, Inbound, Outbound, Ready, dump
+from streaming.state import Facts, State, apply
+from streaming.stream import Stream
+from streaming.viewspec import check_names, view_from_json
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Where pictures go: a session of a network process."""
+
+    link: Link
+    session: int
+
+    def send(self, message: Outbound) -> None:
+        """Send a control message."""
+        self.link.notice("control", session=self.session, text=dump(message))
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one viewer may ask for. pixels: of a picture; frame_rate: per second; bitrate: bits per second at first."""
+
+    pixels: int
+    frame_rate: int
+    bitrate: int
+
+
+class Viewer:
+    """A stream, its encoder and its outputs; lives on the event loop."""
+
+    def __init__(
+        self,
+        owner: Output,
+        model: tuple[str, Loaded],
+        state: State,
+        encoding: tuple[EncoderPool, str],
+        limits: Limits,
+        encoded: Callable[[Viewer, Done | Exception], None],
+    ) -> None:
+        """model: its id and itself; encoding: the pool and the codec; encoded: called on encoder threads."""
+        self.owner = owner
+        self.model_id, self.model = model
+        self.state = state
+        self.limits = limits
+        self.picking = False
+        self.joined = time.monotonic()
+        self.frames = self.bytes = 0  # encoded for it
+        pool, self.codec = encoding
+        self.encoder = StreamEncoder(
+            pool, self.codec, limits.frame_rate, limits.bitrate, lambda done: encoded(self, done)
+        )
+        self.stream = Stream(self.model.model, self.model.governor, state, self.encoder.offer)
+        self._watchers: dict[int, Output] = {}
+
+    # -- who gets the pictures ----------------------------------------------------------------------------------------
+
+    @property
+    def number(self) -> int:
+        """The owner's session."""
+        return self.owner.session
+
+    @property
+    def outputs(self) -> Iterator[Output]:
+        """The owner first."""
+        yield self.owner
+        yield from self._watchers.values()
+
+    def join(self, watcher: Output) -> None:
+        """Send the pictures there, too; a key frame must follow."""
+        self._watchers[watcher.session] = watcher
+
+    def leave(self, session: int) -> None:
+        """A watcher is gone."""
+        self._watchers.pop(session, None)
+
+    def watched_from(self, link: Link) -> list[int]:
+        """The watchers whose sessions are in that network process."""
+        return [number for number, output in self._watchers.items() if output.link is link]
+
+    def send(self, message: Outbound) -> None:
+        """Send a control message to the owner."""
+        self.owner.send(message)
+
+    def deliver(self, done: Done) -> None:
+        """Send an encoded picture to everybody."""
+        encoded = done.encoded
+        timestamp = round(done.shot.captured * 90_000) & 0xFFFFFFFF
+        self.frames += 1
+        self.bytes += len(encoded.data)
+        for output in self.outputs:
+            output.link.packet(Packet(output.session, timestamp, done.shot.seq, encoded.key, encoded.data))
+
+    # -- what the owner asks for --------------------------------------------------------------------------------------
+
+    def apply(self, message: Inbound) -> bool:
+        """Whether the message was taken; a wrong one is answered by an error."""
+        try:
+            self.state = apply(
+                self.state, message, self.model.facts, now=time.monotonic(), max_pixels=self.limits.pixels
+            )
+        except ProtocolError as error:
+            self.send(ErrorReply(error.code, str(error)))
+            return False
+        return True
+
+    def greet(self, output: Output, version: int) -> None:
+        """Answer a `hello`."""
+        if version != VERSION:
+            output.send(ErrorReply("bad-version", f"this server speaks version {VERSION}, not {version}"))
+        else:
+            output.send(ready(self.model_id, self.model.facts))
+
+    def retarget(self, bitrate: int) -> None:
+        """Aim at another number of bits per second."""
+        self.encoder.retarget(bitrate)
+
+    def told(self, now: float) -> dict[str, int | float]:
+        """For operators. idle: seconds since its last input; bitrate: aimed at, bits per second."""
+        return {
+            "session": self.number,
+            "width": self.state.view.width,
+            "height": self.state.view.height,
+            "bitrate": self.encoder.bitrate,
+            "frames": self.frames,
+            "bytes": self.bytes,
+            "idle": round(now - max(self.joined, self.stream.last_input), 1),
+        }
+
+
+def first_state(params: Params, facts: Facts) -> State:
+    """What an `open` request chooses. Raises SignallingError for a view that this model cannot be shown in."""
+    try:
+        view = check_names(view_from_json(params["view"]), facts)
+    except ViewError as error:
+        raise SignallingError(400, "bad-view", str(error)) from error
+    return State(view, playing=params["playing"] and view.animation is not None, since=time.monotonic())
+
+
+def ready(model: str, facts: Facts) -> Ready:
+    """The answer to a `hello` of the right version."""
+    low, high = facts.bounds
+    return Ready(
+        version=VERSION,
+        model=model,
+        bounds={"min": list(low), "max": list(high)},
+        variants=list(facts.variants),
+        animations=list(facts.animations),
+        cameras=list(facts.cameras),
+        environments=list(facts.environments),
+    )
