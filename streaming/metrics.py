@@ -60,6 +60,8 @@ class NetworkMetrics:
         self.bytes = Counter("vitrine_rtp_bytes", "RTP payload bytes sent.", registry=registry)
         self.retransmitted = Counter("vitrine_rtp_retransmitted", "RTP packets sent again.", registry=registry)
         self.refused = Counter("vitrine_messages_refused", "Control messages refused.", ["code"], registry=registry)
+        self.freezes = Counter("vitrine_viewer_freezes", "Freezes that viewers report.", registry=registry)
+        self.frozen = Counter("vitrine_viewer_frozen_seconds", "How long they lasted in all.", registry=registry)
 
 
 class GatewayMetrics:

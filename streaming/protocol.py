@@ -191,6 +191,18 @@ class Ping:
 
 
 @dataclass(frozen=True, slots=True)
+class Report:
+    """What the viewer saw go wrong since its last report: how often the picture froze under its hand, and for how long.
+
+    Sent only when something happened, and seldom. The server counts it; nothing depends on it.
+    """
+
+    type: ClassVar[str] = "report"
+    freezes: int = _integer(0, 1000)
+    frozen_ms: float = _number(0.0, 600_000.0)
+
+
+@dataclass(frozen=True, slots=True)
 class Ready:
     """The model and what can be chosen. bounds: corners in metres; the lists are names."""
 
@@ -250,14 +262,14 @@ class ErrorReply:
 
 
 Inbound: TypeAlias = (
-    Camera | Hello | Viewport | Variant | Animation | Environment | Exposure | MaterialChannel | Pick | Ping
+    Camera | Hello | Viewport | Variant | Animation | Environment | Exposure | MaterialChannel | Pick | Ping | Report
 )
 Outbound: TypeAlias = Ready | FrameShown | Picked | GoAway | Pong | ErrorReply
 
 CAMERA_CHANNEL: Mapping[str, type[Inbound]] = {"camera": Camera}
 CONTROL_CHANNEL: Mapping[str, type[Inbound]] = {
     kind.type: kind
-    for kind in (Hello, Viewport, Variant, Animation, Environment, Exposure, MaterialChannel, Pick, Ping)
+    for kind in (Hello, Viewport, Variant, Animation, Environment, Exposure, MaterialChannel, Pick, Ping, Report)
 }
 OUTBOUND: tuple[type[Outbound], ...] = (Ready, FrameShown, Picked, GoAway, Pong, ErrorReply)
 CHANNELS: Mapping[str, Mapping[str, type[Inbound]]] = {"camera": CAMERA_CHANNEL, "control": CONTROL_CHANNEL}

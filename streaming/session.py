@@ -31,6 +31,7 @@ from streaming.protocol import (
     Outbound,
     Ping,
     Pong,
+    Report,
     dump,
     parse,
 )
@@ -176,6 +177,9 @@ class Session:
             return
         if isinstance(message, Ping):
             self.send(Pong(message.t))
+        elif isinstance(message, Report):
+            self._metrics.freezes.inc(message.freezes)
+            self._metrics.frozen.inc(message.frozen_ms / 1e3)
         else:
             self._render.notice("message", session=self.number, message={"type": message.type, **asdict(message)})
 

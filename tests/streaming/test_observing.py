@@ -114,6 +114,11 @@ async def test_a_session_is_listed_logged_and_measured(models: Path, tmp_path: P
             for name in ("input_to_send_milliseconds", "render_milliseconds", "encode_milliseconds", "target_kilobits"):
                 assert await gauge(server, f"vitrine_{name}_count") >= 1
             assert await gauge(server, "vitrine_input_to_send_milliseconds_count") == 1
+            viewer.say(type="report", freezes=2, frozen_ms=640.0)
+            viewer.say(type="ping", t=1.0)
+            await viewer.until(lambda: viewer.of("pong"))
+            assert await gauge(server, "vitrine_viewer_freezes_total") == 2
+            assert await gauge(server, "vitrine_viewer_frozen_seconds_total") == 0.64
             await viewer.leave()
         assert await sessions(server) == (200, {"sessions": []})
     entries = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]

@@ -18,6 +18,7 @@ from streaming.protocol import (
     Hello,
     MaterialChannel,
     Pick,
+    Report,
     Variant,
     Viewport,
     dump,
@@ -53,6 +54,7 @@ def test_camera_is_read() -> None:
         ('{"type":"channel","name":"normal"}', MaterialChannel("normal")),
         ('{"type":"channel","name":null}', MaterialChannel(None)),
         ('{"type":"pick","id":3,"x":0,"y":1}', Pick(3, 0.0, 1.0)),
+        ('{"type":"report","freezes":2,"frozen_ms":640.5}', Report(2, 640.5)),
     ],
 )
 def test_control_is_read(text: str, message: object) -> None:
@@ -112,6 +114,10 @@ def test_hostile_camera_gets_its_code(text: str | bytes, expected: str) -> None:
         ('{"type":"exposure","ev":1e308}', "out-of-range"),
         ('{"type":"pick","id":1,"x":1.01,"y":0}', "out-of-range"),
         ('{"type":"ping","t":"now"}', "bad-type"),
+        ('{"type":"report","freezes":1001,"frozen_ms":1}', "out-of-range"),
+        ('{"type":"report","freezes":1,"frozen_ms":-1}', "out-of-range"),
+        ('{"type":"report","freezes":1,"frozen_ms":600001}', "out-of-range"),
+        ('{"type":"report","freezes":1.5,"frozen_ms":1}', "bad-type"),
         ('{"type":"ready"}', "unknown-type"),
     ],
 )
