@@ -39,6 +39,7 @@ def _add_serve(subparsers: argparse._SubParsersAction[Any]) -> None:
         metavar="ADDRESS",
         help="address or network of a proxy whose X-Forwarded-For is believed; may be repeated",
     )
+    _add_reach(parser)
     parser.add_argument("--max-sessions", type=int, metavar="N", help="viewers at once (default: 64)")
     parser.add_argument("--log-format", choices=("text", "json"), help="lines of the log (default: text)")
     parser.add_argument(
@@ -47,6 +48,21 @@ def _add_serve(subparsers: argparse._SubParsersAction[Any]) -> None:
         help="a soft shadow under products, unless a viewer asks otherwise (default: on)",
     )
     parser.set_defaults(run=_run)
+
+
+def _add_reach(parser: argparse.ArgumentParser) -> None:
+    """How viewers' networks reach this host: docs/network.md."""
+    parser.add_argument(
+        "--public-address",
+        metavar="A[,A6]",
+        help="address that viewers see behind address translation (EC2); or pairs, private=public",
+    )
+    parser.add_argument("--udp-ports", metavar="FIRST-LAST", help="ports of the media (default: any free ones)")
+    used = "network interface for the media; may be repeated (default: all)"
+    parser.add_argument("--interface", action="append", metavar="NAME", help=used)
+    relays = "relays for viewers without UDP, as turns:HOST:443?transport=tcp"
+    parser.add_argument("--turn", metavar="URL[,URL]", help=relays)
+    parser.add_argument("--turn-secret-file", metavar="FILE", help="the secret that the TURN server knows, too")
 
 
 def _add_token(subparsers: argparse._SubParsersAction[Any]) -> None:
@@ -85,18 +101,31 @@ def _run(arguments: argparse.Namespace) -> int:
     from streaming.config import load
     from streaming.logs import install
 
-    names = ("models", "host", "port", "network", "require_gpu", "auth", "open", "max_sessions", "log_format")
-    overrides: dict[str, Any] = {name: getattr(arguments, name) for name in names}
-    lists = {"warm": "warm", "allow_origin": "allow_origin", "trusted_proxies": "trusted_proxy"}
-    for name, option in lists.items():
-        given = getattr(arguments, option)
-        overrides[name] = None if given is None else tuple(item for item in given if item)
-    overrides["ground"] = None if arguments.ground is None else arguments.ground == "on"
-    config = load(overrides)
+    config = load(_overrides(arguments))
     install(config.log_format)
     store = open_store(config.models)
     asyncio.run(serve(config, store, _announce))
     return 0
+
+
+def _overrides(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What was given, by the names of the settings; None where nothing was."""
+    same = "models host port network require_gpu auth open max_sessions log_format udp_ports turn_secret_file"
+    overrides: dict[str, Any] = {name: getattr(arguments, name) for name in same.split()}
+    repeated = {
+        "warm": "warm",
+        "allow_origin": "allow_origin",
+        "trusted_proxies": "trusted_proxy",
+        "interfaces": "interface",
+    }
+    for name, option in repeated.items():
+        given = getattr(arguments, option)
+        overrides[name] = None if given is None else tuple(item for item in given if item)
+    for name in ("public_address", "turn"):
+        given = getattr(arguments, name)
+        overrides[name] = None if given is None else tuple(item for item in given.split(",") if item)
+    overrides["ground"] = None if arguments.ground is None else arguments.ground == "on"
+    return overrides
 
 
 def _make_key(arguments: argparse.Namespace) -> int:

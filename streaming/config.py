@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from streaming.errors import ConfigError
+from streaming.reach import Reach, parse_reach
+from streaming.turn import check_urls
 
 PREFIX = "VITRINE_"
 _ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")  # as browsers spell it
@@ -24,7 +26,10 @@ class Config:
     require_gpu: refuse a software rasteriser (also `REQUIRE_GPU=1`). warm: model ids loaded at start.
     auth: JWK set of the keys that tokens are signed with, "" = no tokens: then host must be this machine's own, or
     `open` must say that anybody may see everything. allow_origin: origins of the pages that may ask from browsers,
-    "*" = all. trusted_proxies: addresses and networks whose X-Forwarded-For is believed. ground: whether products
+    "*" = all. trusted_proxies: addresses and networks whose X-Forwarded-For is believed. public_address, udp_ports
+    ("FIRST-LAST", "" = any), interfaces (() = all): under which addresses viewers reach the media (docs/network.md).
+    turn, turn_secret_file, turn_seconds: relays that viewers are told, the secret shared with them, how long
+    credentials are valid. ground: whether products
     stand on a shadow where the viewer does not say. backend: "module:callable" that makes the rendering backend.
     """
 
@@ -38,6 +43,12 @@ class Config:
     open: bool = False
     allow_origin: tuple[str, ...] = ("*",)
     trusted_proxies: tuple[str, ...] = ()
+    public_address: tuple[str, ...] = ()
+    udp_ports: str = ""
+    interfaces: tuple[str, ...] = ()
+    turn: tuple[str, ...] = ()
+    turn_secret_file: str = ""
+    turn_seconds: float = 3600.0
     ground: bool = True
     backend: str = "streaming.native:backend"
     log_format: str = "text"  # or "json": an object a line
@@ -93,6 +104,11 @@ class Config:
         return Config(**data)
 
     @property
+    def reach(self) -> Reach:
+        """Under which addresses and ports viewers reach the media."""
+        return parse_reach(self.public_address, self.udp_ports, self.interfaces)
+
+    @property
     def is_local(self) -> bool:
         """Whether only this machine can reach `host`."""
         return is_loopback(self.host)
@@ -114,6 +130,8 @@ def load(overrides: Mapping[str, Any] | None = None, environ: Mapping[str, str] 
     if environ.get("REQUIRE_GPU", "") not in ("", "0"):
         values["require_gpu"] = True
     values.update({name: value for name, value in (overrides or {}).items() if value is not None})
+    if "host" in values:
+        values["host"] = values["host"].removeprefix("[").removesuffix("]")  # as addresses spell IPv6
     return _checked(replace(Config(), **values))
 
 
@@ -149,6 +167,7 @@ def _checked(config: Config) -> Config:
         "refusal_rate": (0.001, 1e6),
         "refusal_burst": (1, 1e6),
         "address_table": (1, 1_000_000),
+        "turn_seconds": (60, 86_400),
     }
     for name, (low, high) in bounds.items():
         value = getattr(config, name)
@@ -157,6 +176,8 @@ def _checked(config: Config) -> Config:
     if config.log_format not in ("text", "json"):
         raise ConfigError(f"log_format is {config.log_format!r}: allowed are text and json")
     _check_access(config)
+    parse_reach(config.public_address, config.udp_ports, config.interfaces)
+    check_urls(config.turn, config.turn_secret_file)
     return config
 
 
@@ -181,6 +202,8 @@ def is_loopback(host: str) -> bool:
     if host == "localhost":
         return True
     try:
-        return ipaddress.ip_address(host).is_loopback
+        address = ipaddress.ip_address(host)
     except ValueError:
         return False
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None  # on a socket of both kinds
+    return (mapped or address).is_loopback

@@ -34,6 +34,7 @@ class NetworkProcess(Handler):
         self._trimmer = Trimmer()
         self._dialling: asyncio.Task[None] | None = None
         rtc.install()
+        rtc.check_policy(config.reach)
 
     def start(self, gateway: Link) -> None:
         """Begin: report to this gateway, and keep a link to the render process."""

@@ -57,6 +57,7 @@ class Session:
         self.number = number
         self._render, self._metrics, self._ended = render, metrics, ended
         self._pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self._reach = config.reach
         self._track = PacketTrack()
         self._pump: rtc.PacketPump | None = None
         self._control: RTCDataChannel | None = None
@@ -88,6 +89,7 @@ class Session:
         codec = transceiver._codecs[0].mimeType if transceiver._codecs else ""
         if transceiver._offerDirection not in ("sendonly", "sendrecv") or not codec:
             raise SignallingError(422, "no-video", "the offer must ask to receive video as H.264 (mode 1) or VP8")
+        rtc.reach(self._pc, self._reach)
         self._pump = rtc.PacketPump(transceiver.sender, self._track, self._hooks())
         await self._pc.setLocalDescription(await self._pc.createAnswer())
         rtc.police(self._pc, DATAGRAMS_PER_SECOND, BYTES_PER_SECOND)

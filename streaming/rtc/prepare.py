@@ -11,6 +11,7 @@ from aiortc.rtcrtpparameters import RTCRtpHeaderExtensionParameters
 from OpenSSL import SSL
 
 from streaming.rtc.extensions import PLAYOUT_DELAY
+from streaming.rtc.ice import host_addresses
 
 CONSENT_FAILURES = 3  # of checks 4 to 6 s apart, each waiting half a second, until a client counts as gone
 CIPHERS = (
@@ -24,18 +25,17 @@ def install() -> None:
     if not any(extension.uri == PLAYOUT_DELAY for extension in HEADER_EXTENSIONS["video"]):
         HEADER_EXTENSIONS["video"].append(RTCRtpHeaderExtensionParameters(id=6, uri=PLAYOUT_DELAY))
     aioice.ice.CONSENT_FAILURES = CONSENT_FAILURES
-    aioice.ice.get_host_addresses = host_addresses
+    aioice.ice.get_host_addresses = aioice_addresses
     certificates: Any = RTCCertificate
     certificates._create_ssl_context = dtls_context
 
 
-_aioice_addresses = aioice.ice.get_host_addresses
 _aiortc_context: Any = RTCCertificate._create_ssl_context
 
 
-def host_addresses(use_ipv4: bool, use_ipv6: bool) -> list[str]:
-    """The machine's own addresses, or loopback when it has no other; aioice itself never offers loopback."""
-    return _aioice_addresses(use_ipv4, use_ipv6) or ["127.0.0.1"]
+def aioice_addresses(use_ipv4: bool, use_ipv6: bool) -> list[str]:
+    """What a connection binds that is not given a policy: those of our own clients in tests and load."""
+    return host_addresses(ipv4=use_ipv4, ipv6=use_ipv6)
 
 
 def dtls_context(certificate: RTCCertificate, srtp_profiles: list[Any]) -> SSL.Context:
