@@ -1,0 +1,183 @@
+"""How fast one viewer may be sent to: puts the measurements together. Sends nothing, reads no clock but its own.
+
+For each feedback message: the trend of the delay says whether a queue grows, the queue's own length whether that
+matters, the rate at which it empties what the path carries; trains of packets say how much more it would carry; loss
+decides only where delay has nothing to say. docs/congestion.md has the whole of it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from streaming.congestion.aimd import Aimd
+from streaming.congestion.feedback import parse
+from streaming.congestion.history import History, News
+from streaming.congestion.loss import Loss, cut
+from streaming.congestion.probing import ProbePlan, Prober
+from streaming.congestion.queueing import Queueing
+from streaming.congestion.remb import ReceiverEstimate
+from streaming.congestion.trendline import Trendline, Usage
+from streaming.congestion.windows import Minimum, Rate
+
+STANDING = 0.010  # seconds of standing queue without which a growing delay is only jitter
+CHOKED = 0.05  # seconds of standing queue that need no trend beside them...
+CHOKED_SHARE = 0.8  # ...when the queue empties at less than this part of the estimate
+CALM = 0.03  # seconds of standing queue up to which more may be tried
+SPAN = 0.05  # seconds of queue over which its emptying is measured: radio gaps of 20 ms must not decide
+USED = 0.7  # of the estimate that must be sent for its increase to mean anything
+
+HEADROOM = 0.95  # of the estimate for pictures; the rest is packet headers
+RETREAT_FROM, RETREAT_OVER, RETREAT_LEAST = 0.04, 0.3, 0.3  # standing queue (s) that is drained by sending less
+FEEDBACK_SECONDS = 0.1  # between two messages of a player, at most
+FLIGHT_SLACK = 0.1  # seconds of the estimate that may be on their way beyond what round trip and feedback explain
+ROUND_TRIP = 0.1  # seconds, until it is known
+
+PACE = 1.5  # times the estimate: large pictures are spread so, for a queue of a third of their length
+START_PACE = 10.0  # times the start bitrate, until the path has been found full: a narrow link takes as long either way
+PROBE_MARGIN, FOUND_MARGIN = 0.95, 0.9  # of what a train showed: not held up, held up
+ACTIVE = 0.2  # seconds after the last packet in which the stream moves
+
+
+class Controller:
+    """The bandwidth estimate of one viewer, in bits per second; the caller gives the time (seconds, monotonic)."""
+
+    def __init__(self, start: int, least: int, most: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._start, self._least, self._most, self._clock = start, least, most, clock
+        self._history, self._trend, self._queue, self._loss = History(), Trendline(), Queueing(), Loss()
+        self._aimd, self._prober = Aimd(start, least, most), Prober()
+        self._remb = ReceiverEstimate(start, least, most)
+        self._heard = False  # transport-wide feedback
+        self._round_trip = Minimum(10.0)
+        self._rate = Rate(0.5)
+        self._last_sent = float("-inf")
+        self._shown = START_PACE * start  # bits per second that the path took without holding anything up
+
+    # -- what happens -------------------------------------------------------------------------------------------------
+
+    def sent(self, number: int, size: int, now: float) -> None:
+        """A packet with this transport-wide number left: a picture's, a retransmission, padding. size: its datagram."""
+        packet = self._history.sent(number, size, now)
+        self._prober.sent(packet)
+        self._rate.add(packet.size, now)
+        self._last_sent = now
+
+    def spent(self, size: int, now: float) -> None:
+        """So many bytes of pictures left, numbered or not: what a player without numbers is measured by."""
+        self._remb.sent(size, now)
+
+    def feedback(self, fci: bytes, now: float) -> None:
+        """Transport-wide feedback (RTPFB, format 15, behind its two SSRCs). Raises FeedbackError."""
+        news = self._history.match(parse(fci))
+        self._heard = True
+        self._queue.add(news.arrivals)
+        for arrival in news.arrivals:
+            self._trend.add(arrival)
+        if news.arrivals:
+            self._round_trip.add(now - news.arrivals[-1].sent, now)
+        self._decide(news, now)
+
+    def remb(self, bitrate: int, now: float) -> None:
+        """A receiver's own estimate; listened to only when the player sends no transport-wide feedback."""
+        self._remb.estimate(bitrate, now)
+
+    def report(self, fraction_lost: float, rtt: float | None, now: float) -> None:
+        """A receiver report. fraction_lost: 0..1 since the one before; rtt: seconds."""
+        if rtt is not None:
+            self._round_trip.add(rtt, now)
+        if not self._heard:
+            self._remb.cut(cut(fraction_lost, 0.0))
+
+    # -- what follows -------------------------------------------------------------------------------------------------
+
+    @property
+    def estimate(self) -> float:
+        """What the path is believed to carry."""
+        return self._aimd.estimate if self._heard else float(self._remb.target)
+
+    @property
+    def loss(self) -> float:
+        """Smoothed share of packets that are lost, 0..1."""
+        return self._loss.average
+
+    @property
+    def queue(self) -> float:
+        """Standing queue, seconds."""
+        return self._queue.delay
+
+    @property
+    def round_trip(self) -> float:
+        """Shortest lately, seconds."""
+        shortest = self._round_trip.value
+        return ROUND_TRIP if shortest == float("inf") else shortest
+
+    @property
+    def target(self) -> int:
+        """For the encoder: the estimate without headers and retransmissions, and less while a queue drains."""
+        share = min(self._retreat(), self._flight_share())
+        if self._heard:
+            share *= HEADROOM * (1 - self._loss.average)
+        return max(self._least // 2, round(self.estimate * share))
+
+    @property
+    def pacing(self) -> float:
+        """The rate at which large pictures are to be spread."""
+        return max(PACE * self.estimate, self._shown)
+
+    def probe(self, now: float) -> ProbePlan | None:
+        """A train to send now, if one is wanted. Ask after each picture: nothing is probed while nothing moves."""
+        moving = now - self._last_sent < ACTIVE
+        calm = self._queue.delay < CALM and self._trend.usage is not Usage.OVER
+        if not (self._heard and moving and calm and self.estimate < self._wanted(now)):
+            return None
+        return self._prober.plan(self.estimate, now)
+
+    # -- how ----------------------------------------------------------------------------------------------------------
+
+    def _wanted(self, now: float) -> float:
+        """Worth probing for: the start bitrate, and more when even that is used."""
+        return self._most if self._used(now) and self.estimate >= self._start else self._start
+
+    def _used(self, now: float) -> bool:
+        return self._rate.at(now) >= USED * self.estimate
+
+    def _decide(self, news: News, now: float) -> None:
+        queue, estimate = self._queue.delay, self._aimd.estimate
+        lost = self._loss.add(len(news.arrivals), news.lost - news.found, now)
+        over = self._trend.usage is Usage.OVER and queue > STANDING
+        carried = self._queue.drained(SPAN)
+        choked = carried is not None and carried < CHOKED_SHARE * estimate and queue > CHOKED
+        if carried is not None and (over or choked):
+            self._lower(carried, now)
+        elif lost is not None and cut(lost, queue) < 1:
+            self._aimd.cut(cut(lost, queue), self._rate.at(now) * (1 - lost))
+            self._shown = 0.0
+        elif self._trend.usage is Usage.NORMAL and queue < CALM and self._used(now):
+            self._aimd.rise(self.round_trip, now)
+        else:
+            self._aimd.hold(now)
+        if not over:
+            self._climb(news, now)
+
+    def _lower(self, carried: float, now: float) -> None:
+        if self._aimd.lower(carried, now):
+            self._shown = 0.0
+            self._prober.reset()
+
+    def _climb(self, news: News, now: float) -> None:
+        for finding in self._prober.findings(news.newest, now):
+            if finding.passed:
+                self._shown = max(self._shown, PACE * finding.rate)
+            if self._aimd.estimate < self._wanted(now):
+                margin = PROBE_MARGIN if finding.passed else FOUND_MARGIN
+                self._aimd.raise_to(min(margin * finding.rate, self._wanted(now)))
+
+    def _retreat(self) -> float:
+        """Less than the estimate while a queue stands, so that it drains."""
+        return max(RETREAT_LEAST, 1 - max(0.0, self._queue.delay - RETREAT_FROM) / RETREAT_OVER)
+
+    def _flight_share(self) -> float:
+        """Less when too much is on its way without news: the path narrowed and the feedback is late."""
+        flight = self._history.in_flight(self._clock())
+        window = self.estimate / 8 * (self.round_trip + FEEDBACK_SECONDS + FLIGHT_SLACK)
+        return min(1.0, window / flight) if flight else 1.0

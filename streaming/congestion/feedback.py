@@ -1,0 +1,114 @@
+"""Reads transport-wide feedback (TWCC): which packets arrived, and when. Refuses what does not add up, in bounded time.
+
+The format is draft-holmer-rmcat-transport-wide-cc-extensions-01, section 3.1. What comes in was written by a stranger:
+the work is bounded by MOST_PACKETS and the length of the datagram, whatever the fields claim.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+MOST_PACKETS = 4096  # that one message may be about: three seconds at 12 Mb/s, where players send ten a second or more
+TICK = 0.00025  # seconds; the unit of arrival times
+REFERENCE_TICKS = 256  # ticks in one unit of the reference time (64 ms)
+REFERENCE_BITS = 24
+
+_HEAD = struct.Struct("!HH4s")
+_CHUNK = struct.Struct("!H")
+_LARGE = struct.Struct("!h")
+_ABSENT, _SMALL_DELTA, _LARGE_DELTA, _RESERVED = range(4)
+
+
+class FeedbackError(ValueError):
+    """A transport-wide feedback message that cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """What one message says.
+
+    base: 16-bit number of the first packet. arrivals: for each packet from there the time it arrived, in ticks of the
+    player's clock modulo 2**32 (24 bits of reference time, 8 bits of ticks), or None when it has not.
+    """
+
+    base: int
+    arrivals: tuple[int | None, ...]
+
+
+def parse(fci: bytes) -> Feedback:
+    """Read the part of an RTPFB packet (format 15) that follows its two SSRCs. Raises FeedbackError."""
+    if len(fci) < _HEAD.size:
+        raise FeedbackError(f"{len(fci)} bytes of feedback: at least {_HEAD.size} are needed")
+    base, count, tail = _HEAD.unpack_from(fci)
+    if not 0 < count <= MOST_PACKETS:
+        raise FeedbackError(f"feedback about {count} packets: allowed are 1 to {MOST_PACKETS}")
+    statuses, offset = _statuses(fci, count)
+    ticks = (int.from_bytes(tail[:3], "big") * REFERENCE_TICKS) & 0xFFFFFFFF
+    arrivals: list[int | None] = []
+    for status in statuses:
+        if status == _ABSENT:
+            arrivals.append(None)
+            continue
+        delta, offset = _delta(fci, offset, status)
+        ticks = (ticks + delta) & 0xFFFFFFFF
+        arrivals.append(ticks)
+    return Feedback(base, tuple(arrivals))
+
+
+def _statuses(fci: bytes, count: int) -> tuple[list[int], int]:
+    """The status of each of `count` packets, and where the arrival deltas begin."""
+    statuses: list[int] = []
+    offset = _HEAD.size
+    while len(statuses) < count:
+        if offset + _CHUNK.size > len(fci):
+            raise FeedbackError(f"feedback ends after the status of {len(statuses)} of {count} packets")
+        (chunk,) = _CHUNK.unpack_from(fci, offset)
+        offset += _CHUNK.size
+        statuses.extend(_symbols(chunk, count - len(statuses)))
+    if _RESERVED in statuses:
+        raise FeedbackError("feedback with the reserved packet status 3")
+    return statuses, offset
+
+
+def _symbols(chunk: int, most: int) -> Iterator[int]:
+    """What one chunk says about at most `most` packets: a run, or a vector of 14 one-bit or 7 two-bit symbols."""
+    if not chunk & 0x8000:
+        yield from [chunk >> 13 & 3] * min(chunk & 0x1FFF, most)
+        if not chunk & 0x1FFF:
+            raise FeedbackError("feedback with a run of no packets")
+        return
+    width, symbols = (2, 7) if chunk & 0x4000 else (1, 14)
+    for index in range(min(symbols, most)):
+        yield chunk >> width * (symbols - 1 - index) & ((1 << width) - 1)
+
+
+def _delta(fci: bytes, offset: int, status: int) -> tuple[int, int]:
+    """One arrival delta in ticks, and where the next one begins."""
+    end = offset + (1 if status == _SMALL_DELTA else 2)
+    if end > len(fci):
+        raise FeedbackError("feedback ends before the last arrival time")
+    delta: int = fci[offset] if status == _SMALL_DELTA else _LARGE.unpack_from(fci, offset)[0]
+    return delta, end
+
+
+class Unwrapper:
+    """Makes numbers that wrap rise: each is taken to be the nearest one to the newest."""
+
+    def __init__(self, bits: int) -> None:
+        self._bits = bits
+        self._newest: int | None = None
+
+    def peek(self, value: int) -> int:
+        """The number without its wrap; remembers nothing."""
+        if self._newest is None:
+            return value
+        span = 1 << self._bits
+        return self._newest + (value - self._newest + span // 2) % span - span // 2
+
+    def unwrap(self, value: int) -> int:
+        """The same, remembered when it is the newest."""
+        number = self.peek(value)
+        self._newest = number if self._newest is None else max(self._newest, number)
+        return number

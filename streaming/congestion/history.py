@@ -1,0 +1,101 @@
+"""The packets that were sent: when, how large, and what has become of them. Bounded; draws no conclusions."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from streaming.congestion.feedback import TICK, Feedback, Unwrapper
+
+CAPACITY = 4096  # packets remembered
+FLIGHT_SECONDS = 1.0  # after which a packet without news no longer counts as on its way: its feedback may be lost
+OVERHEAD = 28  # bytes of IPv4 and UDP in front of each packet
+
+
+@dataclass(slots=True)
+class Sent:
+    """A packet. number: without wrap; size: bytes on the wire; at: seconds, our clock; lost: the player misses it.
+
+    arrived: seconds, the player's clock, which begins anywhere; None as long as nothing is known.
+    """
+
+    number: int
+    size: int
+    at: float
+    arrived: float | None = None
+    lost: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A packet that arrived. sent: seconds, our clock; arrived: seconds, the player's."""
+
+    number: int
+    size: int
+    sent: float
+    arrived: float
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What a feedback message told that was not known.
+
+    arrivals: by number. lost: packets newly missing. found: packets that were missing and arrived after all. newest:
+    the highest number of an arrival, -1 without one.
+    """
+
+    arrivals: tuple[Arrival, ...]
+    lost: int
+    found: int
+    newest: int
+
+
+class History:
+    """Matches feedback with what was sent."""
+
+    def __init__(self) -> None:
+        self._packets: dict[int, Sent] = {}  # by number, oldest first
+        self._flight: deque[Sent] = deque()
+        self._flight_bytes = 0
+        self._numbers, self._ticks = Unwrapper(16), Unwrapper(32)
+
+    def sent(self, number: int, size: int, now: float) -> Sent:
+        """Remember a packet by its transport-wide number (16 bits); size: bytes of its datagram."""
+        packet = Sent(self._numbers.unwrap(number & 0xFFFF), size + OVERHEAD, now)
+        self._packets[packet.number] = packet
+        if len(self._packets) > CAPACITY:
+            del self._packets[next(iter(self._packets))]
+        self._flight.append(packet)
+        self._flight_bytes += packet.size
+        if len(self._flight) > CAPACITY:
+            self._land(self._flight[0].number)
+        return packet
+
+    def match(self, feedback: Feedback) -> News:
+        """What is new in a feedback message."""
+        base = self._numbers.peek(feedback.base)
+        arrivals, lost, found = [], 0, 0
+        for index, ticks in enumerate(feedback.arrivals):
+            packet = self._packets.get(base + index)
+            if packet is None or packet.arrived is not None:
+                continue
+            if ticks is None:
+                lost += not packet.lost
+                packet.lost = True
+                continue
+            found += packet.lost
+            packet.lost, packet.arrived = False, self._ticks.unwrap(ticks) * TICK
+            arrivals.append(Arrival(packet.number, packet.size, packet.at, packet.arrived))
+        newest = arrivals[-1].number if arrivals else -1
+        self._land(newest)
+        return News(tuple(arrivals), lost, found, newest)
+
+    def in_flight(self, now: float) -> int:
+        """Bytes sent that nothing is known of yet."""
+        while self._flight and now - self._flight[0].at > FLIGHT_SECONDS:
+            self._flight_bytes -= self._flight.popleft().size
+        return self._flight_bytes
+
+    def _land(self, newest: int) -> None:
+        while self._flight and self._flight[0].number <= newest:
+            self._flight_bytes -= self._flight.popleft().size

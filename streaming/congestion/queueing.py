@@ -1,0 +1,61 @@
+"""How long packets wait in the path's queue, and how fast it is emptied while it is not empty. Knows no target.
+
+Delay is measured against the shortest seen, so the two clocks need not agree. A packet that was sent before the one
+ahead of it could have arrived without a queue has waited behind it; then the distance between their arrivals is what
+the narrowest link took to send it. This is the idea of packet pairs and trains (C. Dovrolis et al., "Packet-dispersion
+techniques and a capacity-estimation methodology", IEEE/ACM ToN 12(6), 2004), applied to every burst.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+
+from streaming.congestion.history import Arrival
+from streaming.congestion.windows import Minimum
+
+BASE_SECONDS = 10.0  # in which the shortest delay is looked for
+FORGET_SECONDS = 10.0  # of rest after which clocks may have drifted (50 ppm: half a millisecond) and routes changed
+MEMORY = 256  # waits kept
+RECENT = 0.5  # seconds in which a measured rate still says something
+
+
+class Queueing:
+    """Fed with the arrivals of each feedback message."""
+
+    def __init__(self) -> None:
+        self.delay = 0.0  # seconds that the least delayed packet of the last message waited: the standing queue
+        self._base = Minimum(BASE_SECONDS)
+        self._last: Arrival | None = None  # the last to arrive
+        self._waits: deque[tuple[float, float, int]] = deque(maxlen=MEMORY)  # arrival, seconds on the link, bytes
+
+    def add(self, arrivals: Iterable[Arrival]) -> None:
+        """What one feedback message said."""
+        ordered = sorted(arrivals, key=lambda packet: packet.arrived)
+        if not ordered:
+            return
+        if self._last is not None and ordered[0].sent - self._last.sent > FORGET_SECONDS:
+            self._base.forget()
+            self._last = None
+        shortest = min(packet.arrived - packet.sent for packet in ordered)
+        self._base.add(shortest, ordered[-1].sent)
+        self.delay = shortest - self._base.value
+        for packet in ordered:
+            last = self._last
+            if last is not None and packet.sent + self._base.value < last.arrived:
+                self._waits.append((packet.arrived, packet.arrived - last.arrived, packet.size))
+            self._last = packet
+
+    def drained(self, span: float) -> float | None:
+        """Bits per second that left the queue, over its newest `span` seconds; None when it was shorter lately."""
+        if self._last is None:
+            return None
+        seconds, size = 0.0, 0
+        for arrived, wait, octets in reversed(self._waits):
+            if self._last.arrived - arrived > RECENT:
+                break
+            seconds += wait
+            size += octets
+            if seconds >= span:
+                return size * 8 / seconds
+        return None
