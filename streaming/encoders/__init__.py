@@ -27,11 +27,14 @@ logger = logging.getLogger(__name__)
 
 
 def find(name: str) -> EncoderFactory:
-    """The encoder class of that name. Raises ConfigError when the table has none."""
-    if name not in TABLE:
+    """The encoder class of that name, or any "module:Class". Raises ConfigError when there is none."""
+    module, _, attribute = TABLE.get(name, name if ":" in name else "").partition(":")
+    if not module:
         raise ConfigError(f"no encoder {name!r}; there are: {', '.join(TABLE)}")
-    module, _, attribute = TABLE[name].partition(":")
-    factory: EncoderFactory = getattr(import_module(module), attribute)
+    try:
+        factory: EncoderFactory = getattr(import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(f"no encoder {name!r}: {error}") from error
     return factory
 
 
