@@ -26,7 +26,8 @@ from streaming.models import Loaded, ModelCache
 from streaming.protocol import CONTROL_CHANNEL, Camera, ErrorReply, Hello, Inbound, Pick, from_dict
 from streaming.scheduler import Pace, Scheduler
 from streaming.stream import Stream
-from streaming.viewers import Limits, Output, Viewer, first_state
+from streaming.viewers import Limits, Viewer, first_state
+from streaming.watching import Output
 
 DEVICE_FAILURES = 3  # sessions in a row that the device would not draw, until the process asks to be restarted
 
@@ -129,7 +130,7 @@ class RenderProcess(Handler):
             case "message" if params["message"]["type"] == "hello":
                 viewer.greet(watcher, params["message"]["version"])
             case "key":
-                self._scheduler.request_key(viewer.stream)
+                viewer.watchers.key_wanted(watcher.session)
             case "gone":
                 self._end(watcher.session)
 
@@ -144,13 +145,17 @@ class RenderProcess(Handler):
         viewer = self._viewers.get(session)
         if viewer is not None:
             self._scheduler.acknowledge(viewer.stream)
+        elif session in self._watched:
+            self._watched[session].watchers.acknowledge(session)
 
     def on_lost(self, link: Link) -> None:
         """A network process ended: so do its sessions."""
         for viewer in list(self._viewers.values()):
-            lost = [viewer.number] if viewer.owner.link is link else viewer.watched_from(link)
-            for number in lost:
-                self._end(number)
+            if viewer.owner.link is link:
+                self._end(viewer.number)
+            else:
+                for watcher in [output for output in viewer.watchers if output.link is link]:
+                    self._end(watcher.session)
         for index in [i for i, known in self._networks.items() if known is link]:
             del self._networks[index]
 
@@ -185,9 +190,9 @@ class RenderProcess(Handler):
         if viewer.codec != params["codec"]:
             raise SignallingError(409, "codec", f"the session to watch is sent as {viewer.codec}")
         watcher = self._output(params)
-        viewer.join(watcher)
+        self._end(watcher.session)
         self._watched[watcher.session] = viewer
-        self._scheduler.request_key(viewer.stream)
+        viewer.watchers.join(watcher)
         return Answer({})
 
     def _output(self, params: Params) -> Output:
@@ -200,12 +205,12 @@ class RenderProcess(Handler):
         """End a session; with an owner's go those of its watchers."""
         watched = self._watched.pop(number, None)
         if watched is not None:
-            watched.leave(number)
+            watched.watchers.leave(number)
             return
         viewer = self._viewers.pop(number, None)
         if viewer is None:
             return
-        for watcher in [output for output in viewer.outputs if output is not viewer.owner]:
+        for watcher in list(viewer.watchers):
             watcher.link.notice("end", session=watcher.session)
             self._end(watcher.session)
         self._scheduler.remove(viewer.stream)

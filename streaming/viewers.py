@@ -6,31 +6,22 @@ watchers, who get the same packets and have no influence on either.
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from renderer.errors import ViewError
 from streaming.encoding import Done, EncoderPool, StreamEncoder
 from streaming.errors import ProtocolError, SignallingError
-from streaming.ipc import Link, Packet, Params
+from streaming.ipc import Packet, Params
 from streaming.models import Loaded
-from streaming.protocol import VERSION, ErrorReply, Inbound, Outbound, Ready, dump
+from streaming.protocol import CHANNELS, VERSION, ErrorReply, Inbound, Outbound, Ready, from_dict
 from streaming.state import Facts, State, apply
 from streaming.stream import Stream
 from streaming.viewspec import check_names, view_from_json
-
-
-@dataclass(frozen=True, slots=True)
-class Output:
-    """Where pictures go: a session of a network process."""
-
-    link: Link
-    session: int
-
-    def send(self, message: Outbound) -> None:
-        """Send a control message."""
-        self.link.notice("control", session=self.session, text=dump(message))
+from streaming.watching import Output, Watchers
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +58,7 @@ class Viewer:
             pool, self.codec, limits.frame_rate, limits.bitrate, lambda done: encoded(self, done)
         )
         self.stream = Stream(self.model.model, self.model.governor, state, self.encoder.offer)
-        self._watchers: dict[int, Output] = {}
+        self.watchers = Watchers(lambda: pool.scheduler.request_key(self.stream), asyncio.get_running_loop().call_later)
 
     # -- who gets the pictures ----------------------------------------------------------------------------------------
 
@@ -75,24 +66,6 @@ class Viewer:
     def number(self) -> int:
         """The owner's session."""
         return self.owner.session
-
-    @property
-    def outputs(self) -> Iterator[Output]:
-        """The owner first."""
-        yield self.owner
-        yield from self._watchers.values()
-
-    def join(self, watcher: Output) -> None:
-        """Send the pictures there, too; a key frame must follow."""
-        self._watchers[watcher.session] = watcher
-
-    def leave(self, session: int) -> None:
-        """A watcher is gone."""
-        self._watchers.pop(session, None)
-
-    def watched_from(self, link: Link) -> list[int]:
-        """The watchers whose sessions are in that network process."""
-        return [number for number, output in self._watchers.items() if output.link is link]
 
     def send(self, message: Outbound) -> None:
         """Send a control message to the owner."""
@@ -104,8 +77,9 @@ class Viewer:
         timestamp = round(done.shot.captured * 90_000) & 0xFFFFFFFF
         self.frames += 1
         self.bytes += len(encoded.data)
-        for output in self.outputs:
-            output.link.packet(Packet(output.session, timestamp, done.shot.seq, encoded.key, encoded.data))
+        packet = Packet(self.number, timestamp, done.shot.seq, encoded.key, encoded.data)
+        self.owner.link.packet(packet)
+        self.watchers.put(packet)
 
     # -- what the owner asks for --------------------------------------------------------------------------------------
 
@@ -140,17 +114,28 @@ class Viewer:
             "bitrate": self.encoder.bitrate,
             "frames": self.frames,
             "bytes": self.bytes,
+            "watchers": len(self.watchers),
             "idle": round(now - max(self.joined, self.stream.last_input), 1),
         }
 
 
 def first_state(params: Params, facts: Facts) -> State:
-    """What an `open` request chooses. Raises SignallingError for a view that this model cannot be shown in."""
+    """What an `open` request chooses. Raises SignallingError for a view that this model cannot be shown in.
+
+    `messages`, where given, are those that an earlier render process took from this viewer.
+    """
     try:
         view = check_names(view_from_json(params["view"]), facts)
     except ViewError as error:
         raise SignallingError(400, "bad-view", str(error)) from error
-    return State(view, playing=params["playing"] and view.animation is not None, since=time.monotonic())
+    now = time.monotonic()
+    state = State(view, playing=params["playing"] and view.animation is not None, since=now)
+    kinds = CHANNELS["camera"] | CHANNELS["control"]
+    for data in params.get("messages", ()):
+        message = from_dict(kinds[data["type"]], data)
+        with suppress(ProtocolError):  # a name that the model does not know was answered when it came
+            state = apply(state, message, facts, now=now, max_pixels=params["max_pixels"])
+    return state
 
 
 def ready(model: str, facts: Facts) -> Ready:
