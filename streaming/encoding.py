@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from streaming.encoders import Encoded, Encoder, EncoderFactory, EncoderSettings
+from streaming.load import LoadMeter
 from streaming.scheduler import Scheduler
 from streaming.stream import Shot, Stream
 
@@ -89,9 +90,12 @@ class StreamEncoder:
     def _encode(self, shot: Shot, key: bool) -> Done:
         started = time.perf_counter()
         frame = shot.frame
-        encoder = self._ready(frame.width, frame.height)
+        encoder = self._ready(frame.view.width, frame.view.height)
         encoded = encoder.encode(frame.pixels, round(shot.captured * 90_000), key=key)
-        return Done(shot, encoded, time.perf_counter() - started)
+        seconds = time.perf_counter() - started
+        if not shot.still:
+            self._pool.meter.encoded(seconds, time.monotonic())
+        return Done(shot, encoded, seconds)
 
     def _ready(self, width: int, height: int) -> Encoder:
         encoder = self._encoder
@@ -113,9 +117,12 @@ class StreamEncoder:
 class EncoderPool:
     """The threads that encode; each viewer has at most one picture in it."""
 
-    def __init__(self, scheduler: Scheduler, factories: Mapping[str, EncoderFactory], threads: int) -> None:
+    def __init__(
+        self, scheduler: Scheduler, factories: Mapping[str, EncoderFactory], threads: int, meter: LoadMeter
+    ) -> None:
         self.scheduler = scheduler
         self.factories = factories
+        self.meter = meter
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="encoder")
 
     def run(self, work: Callable[[], None]) -> None:

@@ -10,6 +10,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 _KILOBITS = (100, 200, 350, 500, 750, 1000, 1500, 2000, 3000, 4000, 6000, 8000, 12000)
+_SECONDS = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600)
 _MILLISECONDS = (1, 2, 3, 5, 8, 12, 16, 24, 33, 50, 80, 120, 200, 500, 1000)
 
 Snapshot = list[dict[str, Any]]
@@ -21,6 +22,11 @@ class RenderMetrics:
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
         self.sessions = Gauge("vitrine_sessions", "Viewers connected now.", registry=registry)
+        self.moving = Gauge("vitrine_moving_sessions", "Viewers that moved in the last second.", registry=registry)
+        self.busy = Gauge(
+            "vitrine_busy_share", "Share of its threads' time that moving pictures take.", ["stage"], registry=registry
+        )
+        self.late = Gauge("vitrine_late_share", "Share of moving pictures that began too late.", registry=registry)
         self.models = Gauge("vitrine_models_loaded", "Models on the device.", registry=registry)
         self.model_bytes = Gauge("vitrine_model_bytes", "Bytes of models on the device.", registry=registry)
         self.objects = Gauge("vitrine_device_objects", "Objects that live on the device.", registry=registry)
@@ -72,6 +78,20 @@ class GatewayMetrics:
         self.restarts = Counter("vitrine_restarts", "Child processes started again.", ["role"], registry=registry)
         self.stills = Counter("vitrine_stills", "Stills answered.", ["source"], registry=registry)
         self.denied = Counter("vitrine_access_refused", "Requests without the right.", ["code"], registry=registry)
+        self.capacity = Gauge(
+            "vitrine_admission_capacity", "Viewers the host would carry as they are now.", registry=registry
+        )
+        self.free = Gauge("vitrine_admission_free", "More viewers that would be let in now.", registry=registry)
+        self.busy = Gauge(
+            "vitrine_admission_busy", "Smoothed shares that decide, from 0 to 1.", ["resource"], registry=registry
+        )
+        self.full = Counter("vitrine_admission_refused", "Viewers not let in.", ["reason"], registry=registry)
+        self.waiting = Gauge("vitrine_queue_length", "Viewers that wait for a place.", registry=registry)
+        self.waited = Histogram(
+            "vitrine_queue_seconds", "How long those waited who were let in.", registry=registry, buckets=_SECONDS
+        )
+        self.strayed = Counter("vitrine_queue_lost", "Tickets that were not renewed in time.", registry=registry)
+        self.watchers = Gauge("vitrine_watchers", "Who watches another's session now.", registry=registry)
         self.requests = Counter("vitrine_http_requests", "HTTP requests answered.", ["status"], registry=registry)
 
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 
 from renderer.errors import DeviceError
@@ -21,6 +22,7 @@ from streaming.config import Config
 from streaming.encoding import Done, EncoderPool
 from streaming.errors import SignallingError
 from streaming.ipc import Answer, CameraInput, Handler, Link, Params
+from streaming.load import LoadMeter
 from streaming.memory import Trimmer
 from streaming.models import Loaded, ModelCache
 from streaming.protocol import CONTROL_CHANNEL, Camera, ErrorReply, Hello, Inbound, Pick, from_dict
@@ -52,13 +54,20 @@ class RenderProcess(Handler):
         self._watched: dict[int, Viewer] = {}  # by their watchers' sessions
         self._trimmer = Trimmer()
         self._networks: dict[int, Link] = {}
-        pace = Pace(1 / config.frame_rate, 1 / config.animation_rate, config.rest_seconds, config.refine_samples)
-        self._scheduler = Scheduler(thread.submit, self._timer, time.monotonic, pace, self._stream_failed)
+        self._meter = LoadMeter(config.encoder_threads)
+        pace = Pace(
+            1 / config.frame_rate,
+            1 / config.animation_rate,
+            config.rest_seconds,
+            config.refine_samples,
+            config.encoder_threads + 1,
+        )
+        self._scheduler = Scheduler(thread.submit, self._timer, time.monotonic, pace, self._stream_failed, self._meter)
         factories = {
             "video/H264": encoders.choose("video/H264", config.encoder_h264),
             "video/VP8": encoders.choose("video/VP8", config.encoder_vp8),
         }
-        self._encoders = EncoderPool(self._scheduler, factories, config.encoder_threads)
+        self._encoders = EncoderPool(self._scheduler, factories, config.encoder_threads, self._meter)
 
     def close(self) -> None:
         """End every session, free every model, end every thread."""
@@ -92,6 +101,8 @@ class RenderProcess(Handler):
             case "sessions":
                 now = time.monotonic()
                 return Answer([viewer.told(now) for viewer in self._viewers.values()])
+            case "busy":
+                return Answer(self._busy())
             case "stats":
                 return Answer(await self._stats())
             case _:
@@ -293,7 +304,18 @@ class RenderProcess(Handler):
         finally:
             self._models.release(model)
 
+    def _busy(self) -> dict[str, float]:
+        """What moving pictures take: shares from 0 to 1, viewers that moved in the last second, all viewers."""
+        load = self._meter.read(time.monotonic())
+        moving = self._scheduler.moving(1.0)
+        self.metrics.busy.labels("render").set(load.render)
+        self.metrics.busy.labels("encode").set(load.encode)
+        self.metrics.late.set(load.late)
+        self.metrics.moving.set(moving)
+        return {**asdict(load), "moving": moving, "sessions": len(self._viewers)}
+
     async def _stats(self) -> metrics.Snapshot:
+        self._busy()
         objects, size = await asyncio.wrap_future(self.thread.submit(self.backend.ledger))
         self.metrics.objects.set(objects)
         self.metrics.device.set(size)

@@ -1,9 +1,12 @@
-"""Which viewer's picture is made next: newest view wins, everybody in turn, refine at rest, then silence.
+"""Which viewer's picture is made next: newest view wins, earliest deadline first, refine at rest, then silence.
 
 Owns no thread and no device: `submit` runs one turn on the render thread, `timer` wakes it later, `clock` tells
 seconds. Between turns other work of the render thread (loads, uploads) gets in. No viewer waits for more than one
 sample of another's refinement. Refuses to queue: a viewer has at most one picture being made, one waiting for its
-encoder, WINDOW on the way.
+encoder, WINDOW on the way; all together have `ahead` moving pictures before the encoders, so that none gets old there.
+
+A viewer's deadline is the moment at which its next picture may begin: its interval after the last one, and not before
+there is something new to show. Whoever is past it for longest comes first, so too much work slows everybody alike.
 """
 
 from __future__ import annotations
@@ -15,21 +18,27 @@ from dataclasses import dataclass
 from typing import Any
 
 from renderer.frame import Frame
+from streaming.load import LoadMeter
 from streaming.state import State
 from streaming.stream import Engine, Refinement, Shot, Stream
 
 WINDOW = 2  # encoded pictures that a network process may hold unsent, per viewer
+PROMISED = 1 / 30  # seconds between pictures that a viewer may count on: late is what comes half of it too late
 PATIENCE = 8  # moving pictures after which a waiting refinement gets one sample
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """moving, playing: seconds between a viewer's pictures; rest: seconds without input; samples: of a refined one."""
+    """moving, playing: seconds between a viewer's pictures; rest: seconds without input; samples: of a refined one.
+
+    ahead: moving pictures of all viewers that are being made or wait for an encoder.
+    """
 
     moving: float = 1 / 60
     playing: float = 1 / 30
     rest: float = 0.12
     samples: int = 16
+    ahead: int = 3
 
 
 class Scheduler:
@@ -42,8 +51,10 @@ class Scheduler:
         clock: Callable[[], float],
         pace: Pace,
         failed: Callable[[Stream, Exception], None],
+        meter: LoadMeter | None = None,
     ) -> None:
         self._submit, self._timer, self._clock, self._pace, self._failed = submit, timer, clock, pace, failed
+        self._meter = meter or LoadMeter(1)
         self.lock = threading.Lock()
         self._streams: list[Stream] = []
         self._stills: deque[Refinement] = deque()  # bounded by the gateway
@@ -59,6 +70,7 @@ class Scheduler:
     def add(self, stream: Stream) -> None:
         """Begin to draw for a viewer."""
         with self.lock:
+            stream.wanted = self._clock()
             self._streams.append(stream)
         self.wake()
 
@@ -76,9 +88,18 @@ class Scheduler:
         with self.lock:
             if state is stream.state:
                 return
+            now = self._clock()
+            if stream.drawn == stream.version:
+                stream.wanted = now
             stream.state = state
             stream.version += 1
-            stream.last_input = self._clock()
+            stream.last_input = now
+        self.wake()
+
+    def limit(self, stream: Stream, interval: float) -> None:
+        """Begin this viewer's moving pictures at least `interval` seconds apart; 0 leaves it to the pace of all."""
+        with self.lock:
+            stream.interval = interval
         self.wake()
 
     def request_key(self, stream: Stream) -> None:
@@ -90,8 +111,16 @@ class Scheduler:
     def acknowledge(self, stream: Stream) -> None:
         """One encoded picture has left the host."""
         with self.lock:
+            if stream.unsent >= WINDOW:
+                stream.wanted = max(stream.wanted, self._clock())  # what its network kept back is not late
             stream.unsent = max(0, stream.unsent - 1)
         self.wake()
+
+    def moving(self, seconds: float) -> int:
+        """How many viewers had a moving picture begun in the last `seconds`."""
+        with self.lock:
+            since = self._clock() - seconds
+            return sum(stream.last_begin >= since for stream in self._streams)
 
     def still(self, refinement: Refinement) -> None:
         """Make a picture outside any session, when nobody moves or a little at a time."""
@@ -127,9 +156,15 @@ class Scheduler:
             alone = self._next(self._clock()) is None
         if alone:
             self._complete(engine)
+        self._measure(now)
         if chosen is None or self._since_refinement >= PATIENCE:
             self._refine(engine)
         self._plan()
+
+    def _measure(self, since: float) -> None:
+        """The part of a turn that moving pictures took."""
+        now = self._clock()
+        self._meter.rendered(now - since, now)
 
     def _repeats(self, stream: Stream) -> bool:
         """Whether the last picture must be encoded again as a key frame."""
@@ -142,20 +177,33 @@ class Scheduler:
     def _due(self, stream: Stream) -> float:
         """When the next moving picture of this viewer may begin; infinity when none is needed."""
         if stream.drawn != stream.version:
-            return stream.last_begin + self._pace.moving
+            return max(stream.last_begin + self._interval(stream), stream.wanted)
         if stream.state.playing:
-            return stream.last_begin + self._pace.playing
+            return stream.last_begin + self._interval(stream)
         return float("inf")
 
+    def _interval(self, stream: Stream) -> float:
+        return max(stream.interval, self._pace.playing if stream.drawn == stream.version else self._pace.moving)
+
     def _next(self, now: float) -> Stream | None:
-        """The one that has waited longest among those that may be drawn now."""
+        """The one that is past its deadline for longest; nobody while enough pictures wait for the encoders."""
+        if self._full():
+            return None
         ready = [stream for stream in self._streams if self._free(stream) and self._due(stream) <= now]
-        return min(ready, key=lambda stream: stream.last_begin, default=None)
+        return min(ready, key=self._due, default=None)
+
+    def _late(self, stream: Stream, now: float) -> bool:
+        interval = max(self._interval(stream), PROMISED)
+        return now > max(stream.last_begin + interval, stream.wanted) + interval / 2
+
+    def _full(self) -> bool:
+        return sum(stream.busy or stream.mailbox is not None for stream in self._streams) >= self._pace.ahead
 
     def _draw(self, engine: Engine, stream: Stream) -> None:
         """Begin this viewer's picture, then finish the one before: the device is never without work between two."""
         with self.lock:
             state, now = stream.state, self._clock()
+            self._meter.began(self._late(stream, now), now)
             stream.drawn, stream.last_begin, stream.busy = stream.version, now, True
         scale = stream.governor.scale
         if scale >= 1.0:
@@ -296,7 +344,8 @@ class Scheduler:
     def _when(self) -> float:
         if self._in_flight is not None or self._resting is not None or self._making is not None or self._stills:
             return 0.0
-        times = [self._due(stream) for stream in self._streams if self._free(stream)]
+        full = self._full()  # then an encoder that takes a picture wakes us
+        times = [] if full else [self._due(stream) for stream in self._streams if self._free(stream)]
         times += [self._rests_at(stream) for stream in self._streams if self._free(stream)]
         return min(times, default=float("inf"))
 

@@ -90,6 +90,8 @@ class Stream:
         self.refined = 0  # version of the last refined picture
         self.last_input = float("-inf")
         self.last_begin = float("-inf")
+        self.wanted = float("-inf")  # since when there is something new to draw and the network has room for it
+        self.interval = 0.0  # least seconds between two moving pictures, where the network allows fewer than the pace
         self.busy = False  # a picture is being made
         self.mailbox: Shot | None = None  # waits for the encoder
         self.last: Shot | None = None  # for a key frame at rest

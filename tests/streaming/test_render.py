@@ -120,3 +120,21 @@ async def test_a_session_of_an_earlier_process_is_opened_again_with_its_bitrate(
         await until(lambda: any(packet.seq == 500 for packet in network.packets))
         told = (await render.on_request("sessions", {})).result
         assert [(viewer["session"], viewer["bitrate"]) for viewer in told] == [(77, 900_000)]
+
+
+async def test_load_figures_tell_who_moves_and_what_it_takes(tmp_path: Path) -> None:
+    async with process() as (render, network):
+        for session in (1, 2):
+            await render.on_request("open", opening(tmp_path / "a", session))
+        for seq in range(20):
+            render.on_camera(CameraInput(1, seq, (float(seq), 75.0, 1.0), TARGET, 30.0))
+            await asyncio.sleep(0.02)
+            render.on_ack(1)
+        await until(lambda: network.sessions().count(1) >= 5)
+        busy = (await render.on_request("busy", {})).result
+        assert busy["sessions"] == 2
+        assert 1 <= busy["moving"] <= 2
+        assert 0 < busy["encode"] < 1
+        assert 0 < busy["render"] < 1
+        names = {metric["name"] for metric in (await render.on_request("stats", {})).result}
+        assert {"vitrine_busy_share", "vitrine_late_share", "vitrine_moving_sessions"} <= names
