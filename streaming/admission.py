@@ -110,6 +110,11 @@ class Admission:
         return "sessions" if sessions >= self._most else "load"
 
     @property
+    def can_send(self) -> bool:
+        """Whether the network processes could send to one more."""
+        return self._busy["network"] + self._cost["network"] <= BUSY
+
+    @property
     def busy(self) -> dict[str, float]:
         """Smoothed shares by resource, and the late share as "late"."""
         return {**self._busy, "late": self._late}

@@ -53,7 +53,14 @@ class Config:
     backend: str = "streaming.native:backend"
     log_format: str = "text"  # or "json": an object a line
 
-    max_sessions: int = 64  # viewers at once; one more gets 503
+    spares: bool = True  # a process of each kind waits, ready to take over from one that dies
+    drain_seconds: float = 10.0  # that viewers may stay after SIGTERM
+
+    max_sessions: int = 64  # viewers at once; one more gets 503 and a place in line
+    min_sessions: int = 12  # viewers at once that are let in whatever the measured load
+    max_watchers: int = 16  # who may watch one viewer's session (?watch=)
+    queue_length: int = 256  # who may wait for a place
+    queue_address: int = 16  # of them from one address
     connect_seconds: float = 20.0  # from the answer until ICE and DTLS are done, else the session is dropped
     gpu_bytes: int = 2 << 30  # bytes of models kept on the device; models in use do not leave
     load_threads: int = 1  # model files parsed at once
@@ -152,6 +159,11 @@ def _checked(config: Config) -> Config:
         "port": (0, 65535),
         "network": (0, 64),
         "max_sessions": (1, 10_000),
+        "min_sessions": (0, 10_000),
+        "max_watchers": (0, 1000),
+        "queue_length": (0, 100_000),
+        "queue_address": (1, 100_000),
+        "drain_seconds": (0, 86_400),
         "encoder_threads": (1, 64),
         "load_threads": (1, 16),
         "bitrate": (config.min_bitrate, config.max_bitrate),

@@ -6,12 +6,15 @@ StreamingError
 ├── ProtocolError       a control message is wrong: answered by `error {code, message}`, the session lives
 ├── SignallingError     an HTTP request is wrong: answered by its status and one line of JSON
 │   ├── AccessError         a token is missing, wrong or for something else
-│   └── RateError           one address asks too often
+│   ├── RateError           one address asks too often
+│   └── FullError           no place is free
 ├── EncoderError        a codec refused to open or to encode
 └── ProcessLost         a child process went away while it was being asked
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 
 class StreamingError(Exception):
@@ -53,6 +56,15 @@ class RateError(SignallingError):
     def __init__(self, message: str, seconds: float) -> None:
         super().__init__(429, "too-often", message)
         self.seconds = seconds
+
+
+class FullError(SignallingError):
+    """No place is free. seconds: until one should ask again; queue: the place in line, None for who cannot wait."""
+
+    def __init__(self, message: str, seconds: int, queue: Mapping[str, object] | None = None) -> None:
+        super().__init__(503, "full", message)
+        self.seconds = seconds
+        self.queue = queue
 
 
 class EncoderError(StreamingError):

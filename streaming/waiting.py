@@ -26,12 +26,16 @@ LONGEST = 3600  # seconds; longer estimates are not told
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """What one who waits is told. position: from 1; seconds: estimate until its turn; retry: seconds to ask again."""
+    """What one who waits is told. position: from 1; seconds: estimate until its turn; retry: seconds to ask again.
+
+    is_new: whether the ticket is a new one.
+    """
 
     ticket: str
     position: int
     seconds: int
     retry: int
+    is_new: bool
 
 
 class LineFull(Exception):
@@ -90,9 +94,8 @@ class WaitingRoom:
         if free > self._ahead(known):
             self._line.pop(ticket, None)
             return None
-        if known is None:
-            known = self._take_ticket(address, now)
-        return self._told(known, sessions, now)
+        told = known or self._take_ticket(address, now)
+        return self._told(told, sessions, now, is_new=known is None)
 
     def put_back(self, ticket: str, address: str | None, waited: float, now: float) -> None:
         """One who was let in found that it could not begin: the first place of the line is its again."""
@@ -148,11 +151,11 @@ class WaitingRoom:
         self._line[known.name] = known
         return known
 
-    def _told(self, known: _Ticket, sessions: int, now: float) -> Wait:
+    def _told(self, known: _Ticket, sessions: int, now: float, *, is_new: bool) -> Wait:
         position = list(self._line).index(known.name) + 1
         retry = RETRY * (1 if position <= NEAR else 2 if position <= FAR else 4)
         known.soonest, known.due, known.expires = now + EARLY * retry, now + retry, now + PATIENCE * retry
-        return Wait(known.name, position, self.seconds(position, sessions, now), retry)
+        return Wait(known.name, position, self.seconds(position, sessions, now), retry, is_new)
 
 
 def _is_passed(known: _Ticket, now: float) -> bool:
