@@ -78,19 +78,20 @@ export function parseNumber(text, fallback) {
  * Where a model lives: `src` is an id ("chair") on `server`, or the address of a model's page on any Vitrine server.
  * @param {string} src
  * @param {string} server base address that ids belong to
- * @returns {{base: URL, model: string}} base ends with "/"
+ * @returns {{base: URL, model: string, watch: string}} base ends with "/"; watch: the key of a shared view, "" for none
  * @throws {TypeError} for an address that is not http(s) or names no model
  */
 export function parseSource(src, server) {
   if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(src)) {
     const base = new URL(server);
     if (!base.pathname.endsWith("/")) base.pathname += "/";
-    return { base, model: src.replace(/^\/?(view\/)?/, "") };
+    return { base, model: src.replace(/^\/?(view\/)?/, ""), watch: "" };
   }
   const url = new URL(src);
   const match = /^(.*\/)(?:view|whep)\/([^/]+)\/?$/.exec(url.pathname);
   if (!match || !/^https?:$/.test(url.protocol)) throw new TypeError(`not the address of a model's page: ${src}`);
-  return { base: new URL(match[1], url.origin), model: decodeURIComponent(match[2]) };
+  const watch = url.searchParams.get("watch") ?? "";
+  return { base: new URL(match[1], url.origin), model: decodeURIComponent(match[2]), watch };
 }
 
 /**

@@ -25,5 +25,30 @@ const REASONS = {
   503: "All places are taken. Trying again…",
 };
 
-/** @param {number|undefined} status of the server's answer, if there was one @param {string} otherwise */
-export const explain = (status, otherwise) => REASONS[status ?? 0] ?? otherwise;
+/** The same, where somebody else's view was asked for. @type {Record<number, string>} */
+const WATCHED = {
+  ...REASONS,
+  403: "You may not watch this view.",
+  404: "The view that was shared here has ended.",
+};
+
+/** @param {number|undefined} status of the server's answer, if there was one @param {string} otherwise @param {boolean} [watching] */
+export const explain = (status, otherwise, watching = false) => (watching ? WATCHED : REASONS)[status ?? 0] ?? otherwise;
+
+const rules = new Intl.PluralRules("en", { type: "ordinal" });
+/** @type {Record<string, string>} */
+const ENDINGS = { one: "st", two: "nd", few: "rd", other: "th" };
+
+/** A wait in words, rounded so that it does not change with every answer. @param {number} seconds @returns {string} */
+function roughly(seconds) {
+  if (!(seconds > 0)) return "";
+  if (seconds < 60) return ` It should take about ${Math.max(5, Math.ceil(seconds / 5) * 5)} seconds.`;
+  const minutes = Math.ceil(seconds / 60);
+  return ` It should take about ${minutes === 1 ? "a minute" : `${minutes} minutes`}.`;
+}
+
+/** @param {{position: number, seconds: number}} queue @returns {string} */
+export function describeQueue({ position, seconds }) {
+  const place = position === 1 ? "You are next in line." : `You are ${position}${ENDINGS[rules.select(position)]} in line.`;
+  return `${place}${roughly(seconds)}`;
+}

@@ -1,10 +1,12 @@
 // Hands to camera: mouse, touch, wheel and keys become turn, pan and zoom. Knows no network; draws nothing.
 
+import { Ahead } from "./ahead.js";
 import { TAU } from "./orbit.js";
 
 /**
  * @typedef {import("./orbit.js").Camera} Camera
- * @typedef {{zoom: boolean, pan: boolean, tap: boolean, calm: boolean}} Allowed  calm: the user asked for reduced motion
+ * @typedef {{zoom: boolean, pan: boolean, tap: boolean, calm: boolean, idle: boolean, latency: number}} Allowed
+ *   calm: the user asked for reduced motion; idle: hands move nothing; latency: measured input to photon, ms, NaN where nothing shall be predicted
  * @typedef {{id: number, x: number, y: number}} Finger  client pixels
  */
 
@@ -32,6 +34,7 @@ export class Gestures {
   #engaged = false;
   #press = { x: 0, y: 0, time: 0, moved: false };
   #speed = { theta: 0, phi: 0, time: 0 };
+  #ahead = new Ahead();
 
   /**
    * @param {HTMLElement} element receives the input
@@ -53,7 +56,7 @@ export class Gestures {
     on("pointerup", this.#up);
     on("pointercancel", this.#cancel);
     on("pointerleave", () => (this.#engaged = false));
-    on("contextmenu", (event) => this.#allowed().pan && event.preventDefault(), false);
+    on("contextmenu", (event) => this.#allowed().pan && !this.#allowed().idle && event.preventDefault(), false);
     on("touchmove", (event) => event.cancelable && this.#fingers.size > 1 && event.preventDefault(), false);
     on("wheel", this.#wheel, false);
     on("keydown", this.#key, false);
@@ -75,7 +78,7 @@ export class Gestures {
 
   /** @param {PointerEvent} event */
   #down(event) {
-    if (this.#fingers.size === 2 || (event.pointerType === "mouse" && event.button === 1)) return;
+    if (this.#allowed().idle || this.#fingers.size === 2 || (event.pointerType === "mouse" && event.button === 1)) return;
     this.#element.setPointerCapture(event.pointerId);
     this.#fingers.set(event.pointerId, { id: event.pointerId, x: event.clientX, y: event.clientY });
     const modified = event.button === 2 || event.ctrlKey || event.metaKey || event.shiftKey;
@@ -83,7 +86,14 @@ export class Gestures {
     this.#press = { x: event.clientX, y: event.clientY, time: event.timeStamp, moved: this.#fingers.size > 1 || modified };
     this.#speed = { theta: 0, phi: 0, time: event.timeStamp };
     this.#engaged = true;
+    this.#ahead.begin();
     this.#camera.stop();
+  }
+
+  /** How far the picture may be ahead of the hand that turns it. @param {number} now ms @returns {{theta: number, phi: number}} degrees */
+  lead(now) {
+    const { x, y } = this.#ahead.lead(now);
+    return this.#angles(x, y);
   }
 
   /** @param {PointerEvent} event */
@@ -96,7 +106,10 @@ export class Gestures {
     if (Math.hypot(event.clientX - this.#press.x, event.clientY - this.#press.y) > TAP.distance) this.#press.moved = true;
     if (this.#fingers.size === 2) this.#pinch(finger, event);
     else if (this.#panning) this.#camera.pan(dx / this.#height, dy / this.#height);
-    else this.#turn(dx, dy, event.timeStamp);
+    else {
+      this.#predict(event);
+      this.#turn(dx, dy, event.timeStamp);
+    }
     finger.x = event.clientX;
     finger.y = event.clientY;
     this.#changed();
@@ -106,9 +119,23 @@ export class Gestures {
     return Math.max(1, this.#element.clientHeight);
   }
 
-  /** One height of the element is a full turn, as in <model-viewer>. @param {number} dx @param {number} dy @param {number} time */
+  /** @param {PointerEvent} event */
+  #predict(event) {
+    const point = (/** @type {PointerEvent} */ { clientX, clientY, timeStamp }) => ({ x: clientX, y: clientY, time: timeStamp });
+    const { latency } = this.#allowed();
+    // Not every browser predicts; without it the picture follows the hand.
+    const predicted = latency > 0 ? (event.getPredictedEvents?.() ?? []) : [];
+    this.#ahead.move(point(event), predicted.map(point), latency);
+  }
+
+  /** One height of the element is a full turn, as in <model-viewer>. @param {number} dx @param {number} dy @returns {{theta: number, phi: number}} */
+  #angles(dx, dy) {
+    return { theta: (-360 * dx) / this.#height, phi: (-360 * dy) / this.#height / 2 };
+  }
+
+  /** @param {number} dx @param {number} dy @param {number} time */
   #turn(dx, dy, time) {
-    const [theta, phi] = [(-360 * dx) / this.#height, (-360 * dy) / this.#height / 2];
+    const { theta, phi } = this.#angles(dx, dy);
     this.#camera.turn(theta, phi);
     const elapsed = Math.max(1, time - this.#speed.time);
     const keep = Math.exp(-elapsed / 40);
@@ -134,6 +161,7 @@ export class Gestures {
   /** @param {PointerEvent} event */
   #up(event) {
     if (!this.#fingers.delete(event.pointerId)) return;
+    this.#ahead.begin();
     if (this.#fingers.size > 0) {
       this.#press.moved = true;
       this.#speed.time = -Infinity;
@@ -153,13 +181,14 @@ export class Gestures {
   /** The browser took the touch for scrolling. @param {PointerEvent} event */
   #cancel(event) {
     this.#fingers.delete(event.pointerId);
+    this.#ahead.begin();
     this.#panning = false;
   }
 
   /** @param {WheelEvent} event */
   #wheel(event) {
     const focused = this.#element.matches(":focus");
-    if (!this.#allowed().zoom || !(this.#engaged || focused)) return;
+    if (this.#allowed().idle || !this.#allowed().zoom || !(this.#engaged || focused)) return;
     event.preventDefault();
     const unit = [1, WHEEL.line, WHEEL.page][event.deltaMode] ?? 1;
     const pixels = event.deltaY * unit * (event.ctrlKey ? WHEEL.pinch : 1);
@@ -170,8 +199,8 @@ export class Gestures {
 
   /** @param {KeyboardEvent} event */
   #key(event) {
-    if (event.altKey || event.ctrlKey || event.metaKey) return;
-    const { zoom, pan } = this.#allowed();
+    const { zoom, pan, idle } = this.#allowed();
+    if (idle || event.altKey || event.ctrlKey || event.metaKey) return;
     const tau = this.#tau(TAU.step);
     const arrow = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
     if (arrow && event.shiftKey && pan) this.#camera.pan(-arrow[0] * KEY_PAN, -arrow[1] * KEY_PAN, tau);

@@ -9,6 +9,8 @@ import { Timeline } from "./timing.js";
 
 /** If the server never says which input a frame shows, the picture counts as right this long after the first frame, ms. */
 const TRUST = 1_200;
+/** What a browser says about the time of display is believed up to here, ms. */
+const SOON = 50;
 /** The server refines a picture at rest; it is as good as it gets when no frame came for `quiet`, or after `most`, ms. */
 const SHARP = { quiet: 1_200, most: 4_000 };
 
@@ -19,7 +21,10 @@ export class Link {
   shown = false;
   /** Frames shown so far. */
   frames = 0;
+  /** A session that only watches is told of no input: its first frame is right. */
+  trusting = false;
   #fit;
+  #framed;
   #closed = false;
   #awaited = Infinity;
   /** @type {ReturnType<typeof setTimeout>|undefined} */
@@ -33,10 +38,12 @@ export class Link {
    * @param {MediaStream} stream
    * @param {(link: Link) => void} fit the first frame that shows the current camera is on screen
    * @param {(seq: number) => void} answered a frame that shows input `seq` is on screen
+   * @param {(now: number) => void} framed any frame is on screen, at that time, ms
    */
-  constructor(session, stream, fit, answered) {
+  constructor(session, stream, fit, answered, framed) {
     this.session = session;
     this.#fit = fit;
+    this.#framed = framed;
     this.timeline = new Timeline((seq) => {
       if (seq >= this.#awaited) this.#show();
       answered(seq);
@@ -65,10 +72,12 @@ export class Link {
       this.video.addEventListener("timeupdate", () => this.#count(performance.now(), undefined));
       return;
     }
-    const next = (/** @type {number} */ now, /** @type {VideoFrameCallbackMetadata} */ { rtpTimestamp }) => {
+    const next = (/** @type {number} */ now, /** @type {VideoFrameCallbackMetadata} */ { rtpTimestamp, expectedDisplayTime }) => {
       if (this.#closed) return;
       this.video.requestVideoFrameCallback(next);
-      this.#count(now, rtpTimestamp);
+      // The callback comes before the light does; a browser that knows when says so.
+      const light = expectedDisplayTime > now && expectedDisplayTime < now + SOON ? expectedDisplayTime : now;
+      this.#count(light, rtpTimestamp);
     };
     this.video.requestVideoFrameCallback(next);
   }
@@ -76,8 +85,9 @@ export class Link {
   /** @param {number} now ms @param {number|undefined} rtp */
   #count(now, rtp) {
     this.frames += 1;
-    if (rtp !== undefined) this.timeline.presented(rtp, now);
-    if (!this.shown) this.#timer ??= setTimeout(() => this.#show(), TRUST);
+    this.#framed(now);
+    this.timeline.presented(rtp, now);
+    if (!this.shown) this.#timer ??= setTimeout(() => this.#show(), this.trusting ? 0 : TRUST);
     else if (this.#sharp) this.#wait();
   }
 

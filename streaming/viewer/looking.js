@@ -14,7 +14,9 @@ import { Camera } from "./orbit.js";
  *   moved: (cause: Cause) => void,
  *   touched: () => void,
  *   pick: (x: number, y: number) => Promise<Picked|null>,
- * }} LookingHandlers
+ *   latency: () => number,
+ *   watching: () => boolean,
+ * }} LookingHandlers  latency: measured input to photon, ms; NaN: unknown
  */
 
 /** Auto-rotate waits this long after the last touch unless an attribute says otherwise, ms. */
@@ -44,6 +46,8 @@ export class Looking {
       pan: !this.#host.hasAttribute("disable-pan"),
       tap: !this.#host.hasAttribute("disable-tap") && !this.#host.hasAttribute("disable-pan"),
       calm: this.#calm.matches,
+      idle: this.#handlers.watching(),
+      latency: this.#host.getAttribute("prediction") === "none" ? NaN : this.#handlers.latency(),
     });
     const tapped = (/** @type {number} */ x, /** @type {number} */ y) => this.#recentre(x, y);
     this.#gestures = new Gestures(this.#stage.input, this.camera, allowed, () => this.#touched(), tapped);
@@ -60,8 +64,10 @@ export class Looking {
   /** Attributes changed that are read where they are used. @param {boolean} shown whether the model is there to be turned */
   refresh(shown) {
     this.#stage.input.style.setProperty("--touch", this.#host.getAttribute("touch-action") ?? "pan-y");
-    if (this.#host.getAttribute("interaction-prompt") === "none") this.#stage.prompt(false);
-    const turning = shown && this.#host.hasAttribute("auto-rotate") && !this.#calm.matches;
+    const watching = this.#handlers.watching();
+    this.#stage.watching(watching);
+    if (watching || this.#host.getAttribute("interaction-prompt") === "none") this.#stage.prompt(false);
+    const turning = shown && !watching && this.#host.hasAttribute("auto-rotate") && !this.#calm.matches;
     if (turning || this.#turning) {
       const delay = parseNumber(this.#host.getAttribute("auto-rotate-delay"), DELAY);
       this.#motion.turn(turning ? { delay, speed: parseRotation(this.#host.getAttribute("rotation-per-second")) } : null);
@@ -81,15 +87,28 @@ export class Looking {
     this.#motion.wake("user-interaction");
   }
 
+  /** The camera that the server should show: the viewer's own, a little ahead of a hand that moves steadily. */
+  get pose() {
+    const { theta, phi } = this.#lead;
+    return theta === 0 && phi === 0 ? this.camera.pose : this.camera.ahead(theta, phi);
+  }
+
+  get #lead() {
+    return this.#gestures?.lead(performance.now()) ?? { theta: 0, phi: 0 };
+  }
+
   /** @param {Cause} cause @param {boolean} settled */
   #tick(cause, settled) {
     this.#handlers.moved(cause);
+    const { theta, phi } = this.#lead;
+    // A lead ends even if no further movement says so: the last camera is always the true one.
+    if (theta !== 0 || phi !== 0) this.#motion.again();
     if (settled && !this.#gestures?.active) this.#say(cause === "user-interaction");
   }
 
   /** @param {boolean} aloud read the view out, as it was just changed by hand */
   #say(aloud) {
-    const view = describe(this.camera.orbit);
+    const view = this.#handlers.watching() ? "Somebody else's view, live" : describe(this.camera.orbit);
     const alt = this.#host.getAttribute("alt") ?? "3D model";
     this.#stage.say(`${alt}. ${view}`, aloud ? view : undefined);
   }

@@ -78,6 +78,15 @@ export class Camera {
     return { ...this.#read(this.#current), theta: wrap(this.#current[THETA] + this.turntable) };
   }
 
+  /** The pose if it were turned so much further, within the limits. @param {number} theta @param {number} phi degrees @returns {Pose} */
+  ahead(theta, phi) {
+    const state = Float64Array.from(this.#current);
+    state[THETA] += theta;
+    state[PHI] += phi;
+    this.#limit(state);
+    return { ...this.#read(state), theta: wrap(state[THETA] + this.turntable) };
+  }
+
   /** @returns {Pose} without the turntable; theta as it was turned, not wrapped */
   get orbit() {
     return this.#read(this.#current);
@@ -147,10 +156,17 @@ export class Camera {
     else this.#limit(this.#goal);
   }
 
-  /** The model's extent is known: go to what the attributes ask for, at once. @param {Bounds} bounds */
-  frame(bounds) {
+  /**
+   * The model's extent is known: go to what the attributes ask for, at once.
+   * @param {Bounds} bounds @param {boolean} [turned] it was turned already: only the distance and the middle are new
+   */
+  frame(bounds, turned = false) {
+    const angles = this.#goal.slice(THETA, RADIUS);
     this.#bounds = bounds;
-    this.reset(true);
+    this.#goal.set(this.#wanted());
+    if (turned) this.#goal.set(angles, THETA);
+    this.#tau = TAU.move;
+    this.#current.set(this.#limit(this.#goal));
   }
 
   /** The picture's shape changed: keep the model as large in it as it was. @param {number} aspect width ÷ height */

@@ -46,6 +46,8 @@ export const channel = (name) => text({ type: "channel", name });
 export const pick = (id, x, y) => text({ type: "pick", id, x, y });
 /** @param {number} t milliseconds of the sender's clock */
 export const ping = (t) => text({ type: "ping", t });
+/** @param {number} freezes since the last report @param {number} frozen ms, all of them together */
+export const report = (freezes, frozen) => text({ type: "report", freezes, frozen_ms: frozen });
 
 /** @returns {value is number} */
 const isNumber = (/** @type {unknown} */ value) => typeof value === "number" && Number.isFinite(value);

@@ -12,6 +12,7 @@ const TEMPLATE = `
       <path d="M4 12c0-2.2 3.6-4 8-4s8 1.8 8 4-3.6 4-8 4"/><path d="m15 13-3 3 3 3"/>
     </svg><span><slot name="prompt">Drag to turn</slot></span>
   </div>
+  <div class="pill badge off" part="badge">You are watching somebody else’s view</div>
   <dl class="stats" part="stats" hidden></dl>
   <div class="progress done" part="progress"></div>
   <div class="pill notice off" part="notice" role="alert"><span></span><button type="button">Try again</button></div>
@@ -30,6 +31,7 @@ export class Stage {
   #image;
   #prompt;
   #notice;
+  #badge;
   #progress;
   #words;
   /** @type {ReturnType<typeof setTimeout>|undefined} */
@@ -44,10 +46,10 @@ export class Stage {
     this.#hold = /** @type {HTMLCanvasElement} */ (find(".hold"));
     this.#poster = /** @type {HTMLElement} */ (find(".poster"));
     this.#image = /** @type {HTMLImageElement} */ (find(".poster img"));
-    this.#image.addEventListener("error", () => (this.#image.hidden = true)); // a broken picture is no poster
-    this.#image.addEventListener("load", () => (this.#image.hidden = false));
+    this.#heed(this.#image);
     this.#prompt = /** @type {HTMLElement} */ (find(".prompt"));
     this.#notice = /** @type {HTMLElement} */ (find(".notice"));
+    this.#badge = /** @type {HTMLElement} */ (find(".badge"));
     this.#progress = /** @type {HTMLElement} */ (find(".progress"));
     this.#words = /** @type {HTMLElement} */ (find("#words"));
     this.input = /** @type {HTMLElement} */ (find(".input"));
@@ -64,6 +66,22 @@ export class Stage {
   poster(url) {
     if (url === null) this.#image.removeAttribute("src");
     else if (this.#image.src !== new URL(url, document.baseURI).href) this.#image.src = url;
+  }
+
+  /** @param {HTMLImageElement} image one that is broken is no poster */
+  #heed(image) {
+    image.addEventListener("error", () => (image.hidden = true));
+    image.addEventListener("load", () => (image.hidden = false));
+  }
+
+  /** A still that has been decoded takes the poster's place, above everything. @param {HTMLImageElement} image */
+  still(image) {
+    image.alt = "";
+    image.draggable = false;
+    image.setAttribute("aria-hidden", "true");
+    this.#image.replaceWith(image);
+    this.#image = image;
+    this.#poster.classList.remove("gone");
   }
 
   /** The poster covers everything again. */
@@ -107,13 +125,24 @@ export class Stage {
     this.#progress.classList.toggle("done", share >= 1);
   }
 
-  /** @param {string} message @param {boolean} [retry] whether trying again makes sense */
-  notice(message, retry = true) {
+  /**
+   * @param {string} message "" for none
+   * @param {boolean} [retry] whether trying again makes sense
+   * @param {boolean} [calm] nothing is wrong: it is read out when there is a pause
+   */
+  notice(message, retry = true, calm = false) {
     const [words, button] = this.#notice.children;
-    words.textContent = message;
+    this.#notice.setAttribute("role", calm ? "status" : "alert");
+    if (words.textContent !== message) words.textContent = message; // the same words are not read out again
     /** @type {HTMLElement} */ (button).hidden = !retry;
     this.#notice.classList.toggle("off", message === "");
     if (message !== "") this.prompt(false);
+  }
+
+  /** @param {boolean} on somebody else's view is shown: hands move nothing, and the page says why */
+  watching(on) {
+    this.#badge.classList.toggle("off", !on);
+    this.input.classList.toggle("idle", on);
   }
 
   /** Shows the prompt in a while, or takes it away. @param {boolean} wanted */

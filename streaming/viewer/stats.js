@@ -25,7 +25,6 @@ export function summarise(report) {
     height: Number(video.frameHeight ?? 0),
     roundTrip: Number(pair?.currentRoundTripTime ?? NaN) * 1000,
     dropped: Number(video.framesDropped ?? 0),
-    freezes: Number(video.freezeCount ?? 0),
     lost: Number(video.packetsLost ?? 0),
   };
 }
@@ -33,6 +32,7 @@ export function summarise(report) {
 export class StatsOverlay {
   #element;
   #link;
+  #freezes;
   /** @type {ReturnType<typeof setInterval>|undefined} */
   #timer;
   /** @type {Link|null} whose counters `before` holds */
@@ -40,10 +40,11 @@ export class StatsOverlay {
   /** @type {Counters|null} */
   #before = null;
 
-  /** @param {HTMLElement} element a <dl> @param {() => Link|null} link whose numbers are shown */
-  constructor(element, link) {
+  /** @param {HTMLElement} element a <dl> @param {() => Link|null} link whose numbers are shown @param {import("./freezes.js").Freezes} freezes */
+  constructor(element, link, freezes) {
     this.#element = element;
     this.#link = link;
+    this.#freezes = freezes;
   }
 
   /** @param {boolean} on */
@@ -70,6 +71,7 @@ export class StatsOverlay {
     this.#before = now;
     const seconds = before ? (now.time - before.time) / 1000 : NaN;
     const { samples } = link.timeline;
+    const { count, duration } = this.#freezes;
     this.#draw([
       ["input to photon p50", show(percentile(samples, 0.5), "ms")],
       ["p95", show(percentile(samples, 0.95), "ms")],
@@ -77,7 +79,8 @@ export class StatsOverlay {
       ["bitrate", show(before ? ((now.bytes - before.bytes) * 8) / seconds / 1000 : NaN, "kb/s")],
       ["picture", stats.width > 0 ? `${stats.width}×${stats.height} ${stats.codec}` : "–"],
       ["round trip", show(stats.roundTrip, "ms", 1)],
-      ["lost · dropped · freezes", `${stats.lost} · ${stats.dropped} · ${stats.freezes}`],
+      ["lost · dropped", `${stats.lost} · ${stats.dropped}`],
+      ["freezes", count > 0 ? `${count} · ${show(duration, "ms")}` : "0"],
     ]);
   }
 

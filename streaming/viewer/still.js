@@ -4,8 +4,9 @@ import { parseAngle, parseNumber, parseOrbit, parseTarget } from "./attributes.j
 
 /**
  * @typedef {import("./attributes.js").Term} Term
- * @typedef {import("./protocol.js").Pose} Pose
- * @typedef {{base: URL, model: string}} Source
+ * @typedef {{base: URL, model: string, watch: string}} Source  watch: the key of somebody else's session, "" for one's own
+ * @typedef {{theta: number, phi: number, radius: number, target?: readonly number[], fov?: number}} Wish  as a pose; radius NaN: as the
+ *   model is framed, its size not being known yet
  * @typedef {{width: number, height: number}} Size
  */
 
@@ -33,18 +34,20 @@ export function viewportOf(width, height, density) {
 /** How `/render` spells a term; it frames the model where a share of the framing distance is asked for. @param {Term} term */
 const spell = ({ value, unit }) => (unit === "deg" || unit === "m" ? `${value}${unit}` : "auto");
 
-/** @param {Element} element its attributes say what is shown @param {Size} size pixels @param {Pose|null} pose instead of the attributes' */
+/** @param {Element} element its attributes say what is shown @param {Size} size pixels @param {Wish|null} pose instead of the attributes' */
 function viewQuery(element, { width, height }, pose) {
   const query = new URLSearchParams({ size: `${width}x${height}` });
   const read = (/** @type {string} */ name) => element.getAttribute(name);
   const target = parseTarget(read("camera-target"));
   const fov = parseAngle(read("field-of-view"));
-  if (pose) {
+  if (pose?.target) {
     query.set("orbit", `${pose.theta}deg ${pose.phi}deg ${pose.radius}m`);
     query.set("target", pose.target.map((metres) => `${metres}m`).join(" "));
     query.set("fov", `${pose.fov}deg`);
   } else {
-    if (read("camera-orbit")) query.set("orbit", parseOrbit(read("camera-orbit")).map(spell).join(" "));
+    const [theta, phi, radius] = parseOrbit(read("camera-orbit")).map(spell);
+    if (pose) query.set("orbit", `${pose.theta}deg ${pose.phi}deg ${radius}`);
+    else if (read("camera-orbit")) query.set("orbit", `${theta} ${phi} ${radius}`);
     if (target.every(({ unit }) => unit === "m")) query.set("target", target.map(spell).join(" "));
     if (fov.unit === "deg") query.set("fov", spell(fov));
   }
@@ -57,11 +60,13 @@ function viewQuery(element, { width, height }, pose) {
 /**
  * The still that the stream will continue.
  * @param {Source} source @param {Element} element its attributes say what is shown @param {Size} size pixels
+ * @param {Wish|null} [pose] instead of the attributes' @param {number} [samples] fewer are cheaper and coarser
  * @returns {string} with the token, if there is one: pictures cannot be asked for with a header
  */
-export function stillUrl({ base, model }, element, size) {
+export function stillUrl({ base, model }, element, size, pose = null, samples = 0) {
   const url = new URL(`render/${encodeURIComponent(model)}.webp`, base);
-  const query = viewQuery(element, size, null);
+  const query = viewQuery(element, size, pose);
+  if (samples > 0) query.set("samples", String(samples));
   for (const [attribute, name] of [...NAMES, ["token", "token"]]) {
     const value = element.getAttribute(attribute);
     if (value) query.set(name, value);
@@ -73,10 +78,10 @@ export function stillUrl({ base, model }, element, size) {
 /**
  * Where to send the offer; the query is the view that the first frame shows. Names are left out: one that the model does
  * not have would refuse the whole session, and they are told again over the control channel.
- * @param {Source} source @param {Element} element @param {Size} size pixels @param {Pose|null} pose where the camera is, if it was moved
+ * @param {Source} source @param {Element} element @param {Size} size pixels @param {Wish|null} pose where the camera is, if it was moved
  */
-export function whepUrl({ base, model }, element, size, pose) {
+export function whepUrl({ base, model, watch }, element, size, pose) {
   const url = new URL(`whep/${encodeURIComponent(model)}`, base);
-  url.search = String(viewQuery(element, size, pose));
+  url.search = String(watch ? new URLSearchParams({ watch }) : viewQuery(element, size, pose));
   return url;
 }

@@ -52,6 +52,7 @@ styles.replaceSync(`
   border-radius: var(--vitrine-radius);
 }
 .input:active { cursor: grabbing; }
+.input.idle { cursor: default; touch-action: auto; }
 .input:focus-visible { box-shadow: inset 0 0 0 3px var(--vitrine-focus), inset 0 0 0 5px #fff; }
 .progress {
   position: absolute;
@@ -85,7 +86,9 @@ styles.replaceSync(`
 }
 .prompt { pointer-events: none; transition: opacity 400ms, visibility 400ms; }
 .prompt svg { width: 18px; height: 18px; flex: none; animation: sway 2.4s ease-in-out infinite; }
-.prompt.off, .notice.off { opacity: 0; visibility: hidden; }
+.badge { top: 12px; bottom: auto; padding: 5px 12px; font-size: 12px; pointer-events: none; }
+.badge::before { content: ""; width: 7px; height: 7px; flex: none; border-radius: 50%; background: var(--vitrine-focus); }
+.prompt.off, .notice.off, .badge.off { opacity: 0; visibility: hidden; }
 .prompt.off svg { animation: none; }
 @keyframes sway { 0%, 100% { transform: translateX(-3px); } 50% { transform: translateX(3px); } }
 .notice { padding-left: 16px; }

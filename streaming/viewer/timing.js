@@ -2,6 +2,8 @@
 
 /** How many inputs, frames and measurements are remembered. */
 const KEEP = { inputs: 512, frames: 128, samples: 300 };
+/** The usual time is the median of so many measurements. */
+const RECENT = 31;
 
 /** @template K, V @param {Map<K, V>} map @param {number} most */
 function trim(map, most) {
@@ -30,6 +32,9 @@ export class Timeline {
   #shown = new Map();
   /** @type {number[]} ms from input to photon */
   #samples = [];
+  /** The newest note: what a frame is taken to show where the browser does not tell its timestamp. */
+  #latest = NaN;
+  #usual = NaN;
   #answered;
 
   /** @param {(seq: number) => void} answered the newest input now visible */
@@ -41,7 +46,12 @@ export class Timeline {
     return /** @type {readonly number[]} */ (this.#samples);
   }
 
-  /** @param {number} seq @param {number} time ms */
+  /** Usual time from input to photon, ms; NaN before the first. */
+  get usual() {
+    return this.#usual;
+  }
+
+  /** @param {number} seq @param {number} time ms at which the input was made */
   sent(seq, time) {
     if (this.#inputs.has(seq)) return;
     this.#inputs.set(seq, time);
@@ -51,12 +61,18 @@ export class Timeline {
   /** @param {number} rtp @param {number} seq */
   noted(rtp, seq) {
     this.#notes.set(rtp, seq);
+    this.#latest = rtp;
     trim(this.#notes, KEEP.frames);
     this.#match(rtp);
   }
 
-  /** @param {number} rtp @param {number} time ms */
-  presented(rtp, time) {
+  /**
+   * A frame is on screen.
+   * @param {number|undefined} rtp undefined where the browser keeps it to itself: then it is the newest that was noted, as a note
+   * comes after its frame's last packet. Exact to a frame.
+   * @param {number} time ms
+   */
+  presented(rtp = this.#latest, time) {
     this.#shown.set(rtp, time);
     trim(this.#shown, KEEP.frames);
     this.#match(rtp);
@@ -67,11 +83,13 @@ export class Timeline {
     const [seq, time] = [this.#notes.get(rtp), this.#shown.get(rtp)];
     if (seq === undefined || time === undefined) return;
     this.#shown.delete(rtp);
+    const before = this.#samples.length;
     for (const [input, sent] of this.#inputs) {
       if (input > seq) break;
       this.#samples.push(time - sent);
       this.#inputs.delete(input);
     }
+    if (this.#samples.length > before) this.#usual = percentile(this.#samples.slice(-RECENT), 0.5);
     this.#samples.splice(0, this.#samples.length - KEEP.samples);
     this.#answered(seq);
   }

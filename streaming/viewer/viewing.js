@@ -2,7 +2,8 @@
 
 import { Choices } from "./choices.js";
 import { Connection } from "./connection.js";
-import { explain } from "./describe.js";
+import { describeQueue, explain } from "./describe.js";
+import { Freezes, Reporter } from "./freezes.js";
 import { Link } from "./link.js";
 import { Looking } from "./looking.js";
 import { Picker } from "./picker.js";
@@ -11,7 +12,8 @@ import * as protocol from "./protocol.js";
 import { Remote } from "./remote.js";
 import { Size } from "./size.js";
 import { Stage } from "./stage.js";
-import { stillUrl, whepUrl } from "./still.js";
+import { stillUrl, viewportOf, whepUrl } from "./still.js";
+import { coarse, Stills } from "./stills.js";
 import { StatsOverlay } from "./stats.js";
 import { Renewal } from "./token.js";
 
@@ -26,6 +28,9 @@ import { Renewal } from "./token.js";
 
 /** Failed attempts after which the viewer says so. */
 const PATIENT = 2;
+/** Stills that stand in for a stream are drawn by a server that has no time: half as wide and high, with few samples. */
+const COARSE = { scale: 0.5, samples: 8 };
+
 export class Viewing {
   /** @type {Ready|null} what the server said about the model */
   ready = null;
@@ -34,8 +39,11 @@ export class Viewing {
   #share = 0;
   #host;
   #stage;
-  #remote = new Remote();
+  #remote = new Remote(() => this.#connection.check());
+  #freezes = new Freezes();
+  #reporter = new Reporter((message) => this.#remote.say(message));
   #picker = new Picker((message) => this.#remote.say(message));
+  #stills;
   #connection;
   #renewal = new Renewal(() => this.#emit("token-needed", { reason: "expiring" }));
   #stats;
@@ -54,13 +62,16 @@ export class Viewing {
   constructor(host, root) {
     this.#host = host;
     this.#stage = new Stage(root, () => this.#retry());
-    this.#stats = new StatsOverlay(this.#stage.stats, () => this.#shown);
+    this.#stats = new StatsOverlay(this.#stage.stats, () => this.#shown, this.#freezes);
+    this.#stills = new Stills((further) => this.#coarseStill(further), (image) => this.#stage.still(image));
     this.#size = new Size(this.#stage, (first) => this.#resized(first));
     this.choices = new Choices(host, this.#remote, () => this.#uncover(), (type) => this.#emit(type));
     this.looking = new Looking(host, this.#stage, {
       moved: (source) => this.#moved(source),
       touched: () => this.#shown?.video.paused && this.#shown.play(),
       pick: (x, y) => this.#picker.pick(x, y),
+      latency: () => this.#remote.latency,
+      watching: () => this.watching,
     });
     this.#connection = new Connection({
       progress: (share) => this.#progress(share),
@@ -80,6 +91,16 @@ export class Viewing {
     return [...this.#links.values()].find((link) => link.shown) ?? null;
   }
 
+  /** Whether somebody else's view is shown, who alone moves the camera. */
+  get watching() {
+    return Boolean(this.#source?.watch);
+  }
+
+  /** What lets others watch this view; "" where there is none to watch, or the server does not share. */
+  get watchKey() {
+    return this.#shown?.session.watchKey ?? "";
+  }
+
   get #token() {
     return this.#host.getAttribute("token") ?? "";
   }
@@ -92,7 +113,7 @@ export class Viewing {
   connect() {
     this.looking.connect();
     const lazy = this.#host.getAttribute("loading") === "lazy";
-    this.#presence = new Presence(this.#host, lazy, () => this.#attend(), () => this.refresh());
+    this.#presence = new Presence(this.#host, lazy, () => this.#attend(), () => this.#seen());
     this.#size.observe(this.#host);
     this.showStats(this.#host.hasAttribute("stats"));
     this.#renewal.watch(this.#token);
@@ -109,9 +130,16 @@ export class Viewing {
     this.#stats.toggle(false);
   }
 
+  /** The element came into view or left it, or its page did. */
+  #seen() {
+    if (!this.#presence?.visible) this.#freezes.rest();
+    this.refresh();
+  }
+
   /** @param {Source|null} source the model to show; what is shown of another goes behind the poster */
   source(source) {
-    const same = source?.model === this.#source?.model && source?.base.href === this.#source?.base.href;
+    const same = source?.model === this.#source?.model && source?.base.href === this.#source?.base.href &&
+      source?.watch === this.#source?.watch;
     this.#source = source;
     if (!same) {
       this.#end();
@@ -132,9 +160,17 @@ export class Viewing {
 
   #poster() {
     const written = this.#host.getAttribute("poster");
-    if (this.loaded || (this.#source && this.#size.viewport.width === 0)) return;
+    if (this.loaded || this.#stills.on || (this.#source && this.#size.viewport.width === 0)) return;
     const still = this.#source && stillUrl(this.#source, this.#host, this.#size.viewport);
     this.#stage.poster(written === "none" ? null : written || still);
+  }
+
+  /** @param {number} further steps round from where the camera is @returns {string|null} */
+  #coarseStill(further) {
+    const { width, height } = this.#size.viewport;
+    if (!this.#source || width === 0) return null;
+    const wish = coarse(this.camera.pose, this.ready !== null, further);
+    return stillUrl(this.#source, this.#host, viewportOf(width, height, COARSE.scale), wish, COARSE.samples);
   }
 
   /** Connects or lets go, whichever the present circumstances ask for. */
@@ -144,7 +180,8 @@ export class Viewing {
     const wanted = this.#presence?.present && this.#size.viewport.width > 0 && !manual && !this.#failed;
     if (wanted && source && !this.#connection.open) {
       this.#progress(0.05);
-      const endpoint = () => whepUrl(source, this.#host, this.#size.viewport, this.ready && this.camera.pose);
+      const pose = () => (this.ready ? this.camera.pose : this.#stills.shown ? coarse(this.camera.pose, false) : null);
+      const endpoint = () => whepUrl(source, this.#host, this.#size.viewport, pose());
       this.#connection.start(endpoint, () => this.#token);
     } else if (!wanted && this.#connection.open) {
       this.#end();
@@ -158,6 +195,9 @@ export class Viewing {
     for (const session of [...this.#links.keys()]) this.#drop(session);
     this.#remote.close();
     this.#picker.clear();
+    this.#stills.stop();
+    this.#freezes.rest();
+    this.#reporter.close();
   }
 
   #retry() {
@@ -196,9 +236,17 @@ export class Viewing {
 
   /** @param {SessionError} error @param {number} attempt */
   #wait(error, attempt) {
-    if (attempt < PATIENT) return;
+    const { queue } = error;
+    if (queue || attempt >= PATIENT) this.#bridge();
+    if (queue) this.#stage.notice(`${describeQueue(queue)} Meanwhile you can turn the model slowly.`, false, true);
+    if (queue || attempt < PATIENT) return;
     this.#stage.notice(explain(error.status, this.loaded ? "Connection lost. Trying again…" : "No connection. Trying again…"));
     if (attempt === PATIENT) this.#emit("error", { type: "connectionlost", sourceError: error });
+  }
+
+  /** Stills, until there is a stream; whoever only watches cannot turn anything. */
+  #bridge() {
+    if (!this.watching && !this.#shown) this.#stills.start();
   }
 
   /** @param {string} type @param {Error & {status?: number}} error @param {boolean} retry */
@@ -206,16 +254,30 @@ export class Viewing {
     this.#failed = true;
     this.#end();
     this.#stage.progress(1);
-    this.#stage.notice(explain(error.status, "This model cannot be shown."), retry);
+    this.#stage.notice(explain(error.status, "This model cannot be shown.", this.watching), retry);
     this.#emit("error", { type, sourceError: error });
     if (error.status === 401) this.#emit("token-needed", { reason: "refused" });
   }
 
   /** @param {Session} session @param {MediaStream} stream */
   #arrive(session, stream) {
-    const link = new Link(session, stream, () => this.#reveal(link), (seq) => this.#remote.answered(seq));
+    const framed = (/** @type {number} */ now) => link.shown && this.#framed(now);
+    const link = new Link(session, stream, () => this.#reveal(link), (seq) => this.#answered(seq), framed);
+    link.trusting = this.watching;
     this.#links.set(session, link);
     this.#stage.add(link.video);
+  }
+
+  /** @param {number} now ms */
+  #framed(now) {
+    const frozen = this.#freezes.frame(now);
+    if (frozen > 0) this.#reporter.add(frozen);
+  }
+
+  /** @param {number} seq */
+  #answered(seq) {
+    this.#remote.answered(seq);
+    if (!this.#remote.owed) this.#freezes.rest();
   }
 
   /** The picture of a session goes; its last frame stays. @param {Session} session */
@@ -235,7 +297,9 @@ export class Viewing {
     this.#stage.notice("");
     this.#progress(1);
     // The poster is as good as the picture will be once refined: it stays until then, or until something moves.
-    if (this.#stage.pictured && !this.choices.player.playing) link.whenSharp(() => this.#uncover());
+    const same = this.#stage.pictured && !this.#stills.shown && !this.watching;
+    this.#stills.stop();
+    if (same && !this.choices.player.playing) link.whenSharp(() => this.#uncover());
     else this.#uncover();
     if (this.loaded) return;
     this.loaded = true;
@@ -258,11 +322,18 @@ export class Viewing {
     const link = this.#links.get(session);
     if (!link) return;
     if (message.type === "ready") this.#meet(link, message);
-    else if (message.type === "frame") link.timeline.noted(message.rtp, message.seq);
+    else if (message.type === "frame") this.#note(link, message.rtp, message.seq);
     else if (message.type === "picked") this.#picker.answer(message);
     else if (message.type === "error") {
       this.#emit("error", { type: "refused", sourceError: new Error(`${message.code}: ${message.message}`) });
     }
+  }
+
+  /** @param {Link} link @param {number} rtp @param {number} seq */
+  #note(link, rtp, seq) {
+    if (this.watching) return; // inputs of somebody else
+    this.#remote.noted(rtp, seq);
+    link.timeline.noted(rtp, seq);
   }
 
   /** The server knows the model: tell it all that was chosen so far. @param {Link} link @param {Ready} ready */
@@ -271,10 +342,12 @@ export class Viewing {
     link.ready = ready;
     const first = this.ready === null;
     this.ready = ready;
-    if (first) this.camera.frame(ready.bounds);
+    if (first) this.camera.frame(ready.bounds, this.#stills.shown);
     this.choices.meet(ready);
-    this.#remote.camera(this.camera.pose);
-    this.#remote.attach(link);
+    if (!this.watching) {
+      this.#remote.camera(this.camera.pose);
+      this.#remote.attach(link);
+    }
     this.#progress(0.9);
   }
 
@@ -290,7 +363,9 @@ export class Viewing {
 
   /** @param {import("./looking.js").Cause} source */
   #moved(source) {
-    if (this.ready) this.#remote.camera(this.camera.pose);
+    const told = this.ready !== null && !this.watching && this.#remote.camera(this.looking.pose);
+    if (told) this.#freezes.input(performance.now(), this.#remote.latency);
+    this.#stills.moved();
     if (this.loaded) this.#uncover();
     this.#emit("camera-change", { source });
   }

@@ -35,6 +35,8 @@ export const ATTRIBUTES = /** @type {const} */ ({
   "interaction-prompt": "string",
   "touch-action": "string",
   channel: "string",
+  prediction: "string",
+  watch: "string",
   token: "string",
   stats: "boolean",
 });
@@ -109,7 +111,7 @@ export class VitrineViewer extends HTMLElement {
     if (before === value) return;
     const viewing = this.#viewing;
     if (Object.hasOwn(CAMERA, name)) viewing.configure(CAMERA[name](value));
-    else if (["src", "server", "poster", "loading", "reveal"].includes(name)) this.#source();
+    else if (["src", "server", "watch", "poster", "loading", "reveal"].includes(name)) this.#source();
     else if (name === "variant-name") viewing.choices.variant();
     else if (name === "animation-name") viewing.choices.animate({ name: value });
     else if (name === "autoplay") viewing.choices.animate({ playing: value !== null });
@@ -130,12 +132,18 @@ export class VitrineViewer extends HTMLElement {
       if (!this.isConnected) return;
       const src = this.getAttribute("src");
       try {
-        this.#viewing.source(src ? parseSource(src, new URL(this.getAttribute("server") ?? HOME, document.baseURI).href) : null);
+        const source = src ? parseSource(src, new URL(this.getAttribute("server") ?? HOME, document.baseURI).href) : null;
+        this.#viewing.source(source && { ...source, watch: this.getAttribute("watch") ?? source.watch });
       } catch (error) {
         this.#viewing.source(null);
         this.#viewing.fail("loadfailure", /** @type {Error} */ (error), false);
       }
     });
+  }
+
+  /** What others write into `watch` to see this view, live; "" where there is none, or the server does not share it. */
+  get watchKey() {
+    return this.#viewing.watchKey;
   }
 
   /** Whether the stream's picture has been shown. */

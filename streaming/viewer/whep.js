@@ -1,7 +1,10 @@
 // One WHEP session: offer, answer, two data channels, one video stream, and its end. Never retries; see connection.js.
 
-import { hello, parse } from "./protocol.js";
+import { RELATION, SessionEvents } from "./events.js";
+import { linkOf, parseLinks } from "./links.js";
+import { hello, parse, ping } from "./protocol.js";
 import { authorization } from "./token.js";
+import { iceServersOf, Trickle } from "./trickle.js";
 
 /**
  * @typedef {import("./protocol.js").ServerMessage} ServerMessage
@@ -9,30 +12,37 @@ import { authorization } from "./token.js";
  *   progress: (share: number) => void,
  *   stream: (stream: MediaStream) => void,
  *   message: (message: ServerMessage) => void,
+ *   doubt: () => void,
+ *   trust: () => void,
  *   lost: (error: SessionError) => void,
- * }} SessionHandlers
+ * }} SessionHandlers  doubt: nothing comes through any more; trust: it does again
+ * @typedef {{ticket: string, position: number, seconds: number}} Queue  position: 1 is next
  */
 
-/** How long candidates are waited for before the offer goes out, ms: those of the host itself come at once. */
-const GATHERING = 100;
 /** From the offer to the answer, ms: a heavy model is read meanwhile. */
 const LOADING = 90_000;
 /** From the answer to the server's `ready`, ms. */
 const OPENING = 12_000;
-/** How long "disconnected" may last before it counts as lost, ms. */
-const GRACE = 1_500;
+/** How long nothing may come through before another connection is begun beside this one, ms. */
+const GRACE = 700;
 /** How long the answer to DELETE is waited for before the connection is closed, ms. */
 const FAREWELL = 1_000;
 /** Statuses that asking again cannot change. */
 const FINAL = new Set([400, 401, 403, 404, 405, 406, 410, 413, 415, 422]);
 
 export class SessionError extends Error {
-  /** @param {string} message @param {{status?: number, retryAfter?: number, cause?: unknown}} [details] retryAfter in ms */
-  constructor(message, { status = 0, retryAfter = 0, cause } = {}) {
+  /**
+   * @param {string} message
+   * @param {{status?: number, retryAfter?: number, queue?: Queue|null, ended?: boolean, cause?: unknown}} [details]
+   *   retryAfter: ms; queue: the place in it; ended: the session is no more, for a reason that does not concern the next one
+   */
+  constructor(message, { status = 0, retryAfter = 0, queue = null, ended = false, cause } = {}) {
     super(message, { cause });
     this.name = "SessionError";
     this.status = status;
     this.retryAfter = retryAfter;
+    this.queue = queue;
+    this.ended = ended;
     this.permanent = FINAL.has(status);
   }
 }
@@ -52,32 +62,22 @@ function preferCodecs(/** @type {RTCRtpTransceiver} */ transceiver) {
   if (kept.length > 0 && transceiver.setCodecPreferences) transceiver.setCodecPreferences(kept);
 }
 
-/** Resolves when gathering is complete or `GATHERING` has passed. @param {RTCPeerConnection} connection */
-function gathered(connection) {
-  return new Promise((resolve) => {
-    const timer = setTimeout(done, GATHERING);
-    function done() {
-      clearTimeout(timer);
-      connection.removeEventListener("icegatheringstatechange", check);
-      resolve(undefined);
-    }
-    function check() {
-      if (connection.iceGatheringState === "complete") done();
-    }
-    connection.addEventListener("icegatheringstatechange", check);
-    check();
-  });
+/** What a failed response says: `{"error": …, "queue": …}` or plain text. @param {Response} response */
+async function complaint(response) {
+  const body = (await response.text().catch(() => "")).slice(0, 2_000);
+  try {
+    const { error, message, queue } = JSON.parse(body);
+    return { reason: String(error?.message ?? message ?? error ?? body), queue: queueOf(queue) };
+  } catch {
+    return { reason: body.startsWith("<") ? "" : body, queue: null };
+  }
 }
 
-/** The text a failed response carries: `{"error": …}` or plain. @param {Response} response */
-async function complaint(response) {
-  const body = (await response.text().catch(() => "")).slice(0, 500);
-  try {
-    const { error, message } = JSON.parse(body);
-    return String(error?.message ?? message ?? error ?? body);
-  } catch {
-    return body.startsWith("<") ? "" : body;
-  }
+/** @param {any} told @returns {Queue|null} */
+function queueOf(told) {
+  const [position, seconds] = [Number(told?.position), Number(told?.seconds)];
+  if (typeof told?.ticket !== "string" || !(position >= 1)) return null;
+  return { ticket: told.ticket, position: Math.round(position), seconds: seconds >= 0 ? seconds : NaN };
 }
 
 export class Session {
@@ -90,10 +90,14 @@ export class Session {
   /** @type {string|null} where to PATCH and DELETE */
   #resource = null;
   #closed = false;
-  /** @type {Set<ReturnType<typeof setTimeout>>} */
-  #timers = new Set();
-  /** @type {RTCIceCandidate[]} found after the offer went out */
-  #late = [];
+  /** What lets others watch this session; "" where the server does not say. */
+  watchKey = "";
+  /** @type {SessionEvents|null} */
+  #events = null;
+  /** @type {Map<string, ReturnType<typeof setTimeout>>} one of each kind */
+  #timers = new Map();
+  /** @type {Trickle|null} */
+  #trickle = null;
 
   /**
    * @param {URL} endpoint @param {() => string} token the newest one, "" for none
@@ -126,19 +130,27 @@ export class Session {
   #receive(data) {
     const message = parse(data);
     if (!message || this.#closed) return;
-    if (message.type === "ready") this.#quiet();
+    if (message.type === "ready") this.#clear("opening");
+    if (message.type === "pong") this.#clear("check");
     this.#handlers.message(message);
   }
 
   #watch() {
     const state = this.#connection.connectionState;
-    if (state === "connected") this.#handlers.progress(0.7);
     if (state === "closed") this.#ended();
     if (state === "failed") this.#lose(new SessionError("the connection was lost"));
-    if (state === "disconnected") {
-      this.#after(GRACE, () => {
-        if (this.#connection.connectionState === "disconnected") this.#lose(new SessionError("the connection was lost"));
-      });
+    if (state === "connected") {
+      this.#clear("check");
+      this.#handlers.progress(0.7);
+      this.#handlers.trust();
+    }
+    if (state === "disconnected") this.#after(GRACE, () => this.#handlers.doubt(), "check");
+  }
+
+  /** Something happened to the network: whether this session still lives shows in its answer to a ping. */
+  check() {
+    if (this.#connection.connectionState === "connected" && this.control(ping(performance.now()))) {
+      this.#after(GRACE, () => this.#handlers.doubt(), "check");
     }
   }
 
@@ -151,14 +163,13 @@ export class Session {
     }
   }
 
+  /** The offer goes out before anything is gathered: the answer says with which relays to gather. */
   async #negotiate() {
-    await this.#connection.setLocalDescription();
-    await gathered(this.#connection);
+    const connection = this.#connection;
+    const offer = /** @type {{type: "offer", sdp: string}} */ (await connection.createOffer());
     if (this.#closed) return;
-    const offer = /** @type {RTCSessionDescription} */ (this.#connection.localDescription).sdp;
-    this.#connection.onicecandidate = ({ candidate }) => candidate?.candidate && this.#late.push(candidate);
     this.#handlers.progress(0.2);
-    const response = await this.#post(offer);
+    const response = await this.#post(offer.sdp);
     const location = response.headers.get("Location");
     this.#resource = location && new URL(location, this.#endpoint).href;
     const answer = await response.text();
@@ -167,9 +178,25 @@ export class Session {
       return;
     }
     this.#handlers.progress(0.4);
-    this.#after(OPENING, () => this.#lose(new SessionError("the connection could not be made")));
-    await this.#connection.setRemoteDescription({ type: "answer", sdp: answer });
-    if (response.headers.has("Accept-Patch")) this.#trickle(offer);
+    this.#after(OPENING, () => this.#lose(new SessionError("the connection could not be made")), "opening");
+    const links = parseLinks(response.headers.get("Link"), this.#endpoint);
+    this.#follow(links);
+    const iceServers = iceServersOf(links);
+    if (iceServers.length > 0) connection.setConfiguration({ ...connection.getConfiguration(), iceServers });
+    if (response.headers.has("Accept-Patch")) this.#trickle = new Trickle(connection, offer.sdp, (found) => this.#tell(found));
+    await connection.setLocalDescription(offer);
+    await connection.setRemoteDescription({ type: "answer", sdp: answer });
+  }
+
+  /** @param {import("./links.js").WebLink[]} links what the answer says besides itself */
+  #follow(links) {
+    this.watchKey = linkOf(links, "watch")?.searchParams.get("watch") ?? "";
+    const events = linkOf(links, RELATION);
+    if (!events) return;
+    this.#events = new SessionEvents(events, {
+      gone: (reason) => this.#ended(reason),
+      goaway: (deadline) => this.#handlers.message({ type: "goaway", deadline_ms: deadline }),
+    });
   }
 
   /** @param {string} offer @returns {Promise<Response>} 201 */
@@ -178,23 +205,16 @@ export class Session {
     const response = await fetch(this.#endpoint, { method: "POST", headers, body: offer, signal: AbortSignal.timeout(LOADING) });
     if (response.status === 201) return response;
     const retryAfter = 1000 * (Number(response.headers.get("Retry-After")) || 0);
-    const reason = (await complaint(response)) || `the server answered ${response.status}`;
-    throw new SessionError(reason, { status: response.status, retryAfter });
+    const { reason, queue } = await complaint(response);
+    throw new SessionError(reason || `the server answered ${response.status}`, { status: response.status, retryAfter, queue });
   }
 
-  /** Sends candidates that the offer missed. @param {string} offer */
-  #trickle(offer) {
-    const line = (/** @type {RegExp} */ pattern) => pattern.exec(offer)?.[0] ?? "";
-    const send = (/** @type {RTCIceCandidate[]} */ candidates) => {
-      if (!this.#resource || candidates.length === 0) return;
-      const lines = [line(/^a=ice-ufrag:.*$/m), line(/^a=ice-pwd:.*$/m), line(/^m=video.*$/m), `a=mid:${candidates[0].sdpMid ?? 0}`];
-      const body = [...lines, ...candidates.map(({ candidate }) => `a=${candidate}`), ""].map((text) => text.trim()).join("\r\n");
-      const headers = { "Content-Type": "application/trickle-ice-sdpfrag", ...authorization(this.#token()) };
-      // A candidate that does not arrive is no failure: the pairs known already usually suffice.
-      fetch(this.#resource, { method: "PATCH", headers, body }).catch(() => undefined);
-    };
-    send(this.#late.splice(0));
-    this.#connection.onicecandidate = ({ candidate }) => candidate?.candidate && !this.#closed && send([candidate]);
+  /** @param {string} candidates as a fragment of SDP */
+  #tell(candidates) {
+    if (!this.#resource) return;
+    const headers = { "Content-Type": "application/trickle-ice-sdpfrag", ...authorization(this.#token()) };
+    // Candidates that do not arrive are no failure: our first packet tells the server where we are.
+    fetch(this.#resource, { method: "PATCH", headers, body: candidates }).catch(() => undefined);
   }
 
   /** @param {string} message @returns {boolean} whether it was sent */
@@ -212,24 +232,22 @@ export class Session {
     return true;
   }
 
-  /** @param {number} delay ms @param {() => void} action */
-  #after(delay, action) {
-    const timer = setTimeout(() => {
-      this.#timers.delete(timer);
-      action();
-    }, delay);
-    this.#timers.add(timer);
+  /** @param {number} delay ms @param {() => void} action @param {string} kind takes the place of an earlier one of its kind */
+  #after(delay, action, kind) {
+    this.#clear(kind);
+    this.#timers.set(kind, setTimeout(action, delay));
   }
 
-  #quiet() {
-    this.#timers.forEach(clearTimeout);
-    this.#timers.clear();
+  /** @param {string} kind */
+  #clear(kind) {
+    clearTimeout(this.#timers.get(kind));
+    this.#timers.delete(kind);
   }
 
-  /** The server ended the session: it needs not be told. */
-  #ended() {
+  /** The server ended the session, or lost it: it needs not be told. @param {string} [reason] */
+  #ended(reason = "the server ended the session") {
     this.#resource = null;
-    this.#lose(new SessionError("the server ended the session"));
+    this.#lose(new SessionError(reason, { ended: true }));
   }
 
   /** @param {SessionError} error */
@@ -246,9 +264,11 @@ export class Session {
   close(leaving = false) {
     if (this.#closed) return;
     this.#closed = true;
-    this.#quiet();
+    for (const kind of [...this.#timers.keys()]) this.#clear(kind);
+    this.#events?.close();
     this.#control.onclose = this.#control.onopen = this.#control.onmessage = null;
-    this.#connection.ontrack = this.#connection.onicecandidate = this.#connection.onconnectionstatechange = null;
+    this.#trickle?.close();
+    this.#connection.ontrack = this.#connection.onconnectionstatechange = null;
     for (const receiver of this.#connection.getReceivers()) receiver.track.stop();
     // The server hears it from us before it hears it from the connection: what DELETE names still exists then.
     const told = this.#delete();

@@ -1,0 +1,88 @@
+// How often the camera is told: as often as pictures come back, no more often. Pure arithmetic; the time is an argument.
+
+/** Answers that are looked at together. */
+const ANSWERS = 6;
+/** Inputs to an answer, above which the server is known to draw fewer pictures than it gets cameras. */
+const CROWDED = 1.4;
+/** The longest pause between two messages, ms: however slow the pictures, they shall show a camera that is not older. */
+const LONGEST = 34;
+/** A message goes out when this share of the pause is over: displays tick in steps, and the next step would be too late. */
+const EARLY = 0.7;
+/** What was learned is forgotten after so long without an answer, ms. */
+const FORGET = 1_000;
+/** After so many answers it tries again without a pause: the server may be faster by then, in the middle of a movement. */
+const TRY = 96;
+/** Pictures that are on their way at most, beyond those that the time from input to photon explains. */
+const SPARE = 4;
+/** The path seems blocked: one message in so many ms until something comes back. */
+const BLOCKED = 100;
+/** RTP's clock for video, ticks a millisecond. */
+const TICKS = 90;
+
+/**
+ * A display may run at 120 Hz where the server draws 60 pictures a second. Then every other message is worth nothing, and
+ * it tells so: an answer covers two of them. From then on messages keep the distance that the pictures have.
+ */
+export class Pace {
+  #last = -Infinity;
+  /** ms between two pictures, 0 as long as the server keeps up */
+  #pause = 0;
+  #sent = 0;
+  #answered = 0;
+  #answers = 0;
+  #inputs = 0;
+  #ticks = 0;
+  #kept = 0;
+  #rtp = NaN;
+  #heard = -Infinity;
+
+  /** Pause between two messages, ms; 0: each animation frame may send one. */
+  get pause() {
+    return this.#pause;
+  }
+
+  /** @param {number} now ms @param {number} latency usual time from input to photon, ms @returns {number} ms until a message may go; 0: now */
+  wait(now, latency) {
+    const flying = Math.ceil(latency / Math.max(this.#pause, 8)) + SPARE;
+    const pause = this.#sent - this.#answered > flying ? BLOCKED : this.#pause * EARLY;
+    return Math.max(0, this.#last + pause - now);
+  }
+
+  /** @param {number} seq @param {number} now ms */
+  sent(seq, now) {
+    this.#last = now;
+    this.#sent = seq;
+  }
+
+  /** The server has sent a picture. @param {number} rtp its timestamp @param {number} seq newest input in it @param {number} now ms */
+  answered(rtp, seq, now) {
+    if (seq <= this.#answered) return;
+    if (now - this.#heard > FORGET) this.#begin(0);
+    // NaN before the first, which then counts as a rest.
+    const ticks = (rtp - this.#rtp) >>> 0;
+    // The first picture after a rest answers one input, and says nothing about the distance of pictures.
+    if (ticks > 0 && ticks < FORGET * TICKS) {
+      this.#answers += 1;
+      this.#inputs += seq - this.#answered;
+      this.#ticks += ticks;
+    }
+    this.#answered = seq;
+    this.#rtp = rtp;
+    this.#heard = now;
+    if (this.#answers >= ANSWERS) this.#learn();
+  }
+
+  #learn() {
+    const crowded = this.#inputs / this.#answers > CROWDED;
+    this.#kept = crowded ? 0 : this.#kept + this.#answers;
+    if (crowded) this.#begin(Math.min(LONGEST, this.#ticks / TICKS / this.#answers));
+    else this.#begin(this.#kept < TRY ? this.#pause : 0);
+  }
+
+  /** @param {number} pause */
+  #begin(pause) {
+    if (pause === 0) this.#kept = 0;
+    this.#pause = pause;
+    this.#answers = this.#inputs = this.#ticks = 0;
+  }
+}
