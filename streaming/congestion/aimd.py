@@ -55,9 +55,9 @@ class Aimd:
             self._limit = None
         return self._set(rate)
 
-    def cut(self, factor: float, floor: float) -> None:
-        """Lower to `factor` of it, but not under `floor` bits per second."""
-        self._set(min(self.estimate, max(floor, self.estimate * factor)))
+    def scale(self, factor: float, floor: float) -> None:
+        """Multiply it; a factor below 1 does not lower it under `floor` bits per second."""
+        self._set(max(self.estimate * factor, min(self.estimate, floor)))
 
     def _set(self, rate: float) -> bool:
         before, self.estimate = self.estimate, max(self._least, min(self._most, rate))

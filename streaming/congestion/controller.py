@@ -13,7 +13,7 @@ from collections.abc import Callable
 from streaming.congestion.aimd import Aimd
 from streaming.congestion.feedback import parse
 from streaming.congestion.history import History, News
-from streaming.congestion.loss import Loss, cut
+from streaming.congestion.loss import Loss
 from streaming.congestion.probing import ProbePlan, Prober
 from streaming.congestion.queueing import Queueing
 from streaming.congestion.remb import ReceiverEstimate
@@ -21,7 +21,7 @@ from streaming.congestion.trendline import Trendline, Usage
 from streaming.congestion.windows import Minimum, Rate
 
 STANDING = 0.010  # seconds of standing queue without which a growing delay is only jitter
-CHOKED = 0.05  # seconds of standing queue that need no trend beside them...
+CHOKED = 0.05  # seconds of standing queue, seen or to be expected, that need no trend beside them...
 CHOKED_SHARE = 0.8  # ...when the queue empties at less than this part of the estimate
 CALM = 0.03  # seconds of standing queue up to which more may be tried
 SPAN = 0.05  # seconds of queue over which its emptying is measured: radio gaps of 20 ms must not decide
@@ -29,8 +29,10 @@ USED = 0.7  # of the estimate that must be sent for its increase to mean anythin
 
 HEADROOM = 0.95  # of the estimate for pictures; the rest is packet headers
 RETREAT_FROM, RETREAT_OVER, RETREAT_LEAST = 0.04, 0.3, 0.3  # standing queue (s) that is drained by sending less
-FEEDBACK_SECONDS = 0.1  # between two messages of a player, at most
-FLIGHT_SLACK = 0.1  # seconds of the estimate that may be on their way beyond what round trip and feedback explain
+FIRST_FLIGHT = 40_000  # bytes that may be on their way before anything arrived: a first picture; then as many more
+FLIGHT_SLACK = 0.05  # seconds of the estimate that may be on their way beyond what round trip and feedback explain
+FEEDBACK_SECONDS, FEEDBACK_MOST = 0.1, 0.25  # between two messages of a player: at the start, and as far as it counts
+FEEDBACK_SHARE = 0.1  # of a new interval in the smoothed one
 ROUND_TRIP = 0.1  # seconds, until it is known
 
 PACE = 1.5  # times the estimate: large pictures are spread so, for a queue of a third of their length
@@ -47,7 +49,9 @@ class Controller:
         self._history, self._trend, self._queue, self._loss = History(), Trendline(), Queueing(), Loss()
         self._aimd, self._prober = Aimd(start, least, most), Prober()
         self._remb = ReceiverEstimate(start, least, most)
-        self._heard = False  # transport-wide feedback
+        self._heard: float | None = None  # when the last transport-wide feedback came
+        self._interval = FEEDBACK_SECONDS  # between two of them while the stream moves, seconds
+        self._arrived = 0  # bytes
         self._round_trip = Minimum(10.0)
         self._rate = Rate(0.5)
         self._last_sent = float("-inf")
@@ -69,7 +73,10 @@ class Controller:
     def feedback(self, fci: bytes, now: float) -> None:
         """Transport-wide feedback (RTPFB, format 15, behind its two SSRCs). Raises FeedbackError."""
         news = self._history.match(parse(fci))
-        self._heard = True
+        if self._heard is not None:
+            self._interval += FEEDBACK_SHARE * (min(now - self._heard, FEEDBACK_MOST) - self._interval)
+        self._heard = now
+        self._arrived += sum(arrival.size for arrival in news.arrivals)
         self._queue.add(news.arrivals)
         for arrival in news.arrivals:
             self._trend.add(arrival)
@@ -85,15 +92,15 @@ class Controller:
         """A receiver report. fraction_lost: 0..1 since the one before; rtt: seconds."""
         if rtt is not None:
             self._round_trip.add(rtt, now)
-        if not self._heard:
-            self._remb.cut(cut(fraction_lost, 0.0))
+        if self._heard is None:
+            self._remb.scale(self._loss.factor(fraction_lost, 0.0))
 
     # -- what follows -------------------------------------------------------------------------------------------------
 
     @property
     def estimate(self) -> float:
         """What the path is believed to carry."""
-        return self._aimd.estimate if self._heard else float(self._remb.target)
+        return self._aimd.estimate if self._heard is not None else float(self._remb.target)
 
     @property
     def loss(self) -> float:
@@ -115,7 +122,7 @@ class Controller:
     def target(self) -> int:
         """For the encoder: the estimate without headers and retransmissions, and less while a queue drains."""
         share = min(self._retreat(), self._flight_share())
-        if self._heard:
+        if self._heard is not None:
             share *= HEADROOM * (1 - self._loss.average)
         return max(self._least // 2, round(self.estimate * share))
 
@@ -128,7 +135,7 @@ class Controller:
         """A train to send now, if one is wanted. Ask after each picture: nothing is probed while nothing moves."""
         moving = now - self._last_sent < ACTIVE
         calm = self._queue.delay < CALM and self._trend.usage is not Usage.OVER
-        if not (self._heard and moving and calm and self.estimate < self._wanted(now)):
+        if not (self._heard is not None and moving and calm and self.estimate < self._wanted(now)):
             return None
         return self._prober.plan(self.estimate, now)
 
@@ -142,22 +149,34 @@ class Controller:
         return self._rate.at(now) >= USED * self.estimate
 
     def _decide(self, news: News, now: float) -> None:
-        queue, estimate = self._queue.delay, self._aimd.estimate
         lost = self._loss.add(len(news.arrivals), news.lost - news.found, now)
-        over = self._trend.usage is Usage.OVER and queue > STANDING
-        carried = self._queue.drained(SPAN)
-        choked = carried is not None and carried < CHOKED_SHARE * estimate and queue > CHOKED
-        if carried is not None and (over or choked):
-            self._lower(carried, now)
-        elif lost is not None and cut(lost, queue) < 1:
-            self._aimd.cut(cut(lost, queue), self._rate.at(now) * (1 - lost))
+        factor = 1.0 if lost is None else self._loss.factor(lost, self._queue.delay)
+        full = self._full(now)
+        if full is not None:
+            self._lower(full, now)
+        elif lost is not None and factor != 1:
+            self._aimd.scale(factor, floor=self._rate.at(now) * (1 - lost))
             self._shown = 0.0
-        elif self._trend.usage is Usage.NORMAL and queue < CALM and self._used(now):
+        elif self._trend.usage is Usage.NORMAL and self._queue.delay < CALM and self._used(now):
             self._aimd.rise(self.round_trip, now)
         else:
             self._aimd.hold(now)
-        if not over:
+        if self._trend.usage is not Usage.OVER:
             self._climb(news, now)
+
+    def _full(self, now: float) -> float | None:
+        """What the path carries, in bits per second, when that is less than it is given; else None."""
+        carried = self._queue.drained(SPAN)
+        if carried is None:
+            return None
+        growing = self._trend.usage is Usage.OVER and self._queue.delay > STANDING
+        choked = carried < CHOKED_SHARE * self._aimd.estimate and self._backlog(carried, now) > CHOKED
+        return carried if growing or choked else None
+
+    def _backlog(self, carried: float, now: float) -> float:
+        """Seconds of queue that stand, or that what is on its way will make of itself when so much is carried."""
+        expected = self._history.in_flight(now) * 8 / carried - self.round_trip - self._interval
+        return max(self._queue.delay, expected)
 
     def _lower(self, carried: float, now: float) -> None:
         if self._aimd.lower(carried, now):
@@ -179,5 +198,6 @@ class Controller:
     def _flight_share(self) -> float:
         """Less when too much is on its way without news: the path narrowed and the feedback is late."""
         flight = self._history.in_flight(self._clock())
-        window = self.estimate / 8 * (self.round_trip + FEEDBACK_SECONDS + FLIGHT_SLACK)
+        seconds = self.round_trip + self._interval + FLIGHT_SLACK
+        window = min(self.estimate / 8 * seconds, FIRST_FLIGHT + self._arrived)
         return min(1.0, window / flight) if flight else 1.0

@@ -1,26 +1,31 @@
 """How many packets are lost, and whether the path is full. Radio loses packets, too, and means nothing by it.
 
 draft-ietf-rmcat-gcc-02, section 6, lowers the rate by half the loss as soon as it is above 10 %, whatever the cause. A
-path that loses at random would be left with nothing. Here loss counts as congestion only beside a queue, or when it is
-more than any usable radio has.
+path that loses at random would be left with nothing. Here loss counts as congestion beside a queue, when it is more
+than any usable radio has, or when sending less was tried and less was lost (a policer has no queue).
 """
 
 from __future__ import annotations
 
-WINDOW_SECONDS, WINDOW_PACKETS = 0.5, 20  # that are judged together, at least
+WINDOW_SECONDS, WINDOW_PACKETS = 0.5, 40  # that are judged together, at least
 SMOOTHING = 0.7  # share of the old value in the average
 SUSPECT = 0.1  # loss above which a queue beside it is believed to be its cause
-UNBEARABLE = 0.3  # loss that is congestion even without a queue: a policer has none
 QUEUE = 0.02  # seconds of standing queue that count as one
+UNBEARABLE = 0.3  # loss that is congestion even without a queue
+TRIAL = 0.15  # loss without a queue that is worth trying to send less; 40 packets at 10 % seldom show it by chance
+SAME = 0.7  # of the loss before a trial: as much as that after it, and sending less was no remedy
+UNUSUAL = 0.05  # above the loss that the path is known to have: worth a trial again
 
 
 class Loss:
-    """Counts over windows; the average is what retransmission will cost."""
+    """Counts over windows. average: what retransmission costs; smoothed, 0..1."""
 
     def __init__(self) -> None:
         self.average = 0.0
         self._received = self._lost = 0
         self._since: float | None = None
+        self._tried: float | None = None  # the loss that made us send less, until it is known what came of it
+        self._usual = 0.0  # loss that sending less did not change
 
     def add(self, received: int, lost: int, now: float) -> float | None:
         """Count; the loss of the window (0..1) when one is complete. lost: negative for packets that came late."""
@@ -35,8 +40,19 @@ class Loss:
         self.average = SMOOTHING * self.average + (1 - SMOOTHING) * fraction
         return fraction
 
+    def factor(self, fraction: float, queue: float) -> float:
+        """What a window's loss does to the rate, given the standing queue in seconds: 1 - loss / 2, as in the draft.
 
-def cut(fraction: float, queue: float) -> float:
-    """The factor that a window's loss puts on the rate (1 - loss / 2, as in the draft), given the queue in seconds."""
-    congested = fraction > UNBEARABLE or (fraction > SUSPECT and queue > QUEUE)
-    return 1 - fraction / 2 if congested else 1.0
+        More than 1 takes back a trial that was no remedy.
+        """
+        before, self._tried = self._tried, None
+        if fraction > UNBEARABLE or (fraction > SUSPECT and queue > QUEUE):
+            return 1 - fraction / 2
+        if before is not None and fraction > SAME * before:
+            self._usual = fraction
+            return 1 / (1 - before / 2)
+        self._usual = min(self._usual, max(fraction, self._usual - UNUSUAL))
+        if fraction > max(TRIAL, self._usual + UNUSUAL):
+            self._tried = fraction
+            return 1 - fraction / 2
+        return 1.0

@@ -16,6 +16,7 @@ from streaming.congestion.windows import Minimum
 
 BASE_SECONDS = 10.0  # in which the shortest delay is looked for
 FORGET_SECONDS = 10.0  # of rest after which clocks may have drifted (50 ppm: half a millisecond) and routes changed
+NEWEST = 0.02  # seconds of sending that count as now: one picture at least, whose first packet waits for no other
 MEMORY = 256  # waits kept
 RECENT = 0.5  # seconds in which a measured rate still says something
 
@@ -24,7 +25,7 @@ class Queueing:
     """Fed with the arrivals of each feedback message."""
 
     def __init__(self) -> None:
-        self.delay = 0.0  # seconds that the least delayed packet of the last message waited: the standing queue
+        self.delay = 0.0  # seconds that the least delayed of the newest packets waited: the standing queue
         self._base = Minimum(BASE_SECONDS)
         self._last: Arrival | None = None  # the last to arrive
         self._waits: deque[tuple[float, float, int]] = deque(maxlen=MEMORY)  # arrival, seconds on the link, bytes
@@ -37,9 +38,10 @@ class Queueing:
         if self._last is not None and ordered[0].sent - self._last.sent > FORGET_SECONDS:
             self._base.forget()
             self._last = None
-        shortest = min(packet.arrived - packet.sent for packet in ordered)
-        self._base.add(shortest, ordered[-1].sent)
-        self.delay = shortest - self._base.value
+        newest = max(packet.sent for packet in ordered)
+        self._base.add(min(packet.arrived - packet.sent for packet in ordered), newest)
+        recent = min(packet.arrived - packet.sent for packet in ordered if packet.sent >= newest - NEWEST)
+        self.delay = recent - self._base.value
         for packet in ordered:
             last = self._last
             if last is not None and packet.sent + self._base.value < last.arrived:

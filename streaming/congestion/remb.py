@@ -37,9 +37,9 @@ class ReceiverEstimate:
         self.target = max(self._least, min(self._most, self._wanted(bitrate, now)))
         self._estimate = bitrate
 
-    def cut(self, factor: float) -> None:
-        """Lower the target to this part of it."""
-        self.target = max(self._least, int(self.target * factor))
+    def scale(self, factor: float) -> None:
+        """Multiply the target."""
+        self.target = max(self._least, min(self._most, int(self.target * factor)))
 
     def _wanted(self, bitrate: int, now: float) -> int:
         before, still_since = self._estimate, self._still_since
