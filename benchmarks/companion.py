@@ -44,6 +44,11 @@ class Companion:
             self.close()
             raise BenchError(f"{self._name}: its process answered {answer[:100]!r}") from None
 
+    @property
+    def pid(self) -> int:
+        """Of the process; it is started if need be."""
+        return (self._process or self._start()).pid
+
     def kill(self) -> None:
         """End it at once; a question that is waiting fails. May be called from another thread."""
         if self._process is not None:

@@ -7,22 +7,34 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import sys
+import time
 from typing import Any
 
 import aiohttp
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpReceiver, RTCSessionDescription
 
 from benchmarks.errors import BenchError
+from benchmarks.load.tap import Tap
 from benchmarks.poses import Pose
 
 JOIN_SECONDS = 30.0
+EVENTS_RELATION = "urn:ietf:params:whep:ext:core:server-sent-events"
+
+
+class Refused(BenchError):
+    """The server has no room for one more: HTTP 503, or 429."""
 
 
 class Viewer:
-    """One WHEP session. packets, octets: RTP received so far, protected payload included."""
+    """One session, of ours (adapter "whep") or of the plain stack ("plain").
 
-    def __init__(self, codec: str = "h264") -> None:
+    packets, octets: RTP received so far, protected payload included. seconds: from POST to the first packet.
+    """
+
+    def __init__(self, codec: str = "h264", adapter: str = "whep") -> None:
+        self._adapter = adapter
         self._peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self._transceiver = self._peer.addTransceiver("video", direction="recvonly")
         capabilities = RTCRtpReceiver.getCapabilities("video")
@@ -41,28 +53,61 @@ class Viewer:
         self._size = (0, 0)
         self._seq = 0
         self._session = ""
+        self._events = ""
         self.packets = 0
         self.octets = 0
+        self.seconds = 0.0
 
     async def join(self, http: aiohttp.ClientSession, url: str, path: str, size: tuple[int, int]) -> None:
-        """Connect and wait for `ready` and the first packet. BenchError when either does not come in time."""
+        """Connect and wait for the first packet, of ours also for `ready`. BenchError when that does not come in time.
+
+        Refused (a BenchError) when the server says that it is full.
+        """
         self._size = size
         await self._peer.setLocalDescription(await self._peer.createOffer())
-        headers = {"content-type": "application/sdp"}
-        async with http.post(url + path, data=self._peer.localDescription.sdp, headers=headers) as answer:
-            text = await answer.text()
-            if answer.status != 201:
-                raise BenchError(f"POST {path}: HTTP {answer.status} {text[:200]}")
-            self._session = answer.headers["location"]
-        await self._peer.setRemoteDescription(RTCSessionDescription(text, "answer"))
+        started = time.monotonic()
+        answer = await self._offer(http, url, path)
+        await self._peer.setRemoteDescription(RTCSessionDescription(answer, "answer"))
         self._tap()
         try:
             async with asyncio.timeout(JOIN_SECONDS):
-                await self._ready.wait()
+                if self._adapter == "whep":
+                    await self._ready.wait()
                 await self._picture.wait()
         except TimeoutError:
             missing = "first packet" if self._ready.is_set() else "ready message"
             raise BenchError(f"no {missing} within {JOIN_SECONDS:.0f} s of joining") from None
+        self.seconds = time.monotonic() - started
+
+    async def _offer(self, http: aiohttp.ClientSession, url: str, path: str) -> str:
+        """The answer's SDP."""
+        offer = self._peer.localDescription.sdp
+        if self._adapter == "plain":
+            async with http.post(url + path, json={"sdp": offer, "type": "offer"}) as answer:
+                answer.raise_for_status()
+                return str((await answer.json())["sdp"])
+        async with http.post(url + path, data=offer, headers={"content-type": "application/sdp"}) as answer:
+            text = await answer.text()
+            if answer.status in (429, 503):
+                raise Refused(f"POST {path}: HTTP {answer.status} {text[:200]}")
+            if answer.status != 201:
+                raise BenchError(f"POST {path}: HTTP {answer.status} {text[:200]}")
+            self._session = answer.headers["location"]
+            events: Any = answer.links.get(EVENTS_RELATION)
+            self._events = str(events["url"]) if events else ""
+        return text
+
+    async def take_over(self) -> Tap:
+        """Hand the socket to a `Tap`, for little CPU; `look` and `packets` are then its business. After `join`."""
+        association: Any = self._peer.sctp
+        async with asyncio.timeout(JOIN_SECONDS):
+            while association._sent_queue or association._outbound_queue:  # aiortc would send these again for ever
+                await asyncio.sleep(0.02)
+        sdp = self._peer.remoteDescription.sdp
+        chosen = re.search(r"^m=video \S+ \S+ (\d+)", sdp, re.MULTILINE)
+        if chosen is None:
+            raise BenchError("the server's answer has no video")
+        return Tap(self._peer, self._transceiver.receiver, self._camera, int(chosen[1]))
 
     def look(self, pose: Pose) -> None:
         """Send a camera message."""
@@ -72,10 +117,11 @@ class Viewer:
         self._camera.send(json.dumps(message))
 
     async def leave(self, http: aiohttp.ClientSession, url: str) -> None:
-        """End the session with DELETE, as WHEP asks, then close."""
-        async with http.delete(url + self._session) as answer:
-            if answer.status not in (200, 204):
-                raise BenchError(f"DELETE {self._session}: HTTP {answer.status}")
+        """End the session with DELETE, as WHEP asks, then close. The plain stack is only left."""
+        if self._session:
+            async with http.delete(url + self._session) as answer:
+                if answer.status not in (200, 204):
+                    raise BenchError(f"DELETE {self._session}: HTTP {answer.status}")
         await self._peer.close()
 
     def _greet(self) -> None:

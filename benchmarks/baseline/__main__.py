@@ -11,14 +11,14 @@ from pathlib import Path
 from aiohttp import web
 from aiortc import RTCConfiguration, RTCDataChannel, RTCPeerConnection, RTCSessionDescription
 
-from benchmarks.baseline.scene import PyrenderScene
+from benchmarks.baseline.scene import PyrenderScene, ReplayedScene, Scene
 from benchmarks.baseline.track import Camera, RenderTrack, Trace, now, trace_encoders
 
 
 class Service:
     """One model, any number of viewers, each with a track and a camera of its own."""
 
-    def __init__(self, scene: PyrenderScene, executor: ThreadPoolExecutor) -> None:
+    def __init__(self, scene: Scene, executor: ThreadPoolExecutor) -> None:
         self._scene, self._executor = scene, executor
         self._trace = Trace()
         self._peers: set[RTCPeerConnection] = set()
@@ -69,24 +69,32 @@ async def _healthy(_request: web.Request) -> web.Response:
     return web.Response(text="ok")
 
 
+def _scene(options: argparse.Namespace) -> Scene:
+    if options.replay:
+        return ReplayedScene(options.model)
+    return PyrenderScene(options.model, options.width, options.height, options.flat)
+
+
 def main() -> None:
     """Load the model, then serve until the process is ended."""
     parser = argparse.ArgumentParser(prog="benchmarks.baseline")
     parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--width", type=int, default=1280)
     parser.add_argument("--height", type=int, default=720)
     parser.add_argument("--flat", action="store_true")
+    parser.add_argument("--replay", action="store_true", help="the model is a file of ready pictures")
     options = parser.parse_args()
     with ThreadPoolExecutor(1, thread_name_prefix="pyrender") as executor:
-        scene = executor.submit(PyrenderScene, options.model, options.width, options.height, options.flat).result()
+        scene = executor.submit(_scene, options).result()
         service = Service(scene, executor)
         application = web.Application()
         application.router.add_post("/offer", service.offer)
         application.router.add_get("/trace", service.trace)
         application.router.add_get("/healthz", _healthy)
         application.on_shutdown.append(service.close)
-        web.run_app(application, host="127.0.0.1", port=options.port, print=None)
+        web.run_app(application, host=options.host, port=options.port, print=None)
         executor.submit(scene.close).result()
 
 

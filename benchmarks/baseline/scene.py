@@ -3,18 +3,64 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.errors import UsageError
+from benchmarks.pictures import picture_at
 from renderer.linalg import look_at, orbit_position
 
 _WHITE = (1.0, 1.0, 1.0, 1.0)
 _AMBIENT = (0.3, 0.3, 0.3)
 _KEY_INTENSITY = 3.0
 _KEY_DIRECTION = (40.0, 50.0)  # theta, phi in degrees of where the key light stands
+
+
+class Scene(Protocol):
+    """What draws the pictures."""
+
+    def render(
+        self, theta: float, phi: float, radius: float, target: tuple[float, ...], fov: float
+    ) -> NDArray[np.uint8]:
+        """uint8 [height, width, 3], sRGB, top row first. Degrees and metres; fov is vertical."""
+        ...
+
+    def close(self) -> None:
+        """Free what it holds."""
+        ...
+
+
+class ReplayedScene:
+    """Ready pictures (`benchmarks.pictures`) at the price of a copy, in the form that a renderer hands over: RGB."""
+
+    def __init__(self, pictures: Path) -> None:
+        from av import VideoFrame
+
+        planes = np.load(pictures)
+        height, width = planes.shape[1] * 2 // 3, planes.shape[2]
+        self._pictures = np.empty((len(planes), height, width, 3), np.uint8)
+        for step, picture in enumerate(planes):
+            frame = VideoFrame.from_ndarray(picture, format="yuv420p")
+            self._pictures[step] = frame.reformat(
+                format="rgb24", src_colorspace="ITU709", dst_colorspace="ITU709", src_color_range="MPEG"
+            ).to_ndarray()
+
+    def render(
+        self,
+        theta: float,
+        phi: float,  # noqa: ARG002
+        radius: float,  # noqa: ARG002
+        target: tuple[float, ...],  # noqa: ARG002
+        fov: float,  # noqa: ARG002
+    ) -> NDArray[np.uint8]:
+        """The picture of a theta, whatever the rest of the pose is."""
+        picture: NDArray[np.uint8] = self._pictures[picture_at(theta)]
+        return picture.copy()
+
+    def close(self) -> None:
+        """Nothing to free."""
 
 
 class PyrenderScene:

@@ -13,7 +13,7 @@ from typing import Any
 from aiortc import VideoStreamTrack, rtcrtpsender
 from av import VideoFrame
 
-from benchmarks.baseline.scene import PyrenderScene
+from benchmarks.baseline.scene import Scene
 
 _MAX_TRACE = 20_000  # frames and inputs remembered: ten minutes at 30 a second
 
@@ -48,7 +48,7 @@ def now() -> float:
 class RenderTrack(VideoStreamTrack):
     """Draws the newest camera at each tick of aiortc's clock."""
 
-    def __init__(self, scene: PyrenderScene, camera: Callable[[], Camera], executor: Executor, trace: Trace) -> None:
+    def __init__(self, scene: Scene, camera: Callable[[], Camera], executor: Executor, trace: Trace) -> None:
         super().__init__()
         self._scene, self._camera, self._executor, self._trace = scene, camera, executor, trace
         self._previous: dict[str, float] | None = None
