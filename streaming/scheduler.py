@@ -25,6 +25,7 @@ from streaming.stream import Engine, Refinement, Shot, Stream
 WINDOW = 2  # encoded pictures that a network process may hold unsent, per viewer
 PROMISED = 1 / 30  # seconds between pictures that a viewer may count on: late is what comes half of it too late
 PATIENCE = 8  # moving pictures after which a waiting refinement gets one sample
+STILLS = 2  # that are made by turns; the others wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,8 @@ class Scheduler:
         self._streams: list[Stream] = []
         self._stills: deque[Refinement] = deque()  # bounded by the gateway
         self._resting: Refinement | None = None  # of a viewer
-        self._making: Refinement | None = None  # a still; waits while a viewer's is made
+        self._making: deque[Refinement] = deque()  # stills that are made, a sample each by turns
+        self._still_next = False  # whether a still's sample comes before that of a viewer at rest
         self._in_flight: tuple[Stream, Any, State, float] | None = None
         self._queued = False
         self._alarm = float("inf")
@@ -203,7 +205,8 @@ class Scheduler:
         """Begin this viewer's picture, then finish the one before: the device is never without work between two."""
         with self.lock:
             state, now = stream.state, self._clock()
-            self._meter.began(self._late(stream, now), now)
+            if stream.last is not None:  # a viewer's first picture waits for what its arrival takes
+                self._meter.began(self._late(stream, now), now)
             stream.drawn, stream.last_begin, stream.busy = stream.version, now, True
         scale = stream.governor.scale
         if scale >= 1.0:
@@ -249,20 +252,29 @@ class Scheduler:
     # -- refinement ---------------------------------------------------------------------------------------------------
 
     def _refine(self, engine: Engine) -> None:
-        """One sample for the picture that is being refined; viewers at rest come before stills."""
+        """One sample for a picture that is being refined; viewers at rest and stills take turns."""
         self._since_refinement = 0
         with self.lock:
             now = self._clock()
-            resting, making = self._resting, self._making
-        for job in (resting, making):
-            if job is not None and not job.current():
+            jobs = [*self._making] if self._resting is None else [self._resting, *self._making]
+        for job in jobs:
+            if not job.current():
                 self._end(job)
         with self.lock:
             self._resting = self._resting or self._next_resting(now)
-            self._making = self._making or self._next_still()
-            chosen = self._resting or self._making
+            self._begin_stills()
+            chosen = self._turn_of()
         if chosen is not None:
             self._step(engine, chosen)
+
+    def _turn_of(self) -> Refinement | None:
+        """A viewer at rest never waits for more than one sample of a still, a still for no more than one of theirs."""
+        if self._making and (self._still_next or self._resting is None):
+            self._still_next = False
+            self._making.rotate(-1)
+            return self._making[-1]
+        self._still_next = True
+        return self._resting
 
     def _step(self, engine: Engine, job: Refinement) -> None:
         try:
@@ -282,7 +294,8 @@ class Scheduler:
     def _end(self, job: Refinement) -> None:
         with self.lock:
             self._resting = None if self._resting is job else self._resting
-            self._making = None if self._making is job else self._making
+            if job in self._making:
+                self._making.remove(job)
         if job.running is not None:
             job.running.close()
 
@@ -290,12 +303,11 @@ class Scheduler:
         resting = [s for s in self._streams if self._rests_at(s) <= now and self._free(s)]
         return self._refinement(min(resting, key=lambda stream: stream.last_input)) if resting else None
 
-    def _next_still(self) -> Refinement | None:
-        while self._stills:
+    def _begin_stills(self) -> None:
+        while self._stills and len(self._making) < STILLS:
             job = self._stills.popleft()
             if job.current():
-                return job
-        return None
+                self._making.append(job)
 
     def _rests_at(self, stream: Stream) -> float:
         """When this viewer's refinement may begin; infinity when it has been made or something still moves."""
@@ -342,7 +354,7 @@ class Scheduler:
             self._timer(at - now, self._ring)
 
     def _when(self) -> float:
-        if self._in_flight is not None or self._resting is not None or self._making is not None or self._stills:
+        if self._in_flight is not None or self._resting is not None or self._making or self._stills:
             return 0.0
         full = self._full()  # then an encoder that takes a picture wakes us
         times = [] if full else [self._due(stream) for stream in self._streams if self._free(stream)]

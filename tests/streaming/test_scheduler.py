@@ -288,10 +288,15 @@ def test_a_still_is_made_between_pictures() -> None:
     assert world.thetas()[1] == 3.0
 
 
+def still(world: World, theta: float, samples: int, done: list[Frame]) -> None:
+    view = replace(SMALL, orbit=Orbit(theta))
+    world.scheduler.still(Refinement("model", view, samples, "rgba8", done.append, world.failures.append, lambda: True))
+
+
 def test_a_viewer_at_rest_does_not_wait_for_a_still() -> None:
     world = World()
     done: list[Frame] = []
-    world.scheduler.still(Refinement("model", SMALL, 500, "rgba8", done.append, world.failures.append, lambda: True))
+    still(world, 0.0, 500, done)
     world.jobs.pop(0)(world.engine)
     stream = world.stream(at(0.0))
     for _ in range(100):
@@ -303,6 +308,52 @@ def test_a_viewer_at_rest_does_not_wait_for_a_still() -> None:
     world.work()
     assert [frame.samples for frame in done] == [500]
     assert world.engine.accumulations == 0
+
+
+def test_viewers_that_come_to_rest_one_after_the_other_do_not_keep_stills_waiting() -> None:
+    world = World()
+    streams = [world.stream(at(0.0)) for _ in range(20)]
+    world.advance(0.05)
+    for index, stream in enumerate(streams):
+        world.scheduler.change(stream, at(1.0 + index))
+    world.advance(0.05)
+    world.now += 1.0  # all rest now, and none is refined
+    done: list[Frame] = []
+    still(world, 99.0, 3, done)
+    turns = 0
+    while not done:
+        world.jobs.pop(0)(world.engine)
+        turns += 1
+    assert turns < 12
+    assert sum(shot.frame.samples == 4 for _, shot, _ in world.shots) < 5
+
+
+def test_a_quick_still_does_not_wait_for_a_slow_one() -> None:
+    world = World()
+    slow: list[Frame] = []
+    quick: list[Frame] = []
+    still(world, 1.0, 60, slow)
+    world.jobs.pop(0)(world.engine)
+    still(world, 2.0, 1, quick)
+    for _ in range(4):
+        world.jobs.pop(0)(world.engine)
+    assert (len(quick), len(slow)) == (1, 0)
+    world.work()
+    assert (len(slow), world.engine.accumulations) == (1, 0)
+
+
+def test_while_viewers_move_a_still_gets_a_sample_now_and_then() -> None:
+    world = World()
+    stream = world.stream(at(0.0))
+    done: list[Frame] = []
+    still(world, 99.0, 1, done)
+    for seq in range(1, 40):
+        world.scheduler.change(stream, at(float(seq), seq))
+        world.advance(1 / 60)
+        if done:
+            break
+    assert done
+    assert world.shots[-1][1].seq >= seq - 1  # and the one that moves is not behind
 
 
 def test_a_still_that_nobody_wants_any_more_is_not_made() -> None:
