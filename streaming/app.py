@@ -1,13 +1,11 @@
-"""The gateway: HTTP for signalling, pages, stills, health, metrics; parent of the other processes. Touches no media."""
+"""The gateway's HTTP surface: signalling, pages, stills, health, metrics. Touches no media and starts no process."""
 
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
 import math
-import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 from aiohttp import web
@@ -17,15 +15,16 @@ from assets.store import Asset, Store
 from streaming import metrics
 from streaming.config import Config
 from streaming.errors import AccessError, ProcessLost, RateError, SignallingError, StartError
+from streaming.events import Events
 from streaming.gate import CORS_METHODS, Gate, challenge
 from streaming.ipc import Answer
+from streaming.peers import Peers
+from streaming.sessions import Sessions
 from streaming.stills import CONTENT_TYPES, StillRequest, Stills, parse_still
-from streaming.supervisor import Child, Supervisor
 from streaming.viewspec import view_to_json
 from streaming.whep import RETRY_SECONDS, Whep
 
 VIEWER = Path(__file__).parent / "viewer"
-GOAWAY_MS = 500  # between telling viewers that the server ends and ending it
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob: mediastream:; connect-src 'self'; "
     "style-src 'self' 'unsafe-inline'; object-src 'none'; base-uri 'none'; frame-ancestors *"
@@ -36,19 +35,25 @@ logger = logging.getLogger(__name__)
 
 
 class Gateway:
-    """The HTTP surface over a store and the child processes."""
+    """The HTTP surface over a store and the other processes. folder: of their sockets."""
 
-    def __init__(self, config: Config, store: Store) -> None:
+    def __init__(self, config: Config, store: Store, folder: Path) -> None:
+        """Raises ConfigError."""
         self.config, self.store = config, store
         self.metrics = metrics.GatewayMetrics()
-        self.supervisor = Supervisor(config, self._gone, self._restarted)
+        self.events = Events()
+        self.sessions = Sessions(self.events)
+        self.peers = Peers(config, folder, self.sessions, self._render_replaced)
         self.gate = Gate(config)
-        self.whep = Whep(config, self.supervisor, self.gate, self.find)
+        self.whep = Whep(config, self.sessions, self.peers, self.gate, self.find)
+        self._restarts: dict[str, int] = {}
+        self._warming: asyncio.Task[None] | None = None
         self.stills = Stills(self._render_still, config.still_concurrency, config.still_queue, config.still_cache_bytes)
 
     def application(self) -> web.Application:
         """The aiohttp application with every route."""
         app = web.Application(middlewares=[self._middleware], client_max_size=1 << 20)
+        app.on_response_prepare.append(self._add_headers)
         model = "{model:[A-Za-z0-9._-]+}"
         app.add_routes(
             [
@@ -62,6 +67,7 @@ class Gateway:
                 web.post(f"/whep/{model}", self.whep.post),
                 web.patch(f"/whep/{model}/{{session}}", self.whep.patch),
                 web.delete(f"/whep/{model}/{{session}}", self.whep.delete),
+                web.get(f"/whep/{model}/{{session}}/events", self.whep.events),
                 web.get("/", self._gallery),
                 web.get(f"/view/{model}", self._view_page),
                 web.get("/viewer/{path:.+}", self._viewer_file),
@@ -87,16 +93,34 @@ class Gateway:
         for model in self.config.warm:
             try:
                 asset, path = await self.find(model)
-                await self.supervisor.render.request("load", model=asset.id, version=asset.version, path=path)
+                await self.peers.render.request("load", model=asset.id, version=asset.version, path=path)
             except (SignallingError, ProcessLost) as error:
                 raise StartError(f"--warm {model}: {error}") from error
 
-    def _gone(self, network: Child, session: int) -> None:
-        self.whep.gone(network, session)
+    def _render_replaced(self) -> None:
+        """A new render process has loaded nothing but what its sessions show."""
 
-    def _restarted(self, role: str) -> None:
-        self.whep.lost(role)
-        self.metrics.restarts.labels(role).inc()
+        async def warm() -> None:
+            try:
+                await self.warm()
+            except StartError as error:
+                logger.warning("%s", error)
+
+        self._warming = asyncio.ensure_future(warm())
+
+    def restarted(self, counts: Mapping[str, int]) -> None:
+        """How often each role had to be filled again since the server began; its parent counts."""
+        for role, count in counts.items():
+            self.metrics.restarts.labels(role).inc(count - self._restarts.get(role, 0))
+            self._restarts[role] = count
+
+    async def send_away(self, seconds: float) -> None:
+        """Refuse new viewers, and tell those that are there how long they may stay."""
+        self.whep.draining = True
+        deadline = round(seconds * 1000)
+        self.events.go_away(deadline)
+        asked = [peer.request("goaway", patience=0.1, deadline_ms=deadline) for peer in self.peers.networks]
+        await asyncio.gather(*asked, return_exceptions=True)  # a process that is gone has no viewers
 
     # -- every answer -------------------------------------------------------------------------------------------------
 
@@ -110,12 +134,13 @@ class Gateway:
         except SignallingError as error:
             response = _error(error.status, error.code, str(error))
             self._explain(error, response)
+        except ProcessLost as error:
+            response = _error(503, "restarting", str(error))
         except web.HTTPException as error:
             response = _error(error.status, "http", error.reason)
             response.headers.update({k: v for k, v in error.headers.items() if k == "Allow"})
         if response.status >= 500:
             logger.warning("%s %s: %d", request.method, request.path, response.status)
-        self._add_headers(request, response)
         self.metrics.requests.labels(str(response.status)).inc()
         return response
 
@@ -130,7 +155,7 @@ class Gateway:
             self.metrics.denied.labels(error.code).inc()
             response.headers["Retry-After"] = str(math.ceil(error.seconds))
 
-    def _add_headers(self, request: web.Request, response: web.StreamResponse) -> None:
+    async def _add_headers(self, request: web.Request, response: web.StreamResponse) -> None:
         headers = response.headers
         headers["X-Content-Type-Options"] = "nosniff"
         headers["Referrer-Policy"] = "strict-origin-when-cross-origin"  # an address may hold a token
@@ -144,15 +169,15 @@ class Gateway:
         return web.json_response({"status": "up"}, headers={"Cache-Control": "no-store"})
 
     async def _readyz(self, _: web.Request) -> web.Response:
-        ready = self.supervisor.is_ready
-        body = {"ready": ready, "sessions": self.whep.sessions, "max_sessions": self.config.max_sessions}
+        ready = self.peers.is_ready and not self.whep.draining
+        body = {"ready": ready, "sessions": len(self.sessions), "max_sessions": self.config.max_sessions}
         return web.json_response(body, status=200 if ready else 503, headers={"Cache-Control": "no-store"})
 
     async def _metrics(self, _: web.Request) -> web.Response:
         parts = [({"process": "gateway"}, metrics.snapshot(self.metrics.registry))]
-        for child in self.supervisor.children.values():
+        for peer in self.peers:
             try:
-                parts.append(({"process": child.role}, (await child.request("stats")).result))
+                parts.append(({"process": peer.role}, (await peer.request("stats", patience=0.1)).result))
             except ProcessLost:
                 continue  # a process that is being restarted has no numbers yet
         return web.Response(body=metrics.expose(parts), headers={"Content-Type": "text/plain; version=0.0.4"})
@@ -202,17 +227,15 @@ class Gateway:
         return web.Response(body=data, content_type=CONTENT_TYPES[extension], headers=headers)
 
     async def _render_still(self, still: StillRequest) -> Answer:
-        try:
-            return await self.supervisor.render.request(
-                "still",
-                model=still.model,
-                version=still.version,
-                path=still.path,
-                view=view_to_json(still.view),
-                samples=still.samples,
-            )
-        except ProcessLost as error:
-            raise SignallingError(503, "restarting", str(error)) from error
+        return await self.peers.render.request(
+            "still",
+            again=True,
+            model=still.model,
+            version=still.version,
+            path=still.path,
+            view=view_to_json(still.view),
+            samples=still.samples,
+        )
 
     # -- pages --------------------------------------------------------------------------------------------------------
 
@@ -226,17 +249,6 @@ class Gateway:
 
     async def _viewer_file(self, request: web.Request) -> web.StreamResponse:
         return _file(request.match_info["path"])
-
-    # -- life ---------------------------------------------------------------------------------------------------------
-
-    async def stop(self) -> None:
-        """Refuse new viewers, tell those that are there, then end every process."""
-        self.whep.draining = True
-        if self.whep.sessions:
-            asked = [child.request("goaway", deadline_ms=GOAWAY_MS) for child in self.supervisor.networks]
-            await asyncio.gather(*asked, return_exceptions=True)
-            await asyncio.sleep(GOAWAY_MS / 1000)
-        await self.supervisor.stop()
 
 
 def _listed(asset: Asset) -> dict[str, object]:
@@ -262,61 +274,3 @@ def _file(path: str) -> web.FileResponse:
     if file.suffix in (".js", ".mjs"):
         headers["Content-Type"] = "text/javascript; charset=utf-8"
     return web.FileResponse(file, headers=headers)
-
-
-async def serve(config: Config, store: Store, announce: Callable[[str], None]) -> None:
-    """Run the server until SIGINT or SIGTERM. announce(url) is called once it is ready. Raises StartError."""
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopping.set)
-    gateway = Gateway(config, store)
-    runner = web.AppRunner(gateway.application(), access_log=None, shutdown_timeout=2.0)
-    await runner.setup()
-    try:
-        port = await _listen(runner, config)
-        starting = asyncio.ensure_future(_start(gateway))
-        stop = asyncio.ensure_future(stopping.wait())
-        await asyncio.wait((starting, stop), return_when=asyncio.FIRST_COMPLETED)
-        if starting.done():
-            starting.result()
-            announce(f"http://{_shown(config.host)}:{port}/")
-            _say_who_may(config)
-        await stop
-        starting.cancel()
-    finally:
-        await gateway.stop()
-        await runner.cleanup()
-
-
-def _say_who_may(config: Config) -> None:
-    """One line at start: who can see the models."""
-    if config.auth:
-        logger.info("whoever has a token of the keys in %s may see models", config.auth)
-    elif config.is_local:
-        logger.info("without --auth only this machine is served (%s)", config.host)
-    else:
-        logger.warning("--open without --auth: whoever reaches %s may see every model", config.host)
-
-
-async def _start(gateway: Gateway) -> None:
-    await gateway.supervisor.start()
-    await gateway.warm()
-
-
-async def _listen(runner: web.AppRunner, config: Config) -> int:
-    """Open the port, before anything expensive starts; returns it (0 chooses one)."""
-    site = web.TCPSite(runner, config.host, config.port)
-    try:
-        await site.start()
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            raise StartError(f"port {config.port} of {config.host} is taken; give another one with --port") from error
-        raise StartError(f"cannot listen on {config.host}:{config.port}: {error.strerror}") from error
-    return int(runner.addresses[0][1])
-
-
-def _shown(host: str) -> str:
-    if host in ("0.0.0.0", "::", ""):
-        return "127.0.0.1"
-    return f"[{host}]" if ":" in host else host

@@ -1,121 +1,222 @@
-"""How a child process lives: started by the supervisor, tied to its gateway, ended with it. The roles are elsewhere.
+"""How a child process lives: made ready ahead of need, given a role by its parent, ended with it. Knows no role itself.
 
-Arguments: role, folder of sockets, log level; the Config is one line of JSON on standard input. It reports `ready`, or
-`failed` with one line and exit code 2; it ends when the gateway says so, or when the gateway is gone.
+Arguments: kind, folder of sockets, a line of JSON (serial, parent's id, level of the log, descriptors to listen on);
+the Config is one line of JSON on standard input. It tells its parent `prepared` when it could begin at once, `ready`
+when it plays the role that it was given, or `failed` with one line and exit code 2. Signals are its parent's business.
 """
 
 from __future__ import annotations
 
 import asyncio
 import ctypes
+import json
 import logging
 import os
 import signal
 import sys
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
+from typing import Protocol
 
+from assets.errors import StoreError
 from renderer.errors import RendererError
-from streaming.backend import find_backend
 from streaming.config import Config
 from streaming.errors import StreamingError
-from streaming.ipc import Answer, Handler, Link, Params, connect, listen
+from streaming.ipc import Handler, Link, Params, connect, listen
 from streaming.logs import install
 from streaming.memory import limit_arenas
+from streaming.supervisor import EXIT_CANNOT_START, socket_path
 
-PR_SET_PDEATHSIG = 1
-EXIT_CANNOT_START = 2
+PR_SET_PDEATHSIG, PR_SET_NAME = 1, 15
 # How long the thread that reads a model may keep the interpreter from the one that encodes. With Python's own 5 ms an
 # encode of 3 ms took 19 beside a busy thread, with this 11 (on two busy cores).
 GIL_SECONDS = 0.0005
 
 
-def gateway_path(sockets: Path) -> str:
-    """Where the gateway listens."""
-    return str(sockets / "gateway.sock")
+class Part(Protocol):
+    """What a process of one kind does."""
+
+    async def play(self, role: str, first: bool) -> None:
+        """Take the role. first: nobody has played it before."""
+        ...
+
+    def on_notice(self, method: str, params: Params) -> None:
+        """What the parent tells later."""
+        ...
+
+    async def close(self) -> None:
+        """End."""
+        ...
 
 
-def render_path(sockets: Path) -> str:
-    """Where the render process listens."""
-    return str(sockets / "render.sock")
+class Listening:
+    """Listens under the name of a role for the processes that need it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._server: asyncio.Server | None = None
+
+    async def open(self, role: str, handler: Handler) -> None:
+        """In the place of the process that played it before."""
+        path = socket_path(self._folder, role)
+        Path(path).unlink(missing_ok=True)
+        self._server = await listen(path, handler)
+
+    def close(self) -> None:
+        """Accept nobody any more."""
+        if self._server is not None:
+            self._server.close()
 
 
-class _ToGateway(Handler):
-    """The child's end of the link to its gateway: passes everything to the role until the end."""
+class Rendering:
+    """A render process: device and shaders are ready before it has a role."""
+
+    def __init__(self, config: Config, folder: Path, end: Callable[[], None]) -> None:
+        from streaming.backend import find_backend
+        from streaming.render import RenderProcess
+
+        sys.setswitchinterval(GIL_SECONDS)
+        self._listening = Listening(folder)
+        backend = find_backend(config.backend)
+        self._process = RenderProcess(config, backend, backend.open_thread(require_gpu=config.require_gpu))
+        self._broken = asyncio.ensure_future(self._process.broken.wait())
+        self._broken.add_done_callback(lambda done: None if done.cancelled() else end())
+
+    async def play(self, role: str, first: bool) -> None:  # noqa: ARG002
+        """See Part."""
+        await self._listening.open(role, self._process)
+
+    def on_notice(self, method: str, params: Params) -> None:
+        """See Part."""
+
+    async def close(self) -> None:
+        """See Part."""
+        self._broken.cancel()
+        self._listening.close()
+        self._process.close()
+
+
+class Networking:
+    """A network process."""
+
+    def __init__(self, config: Config, folder: Path) -> None:
+        from streaming.network import NetworkProcess
+
+        self._folder = folder
+        self._listening = Listening(folder)
+        self._process = NetworkProcess(config)
+        self._playing = False
+
+    async def play(self, role: str, first: bool) -> None:  # noqa: ARG002
+        """See Part."""
+        self._playing = True
+        self._process.start(int(role.removeprefix("network-")), socket_path(self._folder, "render"))
+        await self._listening.open(role, self._process)
+
+    def on_notice(self, method: str, params: Params) -> None:
+        """See Part."""
+
+    async def close(self) -> None:
+        """See Part."""
+        self._listening.close()
+        if self._playing:
+            await self._process.close()
+
+
+class ToParent(Handler):
+    """The child's end of the link to its parent."""
 
     def __init__(self) -> None:
-        self.role: Handler = Handler()
+        self.part: Part | None = None
+        self.cast: asyncio.Future[tuple[str, bool]] = asyncio.get_running_loop().create_future()
         self.ended = asyncio.Event()
 
-    async def on_request(self, method: str, params: Params) -> Answer:
-        return await self.role.on_request(method, params)
-
-    def on_notice(self, link: Link, method: str, params: Params) -> None:
-        self.role.on_notice(link, method, params)
+    def on_notice(self, link: Link, method: str, params: Params) -> None:  # noqa: ARG002
+        """A role, or something for the part."""
+        if method == "play" and not self.cast.done():
+            self.cast.set_result((params["role"], params["first"]))
+        elif self.part is not None:
+            self.part.on_notice(method, params)
 
     def on_lost(self, link: Link) -> None:  # noqa: ARG002
+        """The parent ended, or wants this process to end."""
         self.ended.set()
 
 
-async def _render(config: Config, sockets: Path, to_gateway: _ToGateway, gateway: Link) -> None:
-    from streaming.render import RenderProcess
+async def _prepare(
+    kind: str, config: Config, folder: Path, listening: Sequence[int], parent: Link, ears: ToParent
+) -> Part:
+    match kind:
+        case "render":
+            return Rendering(config, folder, ears.ended.set)
+        case "network":
+            return Networking(config, folder)
+        case _:
+            from streaming.gateway import GatewayProcess
 
-    sys.setswitchinterval(GIL_SECONDS)
-    backend = find_backend(config.backend)
-    thread = backend.open_thread(require_gpu=config.require_gpu)
-    role = RenderProcess(config, backend, thread)
-    to_gateway.role = role
-    path = render_path(sockets)
-    Path(path).unlink(missing_ok=True)
-    server = await listen(path, role)
-    gateway.notice("ready")
-    ends = [asyncio.ensure_future(event.wait()) for event in (to_gateway.ended, role.broken)]
-    await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-    for end in ends:
-        end.cancel()
-    server.close()
-    role.close()
+            return await GatewayProcess.prepared(config, folder, listening, parent)
 
 
-async def _network(config: Config, index: int, sockets: Path, to_gateway: _ToGateway, gateway: Link) -> None:
-    from streaming.network import NetworkProcess
+async def _live(ears: ToParent, part: Part, parent: Link, config: Config) -> None:
+    """Wait for a role, play it, until the end."""
+    parent.notice("prepared")
+    if not await _unless(ears.ended, ears.cast):
+        return
+    role, first = ears.cast.result()
+    name_process(f"vitrine {role.replace('network', 'net')}")
+    install(config.log_format, role)
+    if await _unless(ears.ended, part.play(role, first)):
+        parent.notice("ready")
+        await ears.ended.wait()
 
-    role = NetworkProcess(config, index, render_path(sockets))
-    to_gateway.role = role
-    role.start(gateway)
-    gateway.notice("ready")
-    await to_gateway.ended.wait()
-    await role.close()
+
+async def _unless(ended: asyncio.Event, work: Awaitable[object]) -> bool:
+    """Do it; False when the end came first."""
+    doing, ending = asyncio.ensure_future(work), asyncio.ensure_future(ended.wait())
+    await asyncio.wait((doing, ending), return_when=asyncio.FIRST_COMPLETED)
+    ending.cancel()
+    if doing.done():
+        doing.result()
+        return True
+    doing.cancel()
+    return False
 
 
-async def _run(role: str, sockets: Path, config: Config) -> int:
-    to_gateway = _ToGateway()
-    gateway = await connect(gateway_path(sockets), to_gateway, "gateway")
-    gateway.notice("hello", role=role, pid=os.getpid())
-    loop = asyncio.get_running_loop()
+async def _run(kind: str, folder: Path, told: Params, config: Config) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, to_gateway.ended.set)
+        signal.signal(number, signal.SIG_IGN)  # a service manager signals every process of the group
+    ears = ToParent()
+    parent = await connect(socket_path(folder, "parent"), ears, "the parent")
+    parent.notice("hello", serial=told["serial"])
+    code = 0
     try:
-        if role == "render":
-            await _render(config, sockets, to_gateway, gateway)
-        else:
-            await _network(config, int(role.removeprefix("network-")), sockets, to_gateway, gateway)
-    except (RendererError, StreamingError) as error:
-        gateway.notice("failed", message=" ".join(str(error).split()))
-        gateway.close()
-        return EXIT_CANNOT_START
-    gateway.close()
-    return 0
+        ears.part = await _prepare(kind, config, folder, told["listening"], parent, ears)
+        await _live(ears, ears.part, parent, config)
+    except (RendererError, StreamingError, StoreError) as error:
+        parent.notice("failed", message=" ".join(str(error).split()))
+        code = EXIT_CANNOT_START
+    if ears.part is not None and not code:
+        await ears.part.close()
+    parent.close()
+    return code
+
+
+def name_process(name: str) -> None:
+    """What `ps` and `top` show; the kernel keeps 15 characters."""
+    ctypes.CDLL(None).prctl(PR_SET_NAME, name.encode()[:15])
 
 
 def main() -> int:
-    """Run one role until the gateway ends it."""
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # never outlive the gateway
+    """One child, from its start to its end."""
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # never outlive the parent
     limit_arenas()
-    role, sockets = sys.argv[1], Path(sys.argv[2])
-    level = sys.argv[3] if len(sys.argv) > 3 else "INFO"
-    logging.basicConfig(stream=sys.stderr, level=level)
+    kind, folder, told = sys.argv[1], Path(sys.argv[2]), json.loads(sys.argv[3])
+    name_process(f"vitrine {kind}?"[:15])
+    logging.basicConfig(stream=sys.stderr, level=told["level"])
     for chatty in ("aioice", "OpenGL"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     config = Config.from_json(sys.stdin.readline())
-    install(config.log_format, role)
-    return asyncio.run(_run(role, sockets, config))
+    install(config.log_format, kind)
+    if os.getppid() != told["parent"]:
+        return 0  # it died before we were tied to it
+    return asyncio.run(_run(kind, folder, told, config))

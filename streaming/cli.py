@@ -40,6 +40,9 @@ def _add_serve(subparsers: argparse._SubParsersAction[Any]) -> None:
         help="address or network of a proxy whose X-Forwarded-For is believed; may be repeated",
     )
     _add_reach(parser)
+    parser.add_argument(
+        "--drain", type=float, metavar="S", help="seconds that viewers may stay after SIGTERM (default: 10)"
+    )
     parser.add_argument("--max-sessions", type=int, metavar="N", help="viewers at once (default: 64)")
     parser.add_argument("--log-format", choices=("text", "json"), help="lines of the log (default: text)")
     parser.add_argument(
@@ -96,15 +99,13 @@ def _run(arguments: argparse.Namespace) -> int:
     """Serve a folder of models: a gallery, a viewer page for each, WHEP streams and stills."""
     import asyncio
 
-    from assets.store import open_store
-    from streaming.app import serve
     from streaming.config import load
     from streaming.logs import install
+    from streaming.parent import serve
 
     config = load(_overrides(arguments))
     install(config.log_format)
-    store = open_store(config.models)
-    asyncio.run(serve(config, store, _announce))
+    asyncio.run(serve(config, _announce))
     return 0
 
 
@@ -124,6 +125,7 @@ def _overrides(arguments: argparse.Namespace) -> dict[str, Any]:
     for name in ("public_address", "turn"):
         given = getattr(arguments, name)
         overrides[name] = None if given is None else tuple(item for item in given.split(",") if item)
+    overrides["drain_seconds"] = arguments.drain
     overrides["ground"] = None if arguments.ground is None else arguments.ground == "on"
     return overrides
 

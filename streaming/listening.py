@@ -7,7 +7,7 @@ import socket
 
 from streaming.errors import StartError
 
-BACKLOG = 128  # connections that wait to be accepted
+BACKLOG = 1024  # connections that wait to be accepted: as many as come back at once when a gateway has died
 # A name may have an address of a family that this machine does without: then the other one serves.
 _ABSENT = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 

@@ -45,7 +45,7 @@ class JsonFormatter(logging.Formatter):
         entry: dict[str, object] = {
             "time": f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(record.created))}.{int(record.msecs):03d}Z",
             "level": record.levelname.lower(),
-            "process": self._role or "gateway",
+            "process": self._role or "parent",
             "logger": record.name,
             "message": record.getMessage(),
         }
@@ -56,7 +56,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def install(form: str, role: str = "") -> None:
-    """Give every handler of the root logger this form. role: the process, "" = the gateway."""
+    """Give every handler of the root logger this form. role: the process, "" = the parent of the others."""
     formatter = JsonFormatter(role) if form == "json" else TextFormatter(role)
     for handler in logging.getLogger().handlers:
         handler.setFormatter(formatter)

@@ -1,22 +1,24 @@
 """A network process: peer connections for the sessions that the gateway gives it. Packets come from the render process.
 
-Everything runs on one event loop. When the render process goes, so do all sessions: their viewers connect again.
+Everything runs on one event loop. Its sessions outlive the gateway and the render process: what they need to be known
+and to be opened again is kept here, and told to whoever comes next.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterable
+from typing import Any
 
 from streaming import metrics, rtc
 from streaming.config import Config
 from streaming.errors import SignallingError
-from streaming.ipc import Answer, Handler, Link, Packet, Params, connect
+from streaming.ipc import Answer, Handler, Link, Packet, Params
 from streaming.memory import Trimmer
+from streaming.renderlink import RenderLink
 from streaming.sdp import parse_fragment
 from streaming.session import Session
-
-RETRY_SECONDS = 0.25  # between two attempts to reach the render process while it starts
 
 logger = logging.getLogger(__name__)
 
@@ -24,56 +26,40 @@ logger = logging.getLogger(__name__)
 class NetworkProcess(Handler):
     """Answers the gateway; passes packets, cameras and messages between viewers and the render process."""
 
-    def __init__(self, config: Config, index: int, render_path: str) -> None:
-        self.config, self.index = config, index
+    def __init__(self, config: Config) -> None:
+        self.config = config
         self.metrics = metrics.NetworkMetrics()
-        self._render_path = render_path
-        self._render: Link | None = None
+        self._render: RenderLink
         self._gateway: Link | None = None
         self._sessions: dict[int, Session] = {}
+        self._facts: dict[int, Params] = {}  # what the gateway wants to be told if it should forget
+        self._highest = 0  # number of a session that ever was here
+        self._linked = False
         self._trimmer = Trimmer()
-        self._dialling: asyncio.Task[None] | None = None
         rtc.install()
         rtc.check_policy(config.reach)
 
-    def start(self, gateway: Link) -> None:
-        """Begin: report to this gateway, and keep a link to the render process."""
-        self._gateway = gateway
-        self._dial()
+    def start(self, index: int, render_path: str) -> None:
+        """Begin as this one of the network processes, and reach for the render process."""
+        self._render = RenderLink(render_path, index, self)
+        self._render.start()
 
     async def close(self) -> None:
         """End every session."""
-        if self._dialling is not None:
-            self._dialling.cancel()
         await asyncio.gather(*(session.close() for session in list(self._sessions.values())), return_exceptions=True)
         self._trimmer.close()
-        if self._render is not None:
-            self._render.close()
-
-    def _dial(self) -> None:
-        self._dialling = asyncio.ensure_future(self._reach_render())
-
-    async def _reach_render(self) -> None:
-        """Only while the link is down: between its loss and the render process's restart."""
-        while True:
-            try:
-                link = await connect(self._render_path, self, "render process")
-            except OSError:
-                await asyncio.sleep(RETRY_SECONDS)
-                continue
-            link.notice("network", index=self.index)
-            self._render = link
-            if self._gateway is not None:
-                self._gateway.notice("linked")
-            return
+        await self._render.close()
 
     # -- the gateway --------------------------------------------------------------------------------------------------
 
     async def on_request(self, method: str, params: Params) -> Answer:
         """The gateway's questions."""
         match method:
+            case "sessions":
+                entries = [{"facts": self._facts[n], "codec": s.codec} for n, s in self._sessions.items()]
+                return Answer({"entries": entries, "highest": self._highest, "linked": self._linked})
             case "offer":
-                return await self._offer(params["session"], params["sdp"], params["seconds"])
+                return await self._offer(params)
             case "candidates":
                 await self._session(params["session"]).add_candidates(parse_fragment(params["fragment"]))
                 return Answer({})
@@ -92,18 +78,24 @@ class NetworkProcess(Handler):
             case _:
                 return await super().on_request(method, params)
 
-    async def _offer(self, number: int, sdp: str, seconds: float | None) -> Answer:
-        if self._render is None:
-            raise SignallingError(503, "starting", "the render process is not ready; try again")
+    async def _offer(self, params: Params) -> Answer:
+        """Answer an offer and open the session in the render process.
+
+        facts: kept for gateways to come; opening: the method and parameters that the render process is asked with.
+        """
+        number = params["facts"]["number"]
         session = Session(number, self.config, self._render, self.metrics, self._ended)
-        self._sessions[number] = session
+        self._sessions[number], self._facts[number] = session, params["facts"]
+        self._highest = max(self._highest, number)
         try:
-            answer, codec = await session.answer(sdp)
+            answer, codec = await session.answer(params["sdp"])
+            session.begin(*params["opening"])
+            await self._render.open(session)
         except BaseException:
             await session.close()
             raise
-        if seconds is not None:
-            session.expire(seconds)
+        if params["seconds"] is not None:
+            session.expire(params["seconds"])
         return Answer({"sdp": answer, "codec": codec})
 
     def _session(self, number: int) -> Session:
@@ -115,12 +107,32 @@ class NetworkProcess(Handler):
     def _ended(self, session: Session) -> None:
         if self._sessions.pop(session.number, None) is None:
             return
-        for link in (self._render, self._gateway):
-            if link is not None and not link.closed:
-                link.notice("gone", session=session.number)
+        del self._facts[session.number]
+        self._render.notice("gone", session=session.number)
+        self._tell_gateway("gone", session=session.number, reason=session.reason)
         self._trimmer.soon()
 
+    def _tell_gateway(self, method: str, **params: Any) -> None:
+        if self._gateway is not None:
+            self._gateway.notice(method, **params)
+
+    def on_notice(self, link: Link, method: str, params: Params) -> None:
+        """The gateway's name, and its wish to end a session."""
+        if method == "gateway":
+            self._gateway = link
+        elif method == "close":
+            self.end(params["session"], "ended")
+
+    def on_lost(self, link: Link) -> None:
+        """The gateway ended; the next one will ask."""
+        if link is self._gateway:
+            self._gateway = None
+
     # -- the render process -------------------------------------------------------------------------------------------
+
+    def all(self) -> Iterable[Session]:
+        """Every session."""
+        return list(self._sessions.values())
 
     def on_packet(self, packet: Packet) -> None:
         """A picture for a viewer; one for a viewer that has just left is dropped."""
@@ -128,22 +140,19 @@ class NetworkProcess(Handler):
         if session is not None:
             session.put(packet)
 
-    def on_notice(self, link: Link, method: str, params: Params) -> None:
-        """Messages of the render process for one viewer, and the gateway's wish to end one."""
-        session = self._sessions.get(params["session"])
-        if session is None or link not in (self._render, self._gateway):
-            return
-        if method == "control":
-            session.send_text(params["text"])
-        elif method in ("end", "close"):
-            session.close()
+    def on_control(self, session: int, text: str) -> None:
+        """A message for a viewer."""
+        known = self._sessions.get(session)
+        if known is not None:
+            known.send_text(text)
 
-    def on_lost(self, link: Link) -> None:
-        """The render process ended: end the sessions and wait for the next one."""
-        if link is not self._render:
-            return
-        self._render = None
-        logger.info("the render process is gone; %d sessions end", len(self._sessions))
-        for session in list(self._sessions.values()):
-            session.close()
-        self._dial()
+    def end(self, session: int, reason: str) -> None:
+        """A session cannot go on."""
+        known = self._sessions.get(session)
+        if known is not None:
+            known.close(reason)
+
+    def linked(self, linked: bool) -> None:
+        """The render process is there, or not."""
+        self._linked = linked
+        self._tell_gateway("linked", linked=linked)

@@ -20,7 +20,7 @@ from aiortc.sdp import candidate_from_sdp
 from streaming import rtc
 from streaming.config import Config
 from streaming.errors import ProtocolError, SignallingError
-from streaming.ipc import CameraInput, Link, Packet
+from streaming.ipc import CameraInput, Packet, Params
 from streaming.limits import BitrateKeeper, Bucket
 from streaming.metrics import NetworkMetrics
 from streaming.protocol import (
@@ -35,6 +35,8 @@ from streaming.protocol import (
     dump,
     parse,
 )
+from streaming.renderlink import RenderLink
+from streaming.replay import Replay
 from streaming.sdp import Fragment, without_unresolvable
 from streaming.track import PacketTrack
 
@@ -52,9 +54,18 @@ class Session:
     """A peer connection that shows one model."""
 
     def __init__(
-        self, number: int, config: Config, render: Link, metrics: NetworkMetrics, ended: Callable[[Session], None]
+        self,
+        number: int,
+        config: Config,
+        render: RenderLink,
+        metrics: NetworkMetrics,
+        ended: Callable[[Session], None],
     ) -> None:
         self.number = number
+        self.codec = ""
+        self.reason = ""  # why it ended
+        self.replay = Replay()
+        self._opening: tuple[str, Params] | None = None
         self._render, self._metrics, self._ended = render, metrics, ended
         self._pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self._reach = config.reach
@@ -93,6 +104,7 @@ class Session:
         self._pump = rtc.PacketPump(transceiver.sender, self._track, self._hooks())
         await self._pc.setLocalDescription(await self._pc.createAnswer())
         rtc.police(self._pc, DATAGRAMS_PER_SECOND, BYTES_PER_SECOND)
+        self.codec = codec
         return self._pc.localDescription.sdp, codec
 
     async def add_candidates(self, fragment: Fragment) -> None:
@@ -107,6 +119,24 @@ class Session:
 
     def _hooks(self) -> rtc.SenderHooks:
         return rtc.SenderHooks(self._on_sent, self._metrics.retransmitted.inc, self._on_key_wanted, self._on_bitrate)
+
+    # -- the render process -------------------------------------------------------------------------------------------
+
+    @property
+    def heard(self) -> float:
+        """When the viewer last said something; seconds, monotonic."""
+        return self.replay.heard
+
+    def begin(self, method: str, params: Params) -> None:
+        """How this session is opened in a render process, whenever there is a new one."""
+        self._opening = method, params
+
+    def opening(self) -> tuple[str, Params] | None:
+        """The request that opens it as it is now. None: it has not begun."""
+        if self._opening is None:
+            return None
+        method, params = self._opening
+        return method, {**params, "session": self.number, "codec": self.codec, **self.replay.told()}
 
     # -- pictures -----------------------------------------------------------------------------------------------------
 
@@ -141,6 +171,7 @@ class Session:
     def _on_bitrate(self, bitrate: int) -> None:
         target = self._keeper.estimate(bitrate, time.monotonic())
         if target is not None:
+            self.replay.bitrate = target
             self._render.notice("bitrate", session=self.number, bitrate=target)
 
     # -- messages -----------------------------------------------------------------------------------------------------
@@ -166,7 +197,9 @@ class Session:
         if isinstance(message, Camera):
             if message.seq > (self._inputs[-1][0] if self._inputs else self._shown):  # viewers repeat their last one
                 self._inputs.append((message.seq, time.monotonic()))
-            self._render.camera(CameraInput(self.number, message.seq, message.orbit, message.target, message.fov))
+            camera = CameraInput(self.number, message.seq, message.orbit, message.target, message.fov)
+            self.replay.camera(camera)
+            self._render.camera(camera)
 
     def _on_control(self, text: str | bytes) -> None:
         if not self._control_bucket.take(time.monotonic()):
@@ -183,6 +216,7 @@ class Session:
             self._metrics.freezes.inc(message.freezes)
             self._metrics.frozen.inc(message.frozen_ms / 1e3)
         else:
+            self.replay.message(message)
             self._render.notice("message", session=self.number, message={"type": message.type, **asdict(message)})
 
     def _refuse(self, error: ProtocolError) -> None:
@@ -214,22 +248,23 @@ class Session:
     def _take_leave(self, seconds: float) -> None:
         logger.info("session %d ends: its token allows no more time", self.number, extra={"session": self.number})
         self.go_away(round(seconds * 1000))
-        self._expiry = asyncio.get_running_loop().call_later(seconds, self.close)
+        self._expiry = asyncio.get_running_loop().call_later(seconds, self.close, "time-is-over")
 
     def _on_state(self) -> None:
         state = self._pc.connectionState
         if state == "connected":
             self._deadline.cancel()
         elif state in ("failed", "closed"):
-            self.close()
+            self.close("connection-lost")
 
     def _give_up(self) -> None:
         logger.info("session %d did not connect in time", self.number, extra={"session": self.number})
-        self.close()
+        self.close("not-connected")
 
-    def close(self) -> asyncio.Task[None]:
-        """End it; the same task however often it is called."""
+    def close(self, reason: str = "ended") -> asyncio.Task[None]:
+        """End it; the same task however often it is called. reason: a word for the viewer."""
         if self._closing is None:
+            self.reason = reason
             self._closing = asyncio.ensure_future(self._close())
         return self._closing
 

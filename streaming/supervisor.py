@@ -1,26 +1,38 @@
-"""Starts the child processes, restarts those that die, ends them all. Knows their links, not what is said over them."""
+"""Owns the life of the other processes: starts them, keeps a spare of each kind, replaces what dies, ends them all.
+
+It is what must not die, so it imports little and does little: it knows no HTTP, no media, no sessions. Everything it
+says and hears goes over one link to each child: `hello`, `prepared`, `failed` from all, `ready` from who plays a role,
+`drained` from the gateway; `play` to a child that shall take a role, `restarts` and `drain` to the gateway.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import logging
+import os
 import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Coroutine, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from streaming.child import EXIT_CANNOT_START, gateway_path
 from streaming.config import Config
-from streaming.errors import ProcessLost, StartError
-from streaming.ipc import Answer, Handler, Link, Params, listen
+from streaming.errors import StartError
+from streaming.ipc import Handler, Link, Params, listen
 
-RESTART_SECONDS = 0.2  # before a child that died is started again, doubling up to the bound while it keeps dying
+KINDS = ("render", "network", "gateway")  # spares are made in this order
+EXIT_CANNOT_START = 2
+RESTART_SECONDS = 0.2  # before what died twice is started again, doubling up to the bound while it keeps dying
 RESTART_SECONDS_MAX = 5.0
-STABLE_SECONDS = 10.0  # a child that lived so long starts again without waiting
+STABLE_SECONDS = 10.0  # what lived so long is replaced without waiting
+SPARE_SECONDS = 1.5  # from everybody's readiness until a spare is made: those who watch come first
+SPARE_RETRY_SECONDS = 30.0  # after a spare that could not be prepared
 END_SECONDS = 4.0  # for a child to end by itself before it is killed
 
 # A child finds its modules where its parent found them, installed or not, whatever the working directory.
@@ -28,140 +40,229 @@ _BOOT = (
     "import json, sys; sys.path[:] = json.loads(sys.argv.pop(1)); from streaming.child import main; sys.exit(main())"
 )
 
+logger = logging.getLogger(__name__)
 
-class Child:
-    """One role, whatever process plays it at the moment."""
 
-    def __init__(self, role: str) -> None:
-        self.role = role
-        self.link: Link | None = None
-        self.process: asyncio.subprocess.Process | None = None
-        self.ready = asyncio.Event()
-        self.linked = False  # network processes: whether the render process is reached
-        self.failure: str | None = None
+def socket_path(folder: Path, role: str) -> str:
+    """Where whoever plays this role listens; "parent" is the supervisor."""
+    return str(folder / f"{role}.sock")
 
-    async def request(self, method: str, **params: Any) -> Answer:
-        """Ask it. Raises ProcessLost when it is not there."""
-        if self.link is None or not self.ready.is_set():
-            raise ProcessLost(f"the {self.role} process is starting")
-        return await self.link.request(method, **params)
+
+@dataclass(eq=False, slots=True)
+class Instance:
+    """One process. role: what it plays; None while it is a spare."""
+
+    kind: str
+    serial: int
+    role: Role | None = None
+    link: Link | None = None
+    process: asyncio.subprocess.Process | None = None
+    prepared: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class Role:
+    """A part that always has to be played. began: seconds, monotonic; delay: before the next process takes it."""
+
+    name: str
+    instance: Instance | None = None
+    ready: bool = False
+    began: float = field(default_factory=time.monotonic)
+    delay: float = 0.0
+    restarts: int = 0
+
+    @property
+    def kind(self) -> str:
+        """What sort of process can play it."""
+        return self.name.partition("-")[0]
+
+    def fallen(self) -> None:
+        """Whoever played it is gone: count, and wait longer the faster that happens."""
+        self.instance, self.ready = None, False
+        self.restarts += 1
+        stable = time.monotonic() - self.began > STABLE_SECONDS
+        self.delay = 0.0 if stable else min(max(RESTART_SECONDS, self.delay * 2), RESTART_SECONDS_MAX)
+        if self.restarts == 1:
+            self.delay = 0.0
 
 
 class Supervisor(Handler):
-    """Owns the children and the folder of their sockets. restarted(role) is told of each restart."""
+    """Owns the children and the folder of their sockets. listening: descriptors that the gateway accepts on."""
 
-    def __init__(self, config: Config, on_gone: Callable[[Child, int], None], restarted: Callable[[str], None]) -> None:
-        self._config, self._on_gone, self._restarted = config, on_gone, restarted
-        self._sockets = Path(tempfile.mkdtemp(prefix="vitrine-"))
+    def __init__(self, config: Config, listening: Sequence[int]) -> None:
+        self._config, self._listening = config, tuple(listening)
+        self._folder = Path(tempfile.mkdtemp(prefix="vitrine-"))
         self._server: asyncio.Server | None = None
-        self._tasks: list[asyncio.Task[None]] = []
-        self._stopping = False
+        self._serials = itertools.count()
+        self._instances: dict[int, Instance] = {}
+        self._spares: dict[str, Instance] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
-        self.render = Child("render")
-        self.networks = [Child(f"network-{index}") for index in range(config.networks)]
-        self.children = {child.role: child for child in (self.render, *self.networks)}
+        self._drained = asyncio.Event()
+        self._drain_ends: float | None = None  # monotonic
+        self._stopping = False
+        self._failure: str | None = None
+        names = ("render", *(f"network-{index}" for index in range(config.networks)), "gateway")
+        self.roles = {name: Role(name) for name in names}
 
     async def start(self) -> None:
-        """Start every child and wait until all are ready. Raises StartError when one cannot start here."""
-        self._server = await listen(gateway_path(self._sockets), self)
-        self._tasks = [asyncio.create_task(self._keep(child)) for child in self.children.values()]
-        while not self.is_ready:
-            failure = next((child.failure for child in self.children.values() if child.failure), None)
-            if failure is not None:
-                raise StartError(failure)
-            self._changed.clear()
-            await self._changed.wait()
+        """Start every role and wait until the gateway says that all work. Raises StartError when one cannot here."""
+        self._server = await listen(socket_path(self._folder, "parent"), self)
+        for role in self.roles.values():
+            self._fill(role)
+        while not self.roles["gateway"].ready:
+            if self._failure is not None:
+                raise StartError(self._failure)
+            await self._change()
+        if self._config.spares:
+            self._spawn(self._keep_spares())
 
-    @property
-    def is_ready(self) -> bool:
-        """Whether every child runs and is linked."""
-        return self.render.ready.is_set() and all(c.ready.is_set() and c.linked for c in self.networks)
+    async def drain(self, seconds: float) -> None:
+        """Have the gateway send the viewers away, until they are gone or this time is over."""
+        self._drain_ends = time.monotonic() + seconds
+        self._tell_gateway("drain", seconds=seconds)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._drained.wait(), seconds)
 
     async def stop(self) -> None:
         """End every child, by force if need be, and remove the sockets."""
         self._stopping = True
-        for child in self.children.values():
-            if child.link is not None:
-                child.link.close()
-        await asyncio.gather(*(self._end(child) for child in self.children.values()))
+        for instance in self._instances.values():
+            if instance.link is not None:
+                instance.link.close()
+        await asyncio.gather(*(self._end(instance) for instance in list(self._instances.values())))
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._server is not None:
             self._server.close()
-        shutil.rmtree(self._sockets, ignore_errors=True)
+        shutil.rmtree(self._folder, ignore_errors=True)
 
-    async def _end(self, child: Child) -> None:
-        process = child.process
+    async def _end(self, instance: Instance) -> None:
+        process = instance.process
         if process is None or process.returncode is not None:
             return
+        if instance.link is None:  # not yet so far that it could hear
+            process.kill()
         try:
             await asyncio.wait_for(process.wait(), END_SECONDS)
         except TimeoutError:
             process.kill()
             await process.wait()
 
-    async def _keep(self, child: Child) -> None:
-        delay = RESTART_SECONDS
-        while True:
-            began = time.monotonic()
-            code = await self._play(child)
-            self._down(child)
-            if self._stopping:
-                return
-            if code == EXIT_CANNOT_START:
-                child.failure = child.failure or f"the {child.role} process cannot start"
-                self._changed.set()
-            self._restarted(child.role)
-            delay = (
-                RESTART_SECONDS if time.monotonic() - began > STABLE_SECONDS else min(delay * 2, RESTART_SECONDS_MAX)
-            )
-            logging.getLogger(__name__).warning("%s ended with code %s; starting it again", child.role, code)
-            await asyncio.sleep(delay)
+    # -- processes ----------------------------------------------------------------------------------------------------
 
-    def _down(self, child: Child) -> None:
-        """A process is gone; without the render process no network process is linked."""
-        child.ready.clear()
-        for unlinked in self.networks if child is self.render else [child]:
-            unlinked.linked = False
-        self._changed.set()
+    def _launch(self, kind: str) -> Instance:
+        instance = Instance(kind, next(self._serials))
+        self._instances[instance.serial] = instance
+        self._spawn(self._live(instance))
+        return instance
 
-    async def _play(self, child: Child) -> int:
-        """Start one process for this role and wait for its end."""
+    async def _live(self, instance: Instance) -> None:
+        """One process from its start to its end."""
         level = logging.getLevelName(logging.getLogger().getEffectiveLevel())
-        arguments = ("-c", _BOOT, json.dumps(sys.path), child.role, str(self._sockets), level)
+        passed = self._listening if instance.kind == "gateway" else ()
+        told = json.dumps({"serial": instance.serial, "parent": os.getpid(), "level": level, "listening": passed})
+        arguments = ("-c", _BOOT, json.dumps(sys.path), instance.kind, str(self._folder), told)
         process = await asyncio.create_subprocess_exec(
-            sys.executable, *arguments, stdin=asyncio.subprocess.PIPE, start_new_session=True
+            sys.executable, *arguments, stdin=asyncio.subprocess.PIPE, start_new_session=True, pass_fds=passed
         )
-        child.process = process
+        instance.process = process
         if process.stdin is not None:
             process.stdin.write(self._config.to_json().encode() + b"\n")
             process.stdin.close()
-        return await process.wait()
+        self._died(instance, await process.wait())
+
+    def _died(self, instance: Instance, code: int) -> None:
+        del self._instances[instance.serial]
+        if self._spares.get(instance.kind) is instance:
+            del self._spares[instance.kind]
+        role = instance.role
+        if not self._stopping:
+            if code == EXIT_CANNOT_START:
+                self._failure = self._failure or f"the {instance.kind} process cannot start"
+            logger.warning("%s ended with code %s", role.name if role else f"the spare {instance.kind}", code)
+            if role is not None:
+                role.fallen()
+                self._tell_restarts()
+                self._spawn(self._refill(role))
+        self._changed.set()
+
+    # -- roles --------------------------------------------------------------------------------------------------------
+
+    async def _refill(self, role: Role) -> None:
+        await asyncio.sleep(role.delay)
+        self._fill(role)
+
+    def _fill(self, role: Role) -> None:
+        """Give it to the spare, or to a new process."""
+        instance = self._spares.pop(role.kind, None) or self._launch(role.kind)
+        role.instance, instance.role, role.began = instance, role, time.monotonic()
+        self._play(instance)
+
+    def _play(self, instance: Instance) -> None:
+        """Once it is prepared and has a role."""
+        if instance.link is None or not instance.prepared or instance.role is None:
+            return
+        instance.link.notice("play", role=instance.role.name, first=instance.role.restarts == 0)
+        if instance.kind == "gateway":
+            self._tell_restarts()
+            if self._drain_ends is not None:
+                self._tell_gateway("drain", seconds=max(0.0, self._drain_ends - time.monotonic()))
+
+    async def _keep_spares(self) -> None:
+        """One after the other, and never while a role is vacant."""
+        while True:
+            missing = next((kind for kind in KINDS if kind not in self._spares), None)
+            if missing is None or not all(role.ready for role in self.roles.values()):
+                await self._change()
+                continue
+            await asyncio.sleep(SPARE_SECONDS)
+            if not all(role.ready for role in self.roles.values()):
+                continue
+            spare = self._spares[missing] = self._launch(missing)
+            while not spare.prepared and spare.serial in self._instances:
+                await self._change()
+            if not spare.prepared:
+                await asyncio.sleep(SPARE_RETRY_SECONDS)
 
     # -- links --------------------------------------------------------------------------------------------------------
 
     def on_notice(self, link: Link, method: str, params: Params) -> None:
         """What the children tell."""
         if method == "hello":
-            link.name = params["role"]
-            self.children[params["role"]].link = link
+            link.name = str(params["serial"])
+            self._instances[params["serial"]].link = link
             return
-        child = self.children[link.name]
+        instance = self._instances.get(int(link.name)) if link.name.isdecimal() else None
+        if instance is None:
+            return
         match method:
-            case "ready":
-                child.ready.set()
-            case "linked":
-                child.linked = True
+            case "prepared":
+                instance.prepared = True
+                self._play(instance)
+            case "ready" if instance.role is not None:
+                instance.role.ready = True
             case "failed":
-                child.failure = params["message"]
-            case "gone":
-                self._on_gone(child, params["session"])
+                self._failure = params["message"]
+            case "drained":
+                self._drained.set()
         self._changed.set()
 
-    def on_lost(self, link: Link) -> None:
-        """A child's link closed; its process is waited for elsewhere."""
-        child = self.children.get(link.name)
-        if child is not None and child.link is link:
-            child.link = None
-            self._down(child)
+    def _tell_restarts(self) -> None:
+        self._tell_gateway("restarts", **{role.name: role.restarts for role in self.roles.values()})
+
+    def _tell_gateway(self, method: str, **params: float) -> None:
+        instance = self.roles["gateway"].instance
+        if instance is not None and instance.link is not None and instance.prepared:
+            instance.link.notice(method, **params)
+
+    async def _change(self) -> None:
+        """Wait until something happens to a child."""
+        self._changed.clear()
+        await self._changed.wait()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

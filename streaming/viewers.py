@@ -17,7 +17,7 @@ from streaming.encoding import Done, EncoderPool, StreamEncoder
 from streaming.errors import ProtocolError, SignallingError
 from streaming.ipc import Packet, Params
 from streaming.models import Loaded
-from streaming.protocol import CHANNELS, VERSION, ErrorReply, Inbound, Outbound, Ready, from_dict
+from streaming.protocol import CAMERA_CHANNEL, CONTROL_CHANNEL, VERSION, ErrorReply, Inbound, Outbound, Ready, from_dict
 from streaming.state import Facts, State, apply
 from streaming.stream import Stream
 from streaming.viewspec import check_names, view_from_json
@@ -130,11 +130,10 @@ def first_state(params: Params, facts: Facts) -> State:
         raise SignallingError(400, "bad-view", str(error)) from error
     now = time.monotonic()
     state = State(view, playing=params["playing"] and view.animation is not None, since=now)
-    kinds = CHANNELS["camera"] | CHANNELS["control"]
     for data in params.get("messages", ()):
-        message = from_dict(kinds[data["type"]], data)
+        kind = CAMERA_CHANNEL.get(data["type"]) or CONTROL_CHANNEL[data["type"]]
         with suppress(ProtocolError):  # a name that the model does not know was answered when it came
-            state = apply(state, message, facts, now=now, max_pixels=params["max_pixels"])
+            state = apply(state, from_dict(kind, data), facts, now=now, max_pixels=params["max_pixels"])
     return state
 
 

@@ -1,16 +1,12 @@
-"""WHEP: one resource per viewer. POST an offer, PATCH candidates, DELETE to end. Owns sessions' names, places them."""
+"""WHEP: one resource per viewer. POST an offer, PATCH candidates, GET events, DELETE to end. Keeps no session."""
 
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
-import secrets
 import time
-from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 from aiohttp import web
 
@@ -20,70 +16,43 @@ from streaming.access import Grant
 from streaming.config import Config
 from streaming.errors import ProcessLost, SignallingError
 from streaming.gate import Gate, shortened
-from streaming.ipc import Answer
+from streaming.ipc import Params
+from streaming.peers import NetworkPeer, Peers
 from streaming.sdp import MAX_OFFER, check_offer, ice_ufrag, parse_fragment
-from streaming.state import State
-from streaming.supervisor import Child, Supervisor
+from streaming.sessions import Entry, Sessions
 from streaming.viewspec import VIEW_KEYS, parse_view, view_to_json
 
 RETRY_SECONDS = 2  # told to a client that found no free slot
 DEFAULT_VIEW = View(width=1280, height=720)
+EVENTS_RELATION = "urn:ietf:params:whep:ext:core:server-sent-events"
 
 logger = logging.getLogger(__name__)
 
 
-@dataclass(eq=False, slots=True)
-class Entry:
-    """A session as the gateway knows it. name: unguessable, it is the right to end the session.
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An offer that may become a session. opening: what the render process is asked; address: shortened."""
 
-    address: who asked, shortened. began: seconds, monotonic. codec: "" until the session is there.
-    """
-
-    number: int
-    name: str
+    offer: str
     model: str
-    network: Child
-    etag: str
-    ufrag: str | None
+    opening: tuple[str, Params]
     grant: Grant
     address: str
-    began: float
-    codec: str = ""
-
-    def facts(self, **more: object) -> dict[str, object]:
-        """For logs and lists. token: its name, not itself."""
-        known = {"session": self.number, "model": self.model, "codec": self.codec, "network": self.network.role}
-        return {**known, "address": self.address, "token": self.grant.jti, **more}
 
 
 class Whep:
-    """The handlers of `/whep/…` and the table of sessions. find(model) returns a model and its file."""
+    """The handlers of `/whep/…`. find(model) returns a model and its file."""
 
     def __init__(
-        self, config: Config, supervisor: Supervisor, gate: Gate, find: Callable[[str], Awaitable[tuple[Asset, str]]]
+        self,
+        config: Config,
+        sessions: Sessions,
+        peers: Peers,
+        gate: Gate,
+        find: Callable[[str], Awaitable[tuple[Asset, str]]],
     ) -> None:
-        self._config, self._supervisor, self._gate, self._find = config, supervisor, gate, find
-        self._numbers = itertools.count(1)
-        self._by_name: dict[str, Entry] = {}
-        self._by_number: dict[int, Entry] = {}
+        self._config, self._sessions, self._peers, self._gate, self._find = config, sessions, peers, gate, find
         self.draining = False  # the server is ending: no new viewers
-
-    @property
-    def sessions(self) -> int:
-        """How many viewers there are."""
-        return len(self._by_name)
-
-    def gone(self, network: Child, number: int) -> None:
-        """A session ended by itself."""
-        entry = self._by_number.get(number)
-        if entry is not None and entry.network is network:
-            self._forget(entry)
-
-    def lost(self, role: str) -> None:
-        """A process ended, and its sessions with it; the render process takes all."""
-        for entry in list(self._by_name.values()):
-            if role in ("render", entry.network.role):
-                self._forget(entry)
 
     # -- handlers -----------------------------------------------------------------------------------------------------
 
@@ -98,124 +67,132 @@ class Whep:
         base = replace(DEFAULT_VIEW, ground=self._config.ground)
         view = parse_view(query, base=base, max_pixels=grant.bounded(self._config.max_pixels))
         playing = request.query.get("play") == "1"  # for players that cannot say so over a data channel
+        await self._admit()
+        opening = {
+            "model": asset.id,
+            "version": asset.version,
+            "path": path,
+            "view": view_to_json(view),
+            "playing": playing,
+            "max_pixels": grant.bounded(self._config.max_pixels),
+        }
+        asked = Asked(offer, asset.id, ("open", opening), grant, shortened(self._gate.client(request)))
+        entry, answer = await self._open(asked)
+        return web.Response(status=201, text=answer, content_type="application/sdp", headers=_headers(entry))
+
+    async def _admit(self) -> None:
+        """Whether there is room for one more. Raises SignallingError 503."""
         if self.draining:
             raise SignallingError(503, "draining", "the server is ending")
-        if self.sessions >= self._config.max_sessions:
+        await self._peers.settled()
+        if len(self._sessions) >= self._config.max_sessions:
             raise SignallingError(503, "full", f"all {self._config.max_sessions} places are taken; try again soon")
-        entry, answer = await self._open(
-            asset, path, offer, State(view, playing=playing), grant, self._gate.client(request)
-        )
-        location = f"/whep/{entry.model}/{entry.name}"
-        headers = {"Location": location, "ETag": entry.etag, "Accept-Patch": "application/trickle-ice-sdpfrag"}
-        return web.Response(status=201, text=answer, content_type="application/sdp", headers=headers)
 
     async def patch(self, request: web.Request) -> web.Response:
         """204; ICE restarts are refused with 422, the viewer then makes a new session."""
-        entry = self._entry(request)
+        entry = await self._entry(request)
         text = await _body(request, "application/trickle-ice-sdpfrag", MAX_OFFER)
         fragment = parse_fragment(text)
-        if request.headers.get("If-Match", entry.etag) not in (entry.etag, "*"):
+        if request.headers.get("If-Match", entry.facts.etag) not in (entry.facts.etag, "*"):
             raise SignallingError(412, "stale", "this session has another ETag")
-        if fragment.ufrag is not None and entry.ufrag is not None and fragment.ufrag != entry.ufrag:
+        if fragment.ufrag is not None and entry.facts.ufrag is not None and fragment.ufrag != entry.facts.ufrag:
             raise SignallingError(422, "no-restart", "ICE restarts are not supported; make a new session")
-        await self._ask(entry.network, "candidates", session=entry.number, fragment=text)
+        await entry.network.request("candidates", session=entry.number, fragment=text)
         return web.Response(status=204)
 
     async def delete(self, request: web.Request) -> web.Response:
         """200; the session's name means nothing any more."""
-        entry = self._entry(request)
-        self._forget(entry)
+        entry = await self._entry(request)
+        self._sessions.forget(entry, "ended")
         await asyncio.gather(
-            self._ask(entry.network, "close", session=entry.number),
-            self._ask(self._supervisor.render, "close", session=entry.number),
+            entry.network.request("close", session=entry.number),
+            self._peers.render.request("close", session=entry.number),
             return_exceptions=True,  # a process that is gone has ended its sessions
         )
         return web.Response(status=200)
 
+    async def events(self, request: web.Request) -> web.StreamResponse:
+        """200 with server-sent events. The session's name is the right to read them."""
+        entry = await self._known(request)
+        return await self._sessions.events.stream(request, entry.name)
+
     async def overview(self, request: web.Request) -> web.Response:
         """200 with every session, for operators."""
         self._gate.operate(request)
-        drawn = (await self._ask(self._supervisor.render, "sessions")).result
+        drawn = (await self._peers.render.request("sessions", patience=1.0)).result
         known = {told["session"]: told for told in drawn}
         now = time.monotonic()
-        entries = sorted(self._by_name.values(), key=lambda entry: entry.number)
-        listed = [{**entry.facts(age=round(now - entry.began, 1)), **known.get(entry.number, {})} for entry in entries]
+        listed = [
+            {**entry.listed(age=round(now - entry.facts.began, 1)), **known.get(entry.number, {})}
+            for entry in self._sessions
+        ]
         return web.json_response({"sessions": listed}, headers={"Cache-Control": "no-store"})
 
     # -- inside -------------------------------------------------------------------------------------------------------
 
-    async def _open(
-        self, asset: Asset, path: str, offer: str, state: State, grant: Grant, address: str
-    ) -> tuple[Entry, str]:
-        """Take a place, load the model, answer the offer, start the pictures; whatever fails gives everything back."""
-        name, etag = secrets.token_urlsafe(24), f'"{secrets.token_hex(8)}"'
-        asked = (ice_ufrag(offer), grant, shortened(address), time.monotonic())
-        entry = Entry(next(self._numbers), name, asset.id, self._place(), etag, *asked)
-        self._by_name[name] = self._by_number[entry.number] = entry
-        model = {"model": asset.id, "version": asset.version, "path": path}
+    async def _open(self, asked: Asked) -> tuple[Entry, str]:
+        """Take a place, load the model, answer the offer, start the pictures; whatever fails gives everything back.
+
+        A network process that dies over it is replaced once.
+        """
         try:
-            await self._ask(self._supervisor.render, "load", **model)
-            told = {"session": entry.number, "sdp": offer, "seconds": grant.seconds}
-            answer = (await self._ask(entry.network, "offer", **told)).result
-            await self._start(entry, answer["codec"], state, model)
-            if name not in self._by_name:
+            return await self._open_at(self._place(), asked)
+        except ProcessLost as error:
+            logger.info("a session begins once more: %s", error)
+            await self._peers.settled()
+            return await self._open_at(self._place(), asked)
+
+    async def _open_at(self, network: NetworkPeer, asked: Asked) -> tuple[Entry, str]:
+        ufrag, method, params = ice_ufrag(asked.offer), *asked.opening
+        entry = self._sessions.begin(network, asked.model, ufrag=ufrag, address=asked.address, token=asked.grant.jti)
+        try:
+            if method == "open":
+                model = {key: params[key] for key in ("model", "version", "path")}
+                await self._peers.render.request("load", again=True, **model)
+            told: Params = {"facts": entry.facts.told(), "opening": asked.opening, "seconds": asked.grant.seconds}
+            answer = (await network.request("offer", sdp=asked.offer, **told)).result
+            if not self._sessions.opened(entry, answer["codec"]):
                 raise SignallingError(503, "restarting", "the session ended while it began; try again")
         except BaseException:
-            self._forget(entry)
-            self._release(entry)
+            self._sessions.forget(entry, "not-opened")
+            network.notice("close", session=entry.number)
             raise
-        entry.codec = answer["codec"]
-        logger.info("session %d begins: %s", entry.number, entry.model, extra=entry.facts())
         return entry, answer["sdp"]
 
-    async def _start(self, entry: Entry, codec: str, state: State, model: dict[str, str]) -> None:
-        await self._ask(
-            self._supervisor.render,
-            "open",
-            session=entry.number,
-            network=self._supervisor.networks.index(entry.network),
-            codec=codec,
-            view=view_to_json(state.view),
-            playing=state.playing,
-            max_pixels=entry.grant.bounded(self._config.max_pixels),
-            **model,
-        )
-
-    def _release(self, entry: Entry) -> None:
-        """End what may exist of a session in both processes; neither need know it."""
-        for child in (entry.network, self._supervisor.render):
-            if child.link is not None and not child.link.closed:
-                child.link.notice("close", session=entry.number)
-
-    def _place(self) -> Child:
+    def _place(self) -> NetworkPeer:
         """The network process with the fewest sessions among those that run."""
-        running = [child for child in self._supervisor.networks if child.ready.is_set() and child.linked]
+        running = [peer for peer in self._peers.networks if peer.ready.is_set()]
         if not running:
             raise SignallingError(503, "starting", "the server is starting; try again")
-        load = Counter(entry.network.role for entry in self._by_name.values())
-        return min(running, key=lambda child: load[child.role])
+        load = self._sessions.load()
+        return min(running, key=lambda peer: load[peer.role])
 
-    @staticmethod
-    async def _ask(child: Child, method: str, **params: Any) -> Answer:
-        try:
-            return await child.request(method, **params)
-        except ProcessLost as error:
-            raise SignallingError(503, "restarting", str(error)) from error
-
-    def _entry(self, request: web.Request) -> Entry:
+    async def _entry(self, request: web.Request) -> Entry:
         """The session of a PATCH or DELETE. Its token may have expired meanwhile: whoever began it may end it."""
         self._gate.allow(request, "stream", request.match_info["model"], expired=True)
-        entry = self._by_name.get(request.match_info["session"])
+        return await self._known(request)
+
+    async def _known(self, request: web.Request) -> Entry:
+        """The session that a request names. A gateway that has just begun asks before it says that there is none."""
+        name = request.match_info["session"]
+        entry = self._sessions.get(name)
+        if entry is None:
+            await self._peers.settled()
+            entry = self._sessions.get(name)
         if entry is None or entry.model != request.match_info["model"]:
             raise SignallingError(404, "no-session", "no such session; it may have ended")
         return entry
 
-    def _forget(self, entry: Entry) -> None:
-        self._by_name.pop(entry.name, None)
-        self._by_number.pop(entry.number, None)
-        if entry.codec:
-            seconds = round(time.monotonic() - entry.began, 1)
-            logger.info("session %d ends after %.1f s", entry.number, seconds, extra=entry.facts(seconds=seconds))
+
+def _headers(entry: Entry) -> dict[str, str]:
+    """Of a 201."""
+    location = f"/whep/{entry.model}/{entry.name}"
+    return {
+        "Location": location,
+        "ETag": entry.facts.etag,
+        "Accept-Patch": "application/trickle-ice-sdpfrag",
+        "Link": f'<{location}/events>; rel="{EVENTS_RELATION}"',
+    }
 
 
 async def _body(request: web.Request, content_type: str, limit: int) -> str:

@@ -32,12 +32,16 @@ class Served:
     process: subprocess.Popen[str]
 
     def children(self) -> dict[str, psutil.Process]:
-        """Its processes by role."""
-        found = {}
-        for child in psutil.Process(self.process.pid).children():
-            line = child.cmdline()
-            found[next(word for word in line if word == "render" or word.startswith("network-"))] = child
-        return found
+        """Its processes that play a role, by role."""
+        named = {
+            name_of(child).removeprefix("vitrine "): child for child in psutil.Process(self.process.pid).children()
+        }
+        return {name.replace("net-", "network-"): child for name, child in named.items() if not name.endswith("?")}
+
+
+def name_of(process: psutil.Process) -> str:
+    """What the kernel calls it: a process names itself when it takes a role."""
+    return Path(f"/proc/{process.pid}/comm").read_text().strip()
 
 
 def command(*arguments: str) -> list[str]:
@@ -46,7 +50,8 @@ def command(*arguments: str) -> list[str]:
 
 def environment(**settings: str) -> dict[str, str]:
     own = {f"VITRINE_{name.upper()}": value for name, value in settings.items()}
-    return {**os.environ, "VITRINE_BACKEND": "tests.streaming.fakes:backend", "PYTHONPATH": str(ROOT), **own}
+    usual = {"VITRINE_BACKEND": "tests.streaming.fakes:backend", "VITRINE_SPARES": "0", "VITRINE_DRAIN_SECONDS": "1"}
+    return {**os.environ, **usual, "PYTHONPATH": str(ROOT), **own}
 
 
 def make_models(folder: Path) -> Path:
