@@ -23,7 +23,8 @@ class Frame:
         width/2) bytes
         on end, as PyAV's `VideoFrame.from_ndarray(..., format="yuv420p")` takes them.
         "rgba8": [height, width, 4], sRGB with straight alpha.
-    samples: how many jittered samples were averaged. scale: internal resolution ÷ output resolution, each axis.
+    width, height: of the pixels; smaller than the view's when it was drawn at a smaller scale, for whoever shows it to
+    scale up. samples: how many jittered samples were averaged. scale: width ÷ the view's width.
     timings: milliseconds by stage ("submit", "gpu", "readback", "total").
     """
 

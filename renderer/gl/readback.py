@@ -1,11 +1,13 @@
 """Pixels back to main memory without stalling: a ring of persistently mapped pixel buffers, each behind a fence.
 
-Bound: `SLOTS` pictures in flight per size, `MAX_SIZES` sizes; the least recently used size is freed.
+Bound: `SLOTS` pictures in flight per size of buffer, a power of two, `MAX_SIZES` of them; the least recently used one
+is freed.
 """
 
 from __future__ import annotations
 
 import ctypes
+import math
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
@@ -46,7 +48,7 @@ class _Slot:
 
 @dataclass(eq=False)
 class Transfer:
-    """A picture on its way. Collect it once, before `SLOTS` more of the same size are started."""
+    """A picture on its way. Collect it once, before `SLOTS` more of a like size are started."""
 
     slot: _Slot
     fence: Any
@@ -89,14 +91,15 @@ class Readback:
             raise DeviceError(f"the device did not finish a frame (glClientWaitSync: 0x{int(result):04x})")
         GL.glDeleteSync(slot.fence)
         slot.fence = None
-        return slot.pixels.reshape(transfer.shape).copy()
+        return slot.pixels[: math.prod(transfer.shape)].reshape(transfer.shape).copy()
 
     def close(self) -> None:
         """Frees every buffer."""
         while self._rings:
             self._drop_oldest()
 
-    def _next_slot(self, size: int) -> _Slot:
+    def _next_slot(self, octets: int) -> _Slot:
+        size = 1 << (octets - 1).bit_length()  # moving pictures change their size often, by little
         if size not in self._rings and len(self._rings) >= MAX_SIZES:
             self._drop_oldest()
         ring = self._rings.setdefault(size, [])

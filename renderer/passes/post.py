@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from renderer.camera import Rectangle
@@ -66,8 +64,7 @@ class PostPass:
         self._data = program("post_tonemap.frag", TONE_MAPPING=_CURVES["none"], ENCODE=0)
         self._accumulate = program("post_accumulate.frag")
         self._under = program("post_under.frag")
-        self._chroma = program("post_i420.frag", CHROMA=1, SCALED=1)
-        self._luma = {scaled: program("post_i420.frag", CHROMA=0, SCALED=scaled) for scaled in (0, 1)}
+        self._luma, self._chroma = (program("post_i420.frag", CHROMA=chroma) for chroma in (0, 1))
 
     def accumulate(self, targets: Targets, total: Sum, part: Rectangle) -> None:
         """Adds the radiance of one sample to the sum; only `part` of it may hold anything."""
@@ -119,23 +116,19 @@ class PostPass:
         return self._data, 1.0, backdrop
 
     def planes(self, targets: Targets, width: int, height: int) -> None:
-        """Converts the drawn width × height pixels of `targets.display`, scaled to the full size, to I420 in
-        `planes_buffer`."""
+        """Converts the drawn width × height pixels of `targets.display` to I420 in `planes_buffer`."""
         draw.state(depth_test=False, depth_write=False)
-        scale = (width / targets.width / targets.width, height / targets.height / targets.height)
-        limit = ((width - 0.5) / targets.width, (height - 0.5) / targets.height)
-        luma = self._luma[int((width, height) != (targets.width, targets.height))]
-        for program, first, rows in ((luma, 0, targets.height), (self._chroma, targets.height, targets.height // 2)):
-            program.set(u_scale=scale, u_limit=limit)
-            program.set_ivec2("u_size", targets.width, targets.height)
-            draw.target(targets.planes_buffer, targets.width // 4, rows, y=first)
+        self._chroma.set(u_texel=(1 / targets.width, 1 / targets.height))
+        self._chroma.set_ivec2("u_size", width, height)
+        for program, first, rows in ((self._luma, 0, height), (self._chroma, height, height // 2)):
+            draw.target(targets.planes_buffer, width // 4, rows, y=first)
             self._run(program, targets.display)
 
     def close(self) -> None:
         """Frees the programs."""
-        closers: list[Callable[[], None]] = [p.close for p in (*self._tone_map.values(), *self._luma.values())]
-        for close in (*closers, self._data.close, self._chroma.close, self._accumulate.close, self._under.close):
-            close()
+        others = (self._data, self._luma, self._chroma, self._accumulate, self._under)
+        for program in (*self._tone_map.values(), *others):
+            program.close()
 
     def _run(self, program: Program, source: Texture) -> None:
         draw.use(program.name)

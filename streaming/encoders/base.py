@@ -35,7 +35,8 @@ class Encoder(Protocol):
     def encode(self, pixels: NDArray[np.uint8], timestamp: int, *, key: bool) -> Encoded:
         """Encode I420 (uint8 [height * 3/2, width], BT.709 limited, main memory). timestamp: 90 kHz, rising.
 
-        key: make it decodable on its own. Raises EncoderError.
+        A picture smaller than the settings' size is scaled up to it. key: make it decodable on its own.
+        Raises EncoderError.
         """
         ...
 

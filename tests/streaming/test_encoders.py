@@ -108,9 +108,20 @@ def test_vp8_rebuilds_only_for_a_large_change() -> None:
         assert not encoder.encode(noise(3), 9000, key=False).key
 
 
-def test_planes_of_another_size_are_refused(encoder: Encoder) -> None:
+@pytest.mark.parametrize("shape", [(364, 320), (360, 328), (300, 321), (301, 320)])
+def test_planes_of_no_use_are_refused(encoder: Encoder, shape: tuple[int, int]) -> None:
     with pytest.raises(EncoderError, match="320x240"):
-        encoder.encode(np.zeros((360, 320), np.uint8)[:300], 0, key=True)
+        encoder.encode(np.zeros(shape, np.uint8), 0, key=True)
+
+
+def test_smaller_planes_are_scaled_up(encoder: Encoder) -> None:
+    """A ramp from left to right stays one, edges where they were."""
+    ramp = np.full((180, 160), 128, np.uint8)
+    ramp[:120] = np.linspace(20, 230, 160)
+    (frame,) = decode(decoder(encoder), encoder.encode(ramp, 0, key=True))
+    assert (frame.width, frame.height) == (320, 240)
+    luma = frame.to_ndarray()[:240].astype(int)
+    assert abs(luma - np.linspace(20, 230, 320)).max() <= 6
 
 
 def test_a_closed_encoder_says_so(encoder: Encoder) -> None:
