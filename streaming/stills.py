@@ -6,8 +6,9 @@ import asyncio
 import hashlib
 import io
 import json
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections import OrderedDict, deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 from renderer.view import View
@@ -54,6 +55,51 @@ def parse_still(query: Mapping[str, str], *, max_pixels: int, samples: int, grou
     return parse_view(query, base=replace(DEFAULT, ground=ground), max_pixels=max_pixels), int(text)
 
 
+class Rota:
+    """So many at once. Who waits does so by name, and names take turns: many requests of one do not delay another's."""
+
+    def __init__(self, places: int) -> None:
+        self._free = places
+        self._waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
+
+    def waiting(self, who: str) -> int:
+        """How many wait by that name."""
+        return len(self._waiting.get(who, ()))
+
+    @asynccontextmanager
+    async def turn(self, who: str) -> AsyncIterator[None]:
+        """Wait for a place, and give it back."""
+        if self._free:
+            self._free -= 1
+        else:
+            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.setdefault(who, deque()).append(future)
+            await self._wait(future)
+        try:
+            yield
+        finally:
+            self._pass_on()
+
+    async def _wait(self, future: asyncio.Future[None]) -> None:
+        try:
+            await future
+        except asyncio.CancelledError:
+            if not future.cancelled():  # it was just given the place
+                self._pass_on()
+            raise
+
+    def _pass_on(self) -> None:
+        while self._waiting:
+            who, futures = self._waiting.popitem(last=False)
+            future = futures.popleft()
+            if futures:
+                self._waiting[who] = futures  # behind the others
+            if not future.done():
+                future.set_result(None)
+                return
+        self._free += 1
+
+
 @dataclass(eq=False, slots=True)
 class Stills:
     """The cache and the line before the renderer. render(request) answers raw RGBA."""
@@ -65,13 +111,16 @@ class Stills:
     _cache: OrderedDict[str, bytes] = field(default_factory=OrderedDict)
     _size: int = 0
     _making: dict[str, asyncio.Task[bytes]] = field(default_factory=dict)
-    _slots: asyncio.Semaphore = field(init=False)
+    _rota: Rota = field(init=False)
 
     def __post_init__(self) -> None:
-        self._slots = asyncio.Semaphore(self.concurrency)
+        self._rota = Rota(self.concurrency)
 
-    async def get(self, request: StillRequest) -> tuple[bytes, str]:
-        """The encoded picture and where it came from ("cache" or "render"). Raises SignallingError."""
+    async def get(self, request: StillRequest, who: str = "") -> tuple[bytes, str]:
+        """The encoded picture and where it came from ("cache" or "render"). Raises SignallingError.
+
+        who: the address that asks; "" is not limited to half of the line.
+        """
         key = request.key
         cached = self._cache.get(key)
         if cached is not None:
@@ -79,15 +128,21 @@ class Stills:
             return cached, "cache"
         task = self._making.get(key)
         if task is None:
-            if len(self._making) >= self.concurrency + self.queue:
-                raise SignallingError(503, "busy", f"{len(self._making)} stills are already waiting")
-            task = asyncio.create_task(self._make(request))
+            self._check(who)
+            task = asyncio.create_task(self._make(request, who))
             self._making[key] = task
             task.add_done_callback(lambda _: self._making.pop(key, None))
         return await asyncio.shield(task), "render"
 
-    async def _make(self, request: StillRequest) -> bytes:
-        async with self._slots:
+    def _check(self, who: str) -> None:
+        if len(self._making) >= self.concurrency + self.queue:
+            raise SignallingError(503, "busy", f"{len(self._making)} stills are already waiting")
+        waiting = self._rota.waiting(who) if who else 0
+        if waiting and waiting >= self.queue // 2:
+            raise SignallingError(503, "busy", f"{waiting} stills for this address are already waiting")
+
+    async def _make(self, request: StillRequest, who: str) -> bytes:
+        async with self._rota.turn(who):
             answer = await self.render(request)
             size = (answer.result["width"], answer.result["height"])
             data = await asyncio.to_thread(encode, answer.blob, size, request.extension)

@@ -61,6 +61,43 @@ async def test_concurrency_and_queue_are_bounded() -> None:
     assert renderer.most == 2
 
 
+async def test_addresses_take_turns() -> None:
+    renderer = Renderer()
+    stills = Stills(renderer, concurrency=1, queue=20, cache_bytes=1 << 20)
+    waiting = [asyncio.ensure_future(stills.get(request(f"many-{i}"), "192.0.2.1")) for i in range(8)]
+    waiting += [asyncio.ensure_future(stills.get(request("one"), "192.0.2.2"))]
+    waiting += [asyncio.ensure_future(stills.get(request("other"), "192.0.2.3"))]
+    await asyncio.sleep(0.01)
+    renderer.gate.set()
+    await asyncio.gather(*waiting)
+    assert renderer.asked[:5] == ["many-0", "many-1", "one", "other", "many-2"]
+    assert renderer.most == 1
+
+
+async def test_one_address_leaves_half_of_the_line_to_others() -> None:
+    renderer = Renderer()
+    stills = Stills(renderer, concurrency=2, queue=8, cache_bytes=1 << 20)
+    waiting = [asyncio.ensure_future(stills.get(request(str(i)), "192.0.2.1")) for i in range(6)]
+    await asyncio.sleep(0.01)
+    with pytest.raises(SignallingError, match="this address") as caught:
+        await stills.get(request("one too many"), "192.0.2.1")
+    assert caught.value.status == 503
+    waiting += [asyncio.ensure_future(stills.get(request("another"), "192.0.2.2"))]
+    renderer.gate.set()
+    await asyncio.gather(*waiting)
+    assert len(renderer.asked) == 7
+
+
+async def test_a_still_that_fails_gives_its_place_back() -> None:
+    async def fail(still: StillRequest) -> Answer:
+        raise SignallingError(503, "restarting", still.model)
+
+    stills = Stills(fail, concurrency=1, queue=8, cache_bytes=1 << 20)
+    for name in ("a", "b", "c"):
+        with pytest.raises(SignallingError, match=name):
+            await asyncio.wait_for(stills.get(request(name), "192.0.2.1"), 5)
+
+
 async def test_the_cache_keeps_its_bound() -> None:
     renderer = Renderer()
     renderer.gate.set()
