@@ -1,9 +1,13 @@
-"""The track that hands ready packets to the sender: a small mailbox before RTP. Never re-encodes."""
+"""The track that hands ready pictures to the sender: a small mailbox before RTP. Never re-encodes, never waits.
+
+Our sender is told by a call and takes at once; aiortc's own would await `recv`.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
@@ -25,14 +29,23 @@ class PacketTrack(MediaStreamTrack):
         super().__init__()
         self._pictures: deque[Packet] = deque()
         self._arrived = asyncio.Event()
+        self._notify: Callable[[], None] = self._arrived.set
+
+    def listen(self, notify: Callable[[], None]) -> None:
+        """Call `notify` after each picture and after the end, instead of waking `take`."""
+        self._notify = notify
 
     def put(self, packet: Packet) -> bool:
         """Add a picture; False when the mailbox is full and it was dropped."""
         if len(self._pictures) >= CAPACITY:
             return False
         self._pictures.append(packet)
-        self._arrived.set()
+        self._notify()
         return True
+
+    def poll(self) -> Packet | None:
+        """The next picture, if one waits."""
+        return self._pictures.popleft() if self._pictures else None
 
     async def take(self) -> Packet:
         """The next picture. Raises MediaStreamError when the track has been stopped."""
@@ -50,7 +63,7 @@ class PacketTrack(MediaStreamTrack):
     def stop(self) -> None:
         """aiortc: end the track and wake whoever waits."""
         super().stop()
-        self._arrived.set()
+        self._notify()
 
 
 def as_av(packet: Packet) -> av.Packet[Any]:

@@ -1,30 +1,81 @@
-"""The RTP header extensions that we send, in RFC 8285's one-byte form."""
+"""The RTP header extensions that we send, in RFC 8285's one-byte form, and what of them aiortc must offer."""
 
 from __future__ import annotations
 
+import struct
+
+from aiortc.codecs import CODECS, HEADER_EXTENSIONS
+from aiortc.rtcrtpparameters import RTCRtcpFeedback, RTCRtpHeaderExtensionParameters
+
 PLAYOUT_DELAY = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
 ABS_SEND_TIME = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"
+TRANSPORT_WIDE = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
 MID = "urn:ietf:params:rtp-hdrext:sdes:mid"
 
+OFFERED = {PLAYOUT_DELAY: 6, TRANSPORT_WIDE: 7}  # beside aiortc's own 1 to 3; answers take the player's numbers
+FEEDBACK = (RTCRtcpFeedback(type="ccm", parameter="fir"), RTCRtcpFeedback(type="transport-cc"))
+
 _LARGEST_ONE_BYTE_ID = 14
+_PROFILE = 0xBEDE
+_LAYOUT = "!BBHIIHHI"  # version, marker and type, sequence, timestamp, SSRC, profile, words, first word of the block
 
 
-class Extensions:
-    """Builds the block of one negotiated stream."""
+def offer() -> None:
+    """Let aiortc negotiate our extensions and feedback; doing it twice is harmless."""
+    known = HEADER_EXTENSIONS["video"]
+    for uri, number in OFFERED.items():
+        if not any(extension.uri == uri for extension in known):
+            known.append(RTCRtpHeaderExtensionParameters(id=number, uri=uri))
+    for codec in CODECS["video"]:
+        if codec.rtcpFeedback:  # retransmission has none
+            codec.rtcpFeedback += [feedback for feedback in FEEDBACK if feedback not in codec.rtcpFeedback]
+
+
+class Header:
+    """Writes RTP headers of one negotiated stream, all of one size.
+
+    The transport-wide number, which differs from packet to packet, stands first in the block, so that the rest is the
+    same in all packets of a burst.
+    """
 
     def __init__(self, ids: dict[str, int], mid: str = "") -> None:
         usable = {uri: number for uri, number in ids.items() if number <= _LARGEST_ONE_BYTE_ID}
+        number = usable.get(TRANSPORT_WIDE)
+        self.numbered = number is not None
+        self._counted = b"" if number is None else bytes([number << 4 | 1, 0, 0])
         self._time_id = usable.get(ABS_SEND_TIME)
-        fixed = b""
+        self._fixed = b""
         if PLAYOUT_DELAY in usable:
-            fixed += bytes([usable[PLAYOUT_DELAY] << 4 | 2, 0, 0, 0])  # 12 bits least, 12 bits most, in 10 ms
+            self._fixed += bytes([usable[PLAYOUT_DELAY] << 4 | 2, 0, 0, 0])  # 12 bits least, 12 bits most, in 10 ms
         if MID in usable and 0 < len(mid) <= 16:
-            fixed += bytes([usable[MID] << 4 | len(mid) - 1]) + mid.encode()
-        self._fixed = fixed
+            self._fixed += bytes([usable[MID] << 4 | len(mid) - 1]) + mid.encode()
+        self._words = max(1, -(-len(self._block(0)) // 4))
+        self._struct = struct.Struct(f"{_LAYOUT}{4 * self._words - 4}s")
+        self.size = self._struct.size  # bytes
 
-    def build(self, ntp: int) -> bytes:
-        """The block for packets that leave now, padded to words."""
-        block = self._fixed
-        if self._time_id is not None:
-            block = bytes([self._time_id << 4 | 2]) + (ntp >> 14 & 0xFFFFFF).to_bytes(3, "big") + block
-        return block + bytes(-len(block) % 4)
+    def burst(self, ntp: int) -> Burst:
+        """For packets that leave now. ntp: 64-bit NTP time."""
+        block = self._block(ntp).ljust(4 * self._words, b"\0")
+        return Burst(self._struct, self._words, int.from_bytes(block[:4], "big"), 256 * self.numbered, block[4:])
+
+    def _block(self, ntp: int) -> bytes:
+        if self._time_id is None:
+            return self._counted + self._fixed
+        sent = (ntp >> 14 & 0xFFFFFF).to_bytes(3, "big")  # 6 bits of seconds, 18 of their fraction
+        return self._counted + bytes([self._time_id << 4 | 2]) + sent + self._fixed
+
+
+class Burst:
+    """The headers of packets that leave together."""
+
+    __slots__ = ("_first", "_pack", "_rest", "_scale", "_words")
+
+    def __init__(self, layout: struct.Struct, words: int, first: int, scale: int, rest: bytes) -> None:
+        self._pack, self._words, self._first, self._scale, self._rest = layout.pack_into, words, first, scale, rest
+
+    def write(
+        self, buffer: memoryview, at: int, kind: int, sequence: int, timestamp: int, ssrc: int, number: int
+    ) -> None:
+        """One header into `buffer` at `at`. kind: marker and payload type; number: transport-wide, if negotiated."""
+        first = self._first + number * self._scale
+        self._pack(buffer, at, 0x90, kind, sequence, timestamp, ssrc, _PROFILE, self._words, first, self._rest)

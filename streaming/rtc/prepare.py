@@ -6,11 +6,9 @@ from typing import Any
 
 import aioice.ice
 from aiortc import RTCCertificate
-from aiortc.codecs import HEADER_EXTENSIONS
-from aiortc.rtcrtpparameters import RTCRtpHeaderExtensionParameters
 from OpenSSL import SSL
 
-from streaming.rtc.extensions import PLAYOUT_DELAY
+from streaming.rtc import extensions
 from streaming.rtc.ice import host_addresses
 
 CONSENT_FAILURES = 3  # of checks 4 to 6 s apart, each waiting half a second, until a client counts as gone
@@ -22,8 +20,7 @@ CIPHERS = (
 
 def install() -> None:
     """Prepare aiortc and aioice in this process; doing it twice is harmless."""
-    if not any(extension.uri == PLAYOUT_DELAY for extension in HEADER_EXTENSIONS["video"]):
-        HEADER_EXTENSIONS["video"].append(RTCRtpHeaderExtensionParameters(id=6, uri=PLAYOUT_DELAY))
+    extensions.offer()
     aioice.ice.CONSENT_FAILURES = CONSENT_FAILURES
     aioice.ice.get_host_addresses = aioice_addresses
     certificates: Any = RTCCertificate

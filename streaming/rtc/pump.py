@@ -1,6 +1,7 @@
-"""Our RTP loop in an aiortc sender: encoded pictures in, SRTP packets out; key frame requests and estimates back.
+"""Our sender inside aiortc's: pictures in, SRTP packets out; repetitions, key frame requests and estimates back.
 
-One struct and one encryption a packet, where aiortc builds an object tree.
+Cuts a picture, numbers its packets, hands them to the pacer and, when they leave, to the wire and the history. Runs on
+the event loop without a task: a picture that may leave at once has left when `PacketTrack.put` returns.
 """
 
 from __future__ import annotations
@@ -8,85 +9,234 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from aiortc import RTCRtpSender, clock
-from aiortc.codecs import get_encoder
-from aiortc.mediastreams import MediaStreamError
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters, RTCRtpSendParameters
-from aiortc.rtp import AnyRtcpPacket, RtcpRrPacket, RtcpSrPacket
 
+from streaming.congestion import FeedbackError
 from streaming.ipc import Packet
-from streaming.rtc.extensions import Extensions
-from streaming.track import PacketTrack, as_av
+from streaming.rtc import feedback
+from streaming.rtc.estimates import Congestion, Unlimited
+from streaming.rtc.extensions import Header
+from streaming.rtc.feedback import Report
+from streaming.rtc.history import KEEP_SECONDS, History, Repetition, Sent
+from streaming.rtc.pacer import Limits, Outgoing, Pacer
+from streaming.rtc.packets import Packetiser, packetiser
+from streaming.rtc.wire import Wire, room
+from streaming.track import PacketTrack
 
-HISTORY = 1024  # RTP packets kept for retransmission, per viewer: a key frame of 1.2 MB
 QUIET_SECONDS = 2.0  # without a picture, after which a key frame request may be mere impatience
-_ONE_BYTE_PROFILE = 0xBEDE
-_HEADER = struct.Struct("!BBHIIHH")
-_ORIGINAL = struct.Struct("!H")
+LONGEST_RTT = 10.0  # seconds; more is a clock that was set
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(eq=False, slots=True)
 class SenderHooks:
-    """What a sender tells. sent: a picture is out (packets, bytes); resent: one packet; bitrate: bits per second."""
+    """What a sender tells. sent: a picture is out (packets, payload bytes); resent: one packet; bitrate: bits a second
+    to aim at, when that changed; paced: seconds that a picture took to leave."""
 
     sent: Callable[[Packet, int, int], None]
     resent: Callable[[], None]
     key_wanted: Callable[[], None]
     bitrate: Callable[[int], None]
-
-
-class _Estimate:
-    """Stands where aiortc keeps its encoder, to receive the bitrate estimates."""
-
-    def __init__(self, hooks: SenderHooks) -> None:
-        self._hooks = hooks
-
-    @property
-    def target_bitrate(self) -> int:
-        """Nobody reads it; aiortc only asks whether it exists."""
-        return 0
-
-    @target_bitrate.setter
-    def target_bitrate(self, bitrate: int) -> None:
-        self._hooks.bitrate(bitrate)
+    paced: Callable[[float], None] = lambda _: None
 
 
 class PacketPump:
-    """Our RTP loop in an aiortc sender."""
+    """Our RTP loop in an aiortc sender; hears the player's RTCP as a `feedback.Listener`."""
 
-    def __init__(self, sender: RTCRtpSender, track: PacketTrack, hooks: SenderHooks) -> None:
+    def __init__(
+        self, sender: RTCRtpSender, track: PacketTrack, hooks: SenderHooks, congestion: Congestion | None = None
+    ) -> None:
         self.origin = random.getrandbits(32)  # of RTP timestamps, so that they tell nothing about the host's clock
         self._sender, self._track, self._hooks = sender, track, hooks
+        self._congestion = congestion or Unlimited(0)
+        self._told = self._congestion.target
         self._sequence = random.getrandbits(15)
         self._rtx_sequence = random.getrandbits(15)
-        self._history: list[tuple[int, int, int, bytes] | None] = [None] * HISTORY
-        self._extensions = Extensions({})
+        self._history, self._repetition = History(), Repetition()
+        self._pacer = Pacer(self._transmit, self._limits, time.monotonic)
+        self._header = Header({})
+        self._wire: Wire | None = None  # once there is a connection
+        self._packetiser: Packetiser | None = None
         self._payload_type = 0
-        self._last_sent = time.monotonic()
+        self._rtx_type: int | None = None
+        self._now = self._last_sent = time.monotonic()
+        self._forgetting: asyncio.TimerHandle | None = None
+        self._ended = asyncio.Event()
         self._received = -1  # the player's last report: highest sequence number, packets lost so far
         self._lost = 0
         self._forgiven = 0  # losses that a key frame has made good
-        _replace(sender, self, hooks)
+        _replace(sender, self)
+        track.listen(self._pull)
 
     def rtp_timestamp(self, packet: Packet) -> int:
         """What the player will report for this picture."""
         return (self.origin + packet.timestamp) & 0xFFFFFFFF
 
-    def configure(self, parameters: RTCRtpSendParameters) -> None:
-        """Take the negotiated extension ids."""
-        ids = {extension.uri: extension.id for extension in parameters.headerExtensions}
-        self._extensions = Extensions(ids, parameters.muxId)
+    # -- aiortc's sender ----------------------------------------------------------------------------------------------
 
-    def key_wanted(self) -> None:
-        """A player asks for a key frame; replaces `RTCRtpSender._send_keyframe`.
+    def configure(self, parameters: RTCRtpSendParameters) -> None:
+        """Take what was negotiated; the connection is there."""
+        ids = {extension.uri: extension.id for extension in parameters.headerExtensions}
+        self._header = Header(ids, parameters.muxId)
+        transport: Any = self._sender.transport
+        self._wire = Wire(transport, self._numbered)
+        transport._handle_rtcp_data = self.hear
+
+    async def run(self, codec: RTCRtpCodecParameters) -> None:
+        """Until the track stops or the transport closes; replaces `RTCRtpSender._run_rtp`."""
+        _private(self._sender, "rtp_started").set()
+        self._payload_type = codec.payloadType or 0
+        self._rtx_type = _private(self._sender, "rtx_payload_type")
+        self._packetiser = packetiser(codec.mimeType)
+        self._pull()
+        try:
+            await self._ended.wait()
+        except asyncio.CancelledError:
+            logger.debug("RTP ends")
+        self._close()
+        _private(self._sender, "rtp_exited").set()
+
+    async def hear(self, data: bytes) -> None:
+        """Decrypted RTCP came; replaces `RTCDtlsTransport._handle_rtcp_data`."""
+        feedback.read(data, self)
+
+    def _close(self) -> None:
+        self._packetiser = None
+        self._pacer.close()
+        self._history.clear()
+        if self._forgetting is not None:
+            self._forgetting.cancel()
+        self._track.listen(lambda: None)
+        self._track.stop()
+
+    # -- pictures -----------------------------------------------------------------------------------------------------
+
+    def _pull(self) -> None:
+        """Take pictures as long as they leave at once."""
+        try:
+            while self._packetiser is not None and not self._pacer.busy and (packet := self._track.poll()) is not None:
+                self._begin(packet, self._packetiser.split(packet.data, room(self._header)))
+        except Exception:
+            logger.exception("RTP failed")
+            self._ended.set()
+        if self._track.readyState != "live":
+            self._ended.set()
+
+    def _begin(self, packet: Packet, payloads: list[bytes]) -> None:
+        timestamp, source, first = self.rtp_timestamp(packet), int(self._sender._ssrc), self._sequence
+        kinds = [self._payload_type] * (len(payloads) - 1) + [0x80 | self._payload_type]
+        self._sequence = first + len(payloads) & 0xFFFF
+        begun = time.monotonic()
+        outgoing = [
+            Outgoing(kind, first + index & 0xFFFF, timestamp, source, payload)
+            for index, (kind, payload) in enumerate(zip(kinds, payloads, strict=False))
+        ]
+        octets = sum(map(len, payloads))
+
+        def left() -> None:
+            self._left(packet, len(payloads), octets, begun)
+
+        self._pacer.put(outgoing, left)
+
+    def _left(self, packet: Packet, packets: int, octets: int, begun: float) -> None:
+        self._last_sent = time.monotonic()
+        if self._forgetting is None:
+            self._forgetting = asyncio.get_running_loop().call_later(KEEP_SECONDS, self._forget)
+        self._report(self.rtp_timestamp(packet), packets, octets)
+        self._congestion.spent(octets, self._last_sent)
+        self._probe()
+        self._hooks.paced(self._last_sent - begun)
+        self._hooks.sent(packet, packets, octets)
+        self._pull()
+
+    def _probe(self) -> None:
+        """Send again what was just sent, when the controller wants to know whether the path carries more."""
+        plan = self._congestion.probe(self._last_sent)
+        if plan is None or self._rtx_type is None:
+            return
+        chosen = self._history.newest(plan.size)
+        size = sum(len(sent.payload) for sent in chosen)
+        repeats = -(-plan.size // size) if size else 0
+        packets = [self._repeat(sent, self._rtx_type) for sent in chosen * repeats]
+        self._pacer.train(packets, plan.size, plan.rate)
+
+    def _forget(self) -> None:
+        """Nobody asks again for what is that old; a viewer at rest keeps no memory."""
+        self._forgetting = None
+        rest = self._last_sent + KEEP_SECONDS - time.monotonic()
+        if rest > 0:
+            self._forgetting = asyncio.get_running_loop().call_later(rest, self._forget)
+        else:
+            self._history.clear()
+
+    def _report(self, timestamp: int, packets: int, octets: int) -> None:
+        """Keep the numbers that aiortc's sender reports are made of."""
+        sender = self._sender
+        _set_private(sender, "ntp_timestamp", clock.current_ntp_time())
+        _set_private(sender, "rtp_timestamp", timestamp)
+        _set_private(sender, "packet_count", _private(sender, "packet_count") + packets)
+        _set_private(sender, "octet_count", _private(sender, "octet_count") + octets)
+
+    # -- packets ------------------------------------------------------------------------------------------------------
+
+    def _limits(self) -> Limits:
+        return Limits(self._congestion.pacing, self._congestion.target)
+
+    def _numbered(self, number: int, size: int) -> None:
+        if self._header.numbered:
+            self._congestion.sent(number, size, self._now)
+
+    def _transmit(self, packets: Sequence[Outgoing]) -> int:
+        """What the pacer lets go; a closed connection takes everything and ends the stream."""
+        wire = self._wire
+        if wire is None:
+            return len(packets)
+        self._now = time.monotonic()
+        try:
+            taken = wire.send(packets, self._header, clock.current_ntp_time())
+        except ConnectionError:
+            self._ended.set()
+            return len(packets)
+        for index in range(taken):
+            kind, sequence, timestamp, _, payload, original = packets[index]
+            if original < 0:
+                kept = payload if self._rtx_type is not None else wire.copy(index)
+                self._history.put(Sent(sequence, timestamp, kind, kept))
+        return taken
+
+    # -- what the player reports --------------------------------------------------------------------------------------
+
+    def on_lost(self, source: int, sequences: list[int]) -> None:
+        """Send again what is still known, on the retransmission stream when there is one."""
+        if source != self._sender._ssrc or self._wire is None:
+            return
+        now, target = time.monotonic(), self._congestion.target
+        found = (self._history.find(sequence) for sequence in sequences)
+        again = [sent for sent in found if sent is not None and self._repetition.allows(sent, now, target)]
+        if not again:
+            return
+        if self._rtx_type is None:
+            self._wire.send_encrypted([sent.payload for sent in again])
+        else:
+            self._pacer.repair([self._repeat(sent, self._rtx_type) for sent in again])
+        for _ in again:
+            self._hooks.resent()
+
+    def _repeat(self, sent: Sent, rtx_type: int) -> Outgoing:
+        number = self._rtx_sequence
+        self._rtx_sequence = number + 1 & 0xFFFF
+        kind = sent.kind & 0x80 | rtx_type
+        return Outgoing(kind, number, sent.timestamp, self._sender._rtx_ssrc, sent.payload, sent.sequence)
+
+    def on_key_wanted(self) -> None:
+        """A player asks for a key frame.
 
         Chromium also asks when three seconds brought no picture. At rest that is how it should be: when its reports say
         that it has everything, the request is not passed on, and the line stays silent.
@@ -98,97 +248,56 @@ class PacketPump:
         self._forgiven = self._lost
         self._hooks.key_wanted()
 
-    def reported(self, packet: object) -> None:
-        """Look at an RTCP packet for what the player has received."""
-        if isinstance(packet, RtcpRrPacket | RtcpSrPacket):
-            for report in packet.reports:
-                if report.ssrc == self._sender._ssrc:
-                    self._received, self._lost = report.highest_sequence & 0xFFFF, report.packets_lost
+    def on_report(self, report: Report) -> None:
+        """What the player has received, and how long the way there and back takes."""
+        rtt = self._round_trip(report)
+        if rtt is not None:
+            self._repetition.measured(rtt)
+        if report.source == self._sender._ssrc:
+            self._received, self._lost = report.highest, report.lost
+            self._congestion.report(report.fraction, rtt, time.monotonic())
+            self._tell()
 
-    async def run(self, codec: RTCRtpCodecParameters) -> None:
-        """Until the track stops or the transport closes; replaces `RTCRtpSender._run_rtp`."""
-        _private(self._sender, "rtp_started").set()
-        self._payload_type = codec.payloadType or 0
-        packetiser: Any = get_encoder(codec)
+    def on_estimate(self, bitrate: int) -> None:
+        """REMB."""
+        self._congestion.remb(bitrate, time.monotonic())
+        self._told = 0
+        self._tell()
+
+    def on_arrivals(self, fci: bytes) -> None:
+        """Transport-wide feedback."""
         try:
-            while True:
-                packet = await self._track.take()
-                payloads, _ = packetiser.pack(as_av(packet))
-                await self._send(packet, payloads)
-        except (asyncio.CancelledError, ConnectionError, MediaStreamError):
-            logger.debug("RTP ends")
-        except Exception:
-            logger.exception("RTP failed")
-        self._track.stop()
-        _set_private(self._sender, "encoder", None)
-        _private(self._sender, "rtp_exited").set()
-
-    async def _send(self, packet: Packet, payloads: list[bytes]) -> None:
-        sender, timestamp = self._sender, self.rtp_timestamp(packet)
-        ntp = clock.current_ntp_time()
-        extensions = self._extensions.build(ntp)
-        octets, last = 0, len(payloads) - 1
-        for index, payload in enumerate(payloads):
-            marker = 0x80 if index == last else 0
-            sequence = self._sequence
-            self._sequence = (sequence + 1) & 0xFFFF
-            self._history[sequence % HISTORY] = (sequence, timestamp, marker, payload)
-            head = self._header(marker | self._payload_type, sequence, timestamp, sender._ssrc, extensions)
-            await sender.transport._send_rtp(head + extensions + payload)
-            octets += len(payload)
-        self._last_sent = time.monotonic()
-        self._report(ntp, timestamp, len(payloads), octets)
-        self._hooks.sent(packet, len(payloads), octets)
-
-    def _report(self, ntp: int, timestamp: int, packets: int, octets: int) -> None:
-        """Keep the numbers that aiortc's sender reports are made of."""
-        sender = self._sender
-        _set_private(sender, "ntp_timestamp", ntp)
-        _set_private(sender, "rtp_timestamp", timestamp)
-        _set_private(sender, "packet_count", _private(sender, "packet_count") + packets)
-        _set_private(sender, "octet_count", _private(sender, "octet_count") + octets)
-
-    @staticmethod
-    def _header(marker_and_type: int, sequence: int, timestamp: int, ssrc: int, extensions: bytes) -> bytes:
-        return _HEADER.pack(0x90, marker_and_type, sequence, timestamp, ssrc, _ONE_BYTE_PROFILE, len(extensions) // 4)
-
-    async def resend(self, sequence: int) -> None:
-        """Answer a NACK, on the retransmission stream when there is one; replaces `RTCRtpSender._retransmit`."""
-        entry = self._history[sequence % HISTORY]
-        if entry is None or entry[0] != sequence:
+            self._congestion.feedback(fci, time.monotonic())
+        except FeedbackError as error:
+            logger.debug("feedback is not read: %s", error)
             return
-        _, timestamp, marker, payload = entry
-        sender, extensions = self._sender, self._extensions.build(clock.current_ntp_time())
-        payload_type, ssrc, number = self._payload_type, int(sender._ssrc), sequence
-        rtx_type = _private(sender, "rtx_payload_type")
-        if rtx_type is not None:
-            payload = _ORIGINAL.pack(sequence) + payload
-            payload_type, ssrc, number = rtx_type, sender._rtx_ssrc, self._rtx_sequence
-            self._rtx_sequence = (number + 1) & 0xFFFF
-        head = self._header(marker | payload_type, number, timestamp, ssrc, extensions)
-        await sender.transport._send_rtp(head + extensions + payload)
-        self._hooks.resent()
+        self._tell()
+
+    def _tell(self) -> None:
+        target = self._congestion.target
+        if target != self._told:
+            self._told = target
+            self._hooks.bitrate(target)
+
+    def _round_trip(self, report: Report) -> float | None:
+        """Seconds, from the echo of our last sender report."""
+        if not report.echo or report.echo != _private(self._sender, "lsr"):
+            return None
+        rtt = float(time.time() - _private(self._sender, "lsr_time") - report.held / 65536)
+        return rtt if 0 <= rtt < LONGEST_RTT else None
 
 
-def _replace(sender: RTCRtpSender, pump: PacketPump, hooks: SenderHooks) -> None:
-    """Put our loop, NACK answer and hooks into one sender object; aiortc looks each up on the instance."""
+def _replace(sender: RTCRtpSender, pump: PacketPump) -> None:
+    """Put our loop into one sender object; aiortc looks each method up on the instance."""
     target: Any = sender
-    original_send, original_rtcp = sender.send, sender._handle_rtcp_packet
+    original = sender.send
 
     async def send(parameters: RTCRtpSendParameters) -> None:
         pump.configure(parameters)
-        await original_send(parameters)
-
-    async def handle_rtcp(packet: AnyRtcpPacket) -> None:
-        pump.reported(packet)
-        await original_rtcp(packet)
+        await original(parameters)
 
     target.send = send
-    target._handle_rtcp_packet = handle_rtcp
     target._run_rtp = pump.run
-    target._retransmit = pump.resend
-    target._send_keyframe = pump.key_wanted
-    _set_private(sender, "encoder", _Estimate(hooks))
 
 
 def _private(sender: RTCRtpSender, name: str) -> Any:

@@ -1,0 +1,68 @@
+"""What the sender needs of congestion control: `streaming.congestion.Controller`, or a stand-in without any control."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from streaming.congestion import ProbePlan
+
+
+class Congestion(Protocol):
+    """How much the path carries. Times are seconds of one clock, sizes bytes, rates bits a second."""
+
+    @property
+    def target(self) -> int:
+        """What the encoder should make."""
+        ...
+
+    @property
+    def pacing(self) -> float:
+        """How fast packets may leave; 0 = at once."""
+        ...
+
+    def sent(self, number: int, size: int, now: float) -> None:
+        """A datagram with this transport-wide number left."""
+
+    def feedback(self, fci: bytes, now: float) -> None:
+        """Transport-wide feedback."""
+
+    def remb(self, bitrate: int, now: float) -> None:
+        """The estimate of a player without transport-wide feedback."""
+
+    def report(self, fraction_lost: float, rtt: float | None, now: float) -> None:
+        """A receiver report. fraction_lost: 0..1; rtt: seconds."""
+
+    def spent(self, size: int, now: float) -> None:
+        """So many bytes of pictures left."""
+
+    def probe(self, now: float) -> ProbePlan | None:
+        """A train of packets to send now, if one is wanted; asked after each picture."""
+        ...
+
+
+class Unlimited:
+    """No congestion control: aims at what the player's last estimate says, and paces nothing."""
+
+    pacing = 0.0
+
+    def __init__(self, target: int) -> None:
+        self.target = target
+
+    def sent(self, number: int, size: int, now: float) -> None:
+        """Not of interest."""
+
+    def feedback(self, fci: bytes, now: float) -> None:
+        """Not of interest."""
+
+    def remb(self, bitrate: int, now: float) -> None:  # noqa: ARG002
+        """The last one counts."""
+        self.target = bitrate
+
+    def spent(self, size: int, now: float) -> None:
+        """Not of interest."""
+
+    def probe(self, now: float) -> None:
+        """Nothing is probed."""
+
+    def report(self, fraction_lost: float, rtt: float | None, now: float) -> None:
+        """Not of interest."""
