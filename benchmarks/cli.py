@@ -3,62 +3,33 @@
 from __future__ import annotations
 
 import argparse
-import logging
-import signal
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.errors import BenchError, UsageError
+from benchmarks.arguments import Commands, add_subject, count, guarded, hush, model_of, positive
+from benchmarks.errors import UsageError
+from benchmarks.load import cli as load
 
-_CACHE = Path(".cache") / "demo"
-_DEFAULT_PRODUCT = "armchair"
 _SIDES = "filament,three,cycles"
 _PATIENCE = "seconds to wait before each phase for other processes to become quiet (default: 0)"
 
 
-def add_commands(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_commands(subparsers: Commands) -> None:
     """Mount `bench` with one subcommand per measurement."""
-    bench = subparsers.add_parser("bench", help="measure: latency, render, fidelity, idle, churn; compare results")
+    bench = subparsers.add_parser(
+        "bench", help="measure: latency, load, render, fidelity, idle, churn; compare results"
+    )
     commands = bench.add_subparsers(title="measurements", metavar="MEASUREMENT", required=True)
     _add_latency(commands)
     _add_render(commands)
     _add_fidelity(commands)
+    load.add_command(commands)
     _add_idle(commands)
     _add_churn(commands)
     compare = commands.add_parser("compare", help="two latency results of one machine side by side")
     compare.add_argument("old", type=Path)
     compare.add_argument("new", type=Path)
-    compare.set_defaults(run=_guarded(_compare))
-
-
-def size(text: str) -> tuple[int, int]:
-    """WIDTHxHEIGHT in pixels, both multiples of 8 from 64 to 4096."""
-    try:
-        width, height = (int(part) for part in text.lower().split("x"))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not WIDTHxHEIGHT") from None
-    if not all(64 <= side <= 4096 and side % 8 == 0 for side in (width, height)):
-        raise argparse.ArgumentTypeError(f"{text}: both sides must be multiples of 8 from 64 to 4096")
-    return width, height
-
-
-def positive(text: str) -> float:
-    """A number above 0 and at most 3600."""
-    try:
-        value = float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
-    if not 0 < value <= 3600:
-        raise argparse.ArgumentTypeError(f"{text} is not in (0, 3600]")
-    return value
-
-
-def count(text: str) -> int:
-    """A whole number from 1 to 10 000."""
-    if not text.isdecimal() or not 1 <= int(text) <= 10_000:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to 10000")
-    return int(text)
+    compare.set_defaults(run=guarded(_compare))
 
 
 def _jobs(text: str) -> int:
@@ -92,9 +63,9 @@ def _chosen(text: str, allowed: str) -> tuple[str, ...]:
     return tuple(name for name in allowed.split(",") if name in names)
 
 
-def _add_latency(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_latency(commands: Commands) -> None:
     parser = commands.add_parser("latency", help="camera message to changed pixel in Chromium, against the plain stack")
-    _add_subject(parser)
+    add_subject(parser)
     parser.add_argument(
         "--flat", action="store_true", help="the flat test scene: rendering taken out, every message timed"
     )
@@ -109,20 +80,20 @@ def _add_latency(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--no-compositor", action="store_true", help="leave out the part filmed by the compositor")
     parser.add_argument("--json", type=Path, metavar="FILE", help="result (default: benchmarks/results/…)")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="PNG (default: beside the JSON)")
-    parser.set_defaults(run=_guarded(_latency))
+    parser.set_defaults(run=guarded(_latency))
 
 
-def _add_render(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_render(commands: Commands) -> None:
     parser = commands.add_parser(
         "render", help="milliseconds a picture, our engine against pyrender, without streaming"
     )
-    _add_subject(parser)
+    add_subject(parser)
     parser.add_argument("--frames", type=count, default=25, metavar="N", help="pictures of each (default: 25)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="result (default: benchmarks/results/…)")
-    parser.set_defaults(run=_guarded(_render))
+    parser.set_defaults(run=guarded(_render))
 
 
-def _add_fidelity(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_fidelity(commands: Commands) -> None:
     parser = commands.add_parser("fidelity", help="how close pictures are to a path tracer's, ours and peers'")
     parser.add_argument("--suite", type=Path, required=True, metavar="DIR", help="config.json, models, references")
     parser.add_argument(
@@ -144,69 +115,29 @@ def _add_fidelity(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     parser.add_argument("--fresh-samples", type=count, default=64, metavar="N", help="of Cycles (default: 64)")
     parser.add_argument("--peer-python", default=sys.executable, metavar="FILE", help="which Python has filly and bpy")
     parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="report (default: benchmarks/results/…)")
-    parser.set_defaults(run=_guarded(_fidelity))
+    parser.set_defaults(run=guarded(_fidelity))
 
 
-def _add_idle(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_idle(commands: Commands) -> None:
     parser = commands.add_parser("idle", help="what viewers cost who do not move: packets and CPU at rest")
-    _add_subject(parser)
+    add_subject(parser)
     parser.add_argument("--viewers", type=count, default=10, metavar="N", help="default: 10")
     parser.add_argument("--duration", type=positive, default=5.0, metavar="S", help="seconds at rest (default: 5)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="result (default: benchmarks/results/…)")
-    parser.set_defaults(run=_guarded(_idle))
+    parser.set_defaults(run=guarded(_idle))
 
 
-def _add_churn(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_churn(commands: Commands) -> None:
     parser = commands.add_parser(
         "churn", help="what is left of viewers who came and went: GPU bytes, threads, files, memory"
     )
-    _add_subject(parser)
+    add_subject(parser)
     parser.add_argument("--joins", type=count, default=200, metavar="N", help="default: 200")
     parser.add_argument(
         "--killed", type=int, default=50, metavar="K", help="of which vanish without a word (default: 50)"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="result (default: benchmarks/results/…)")
-    parser.set_defaults(run=_guarded(_churn))
-
-
-def _add_subject(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--model", type=Path, metavar="FILE", help=f"GLB or glTF (default: the demo {_DEFAULT_PRODUCT})"
-    )
-    parser.add_argument("--size", type=size, default=(1280, 720), metavar="WxH", help="default: 1280x720")
-
-
-def _guarded(command: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
-    """This package's errors become one line on stderr and an exit code; everything else is the caller's business."""
-
-    def run(arguments: argparse.Namespace) -> int:
-        signal.signal(signal.SIGTERM, _ended)
-        try:
-            return command(arguments)
-        except BenchError as error:
-            print(f"vitrine bench: {' '.join(str(error).split())}", file=sys.stderr)
-            return 2 if isinstance(error, UsageError) else 1
-
-    return run
-
-
-def _ended(number: int, _frame: object) -> None:
-    """A measurement that is ended takes its servers and its browser with it: unwind instead of dying on the spot."""
-    raise SystemExit(128 + number)
-
-
-def _model(arguments: argparse.Namespace) -> Path:
-    """The file to measure with; the demo products are made when none is given."""
-    if arguments.model is None:
-        import demo
-
-        folder = demo.ensure(_CACHE)
-        names = demo.products()
-        return Path(folder) / f"{_DEFAULT_PRODUCT if _DEFAULT_PRODUCT in names else names[0]}.glb"
-    path: Path = arguments.model
-    if not path.is_file():
-        raise UsageError(f"{path}: no such file")
-    return path
+    parser.set_defaults(run=guarded(_churn))
 
 
 def _latency(arguments: argparse.Namespace) -> int:
@@ -216,7 +147,7 @@ def _latency(arguments: argparse.Namespace) -> int:
 
     width, height = arguments.size
     sides = (latency.OURS, latency.BASELINE) if arguments.against == "baseline" else (latency.OURS,)
-    with latency.subject(None if arguments.flat else _model(arguments), width, height) as (model, subject):
+    with latency.subject(None if arguments.flat else model_of(arguments), width, height) as (model, subject):
         plan = Plan(
             subject,
             width,
@@ -242,7 +173,7 @@ def _render(arguments: argparse.Namespace) -> int:
 
     width, height = arguments.size
     with Progress() as progress:
-        result = render.measure(_model(arguments), width, height, arguments.frames, progress)
+        result = render.measure(model_of(arguments), width, height, arguments.frames, progress)
     report.save(result, arguments.json or report.default_path("render", result["model"]["name"]))
     report.show(render.table(result), result["warnings"])
     return 0
@@ -272,10 +203,10 @@ def _idle(arguments: argparse.Namespace) -> int:
     from benchmarks import idle, report
     from benchmarks.progress import Progress
 
-    _hush()
+    hush()
     width, height = arguments.size
     with Progress() as progress:
-        result = idle.measure(_model(arguments), width, height, arguments.viewers, arguments.duration, progress)
+        result = idle.measure(model_of(arguments), width, height, arguments.viewers, arguments.duration, progress)
     report.save(result, arguments.json or report.default_path("idle", result["model"]["name"]))
     report.show(idle.table(result), result["warnings"])
     return 0 if result["passed"] else 1
@@ -287,18 +218,13 @@ def _churn(arguments: argparse.Namespace) -> int:
 
     if not 0 <= arguments.killed <= arguments.joins:
         raise UsageError(f"--killed {arguments.killed}: must be from 0 to --joins {arguments.joins}")
-    _hush()
+    hush()
     width, height = arguments.size
     with Progress() as progress:
-        result = churn.measure(_model(arguments), width, height, arguments.joins, arguments.killed, progress)
+        result = churn.measure(model_of(arguments), width, height, arguments.joins, arguments.killed, progress)
     report.save(result, arguments.json or report.default_path("churn", result["model"]["name"]))
     report.show(churn.table(result), result["warnings"])
     return 0 if result["passed"] else 1
-
-
-def _hush() -> None:
-    """Hundreds of connections: aioice's line per candidate pair would bury the progress bar."""
-    logging.getLogger("aioice").setLevel(logging.WARNING)
 
 
 def _compare(arguments: argparse.Namespace) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +14,32 @@ from benchmarks.stages import ordered
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
-_COLOURS = {"vitrine": "#0f766e", "baseline": "#b45309"}
+COLOURS = {"vitrine": "#0f766e", "baseline": "#b45309"}
 _STAGE_COLOURS = "Set2"
 
 
 def draw(result: Mapping[str, Any], path: Path) -> None:
     """Write a PNG. UsageError when matplotlib is missing."""
+    with canvas(path, 3, (13, 4.2), width_ratios=(5, 2.2, 4.2)) as (figure, (curves, bars, stack)):
+        sides = result["sides"]
+        _distributions(curves, sides)
+        _frames(bars, sides)
+        _stages(stack, sides)
+        plan, machine = result["plan"], result["machine"]
+        figure.suptitle(
+            f"{result['model']['name']}, {plan['width']}×{plan['height']} {plan['codec']}, {machine['cores']} cores, "
+            f"{machine['gl_renderer'] or 'GL unknown'}, {result['created'][:10]}",
+            fontsize=10,
+        )
+
+
+@contextmanager
+def canvas(
+    path: Path, columns: int, size: tuple[float, float], width_ratios: Sequence[float] | None = None
+) -> Iterator[tuple[Figure, Sequence[Axes]]]:
+    """A figure with axes side by side, written as a PNG at the end. UsageError when matplotlib is missing."""
     try:
         import matplotlib as mpl
     except ImportError as error:
@@ -27,19 +47,8 @@ def draw(result: Mapping[str, Any], path: Path) -> None:
     mpl.use("Agg")
     from matplotlib import pyplot
 
-    figure, (curves, bars, stack) = pyplot.subplots(
-        1, 3, figsize=(13, 4.2), width_ratios=(5, 2.2, 4.2), layout="constrained"
-    )
-    sides = result["sides"]
-    _distributions(curves, sides)
-    _frames(bars, sides)
-    _stages(stack, sides)
-    plan, machine = result["plan"], result["machine"]
-    figure.suptitle(
-        f"{result['model']['name']}, {plan['width']}×{plan['height']} {plan['codec']}, {machine['cores']} cores, "
-        f"{machine['gl_renderer'] or 'GL unknown'}, {result['created'][:10]}",
-        fontsize=10,
-    )
+    figure, axes = pyplot.subplots(1, columns, figsize=size, width_ratios=width_ratios, layout="constrained")
+    yield figure, axes
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=120)
     pyplot.close(figure)
@@ -47,7 +56,7 @@ def draw(result: Mapping[str, Any], path: Path) -> None:
 
 def _distributions(axes: Axes, sides: Mapping[str, Any]) -> None:
     for name, side in sides.items():
-        colour = _COLOURS.get(name, "grey")
+        colour = COLOURS.get(name, "grey")
         _curve(axes, side["samples"]["step"], colour, "-", f"{name}, step from rest")
         for hz, values in side["samples"]["paths"].items():
             _curve(axes, values, colour, "--" if float(hz) > 30 else ":", f"{name}, drag at {hz} Hz")
@@ -71,7 +80,7 @@ def _curve(axes: Axes, values: Sequence[float | None], colour: str, style: str, 
 def _frames(axes: Axes, sides: Mapping[str, Any]) -> None:
     names = list(sides)
     rates = [sides[name]["drag"]["fps"] for name in names]
-    bars = axes.bar(names, rates, color=[_COLOURS.get(name, "grey") for name in names], width=0.6)
+    bars = axes.bar(names, rates, color=[COLOURS.get(name, "grey") for name in names], width=0.6)
     axes.bar_label(bars, fmt="%.1f")
     axes.set(ylabel="pictures shown a second, dragging")
     axes.spines[["top", "right"]].set_visible(False)

@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 from benchmarks import cli
+from benchmarks.arguments import guarded, size
 from benchmarks.errors import UsageError
 
 
 @pytest.mark.parametrize("text", ["1280", "1280x", "12x720", "1281x720", "9000x720", "ax b"])
 def test_bad_sizes_are_refused(text: str) -> None:
     with pytest.raises(ArgumentTypeError):
-        cli.size(text)
+        size(text)
 
 
 def test_a_missing_model_is_bad_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -47,7 +48,7 @@ def test_a_measurement_that_is_ended_unwinds() -> None:
     before = signal.getsignal(signal.SIGTERM)
     try:
         with pytest.raises(SystemExit) as ended:
-            cli._guarded(measurement)(Namespace())
+            guarded(measurement)(Namespace())
     finally:
         signal.signal(signal.SIGTERM, before)
     assert ended.value.code == 128 + signal.SIGTERM
