@@ -64,6 +64,7 @@ class Gateway:
                 web.get("/models", self._models),
                 web.get("/channels", self._channels),
                 web.get(f"/render/{model}.{{extension:png|jpg|webp}}", self._still),
+                web.options(f"/whep/{model}", self.whep.options),
                 web.post(f"/whep/{model}", self.whep.post),
                 web.patch(f"/whep/{model}/{{session}}", self.whep.patch),
                 web.delete(f"/whep/{model}/{{session}}", self.whep.delete),
@@ -127,7 +128,7 @@ class Gateway:
     @web.middleware
     async def _middleware(self, request: web.Request, handler: Respond) -> web.StreamResponse:
         try:
-            if request.method == "OPTIONS":
+            if request.method == "OPTIONS" and request.match_info.http_exception is not None:
                 response: web.StreamResponse = web.Response(status=204, headers={"Allow": CORS_METHODS})
             else:
                 response = await handler(request)

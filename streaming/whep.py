@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
@@ -15,11 +16,12 @@ from renderer.view import View
 from streaming.access import Grant
 from streaming.config import Config
 from streaming.errors import ProcessLost, SignallingError
-from streaming.gate import Gate, shortened
+from streaming.gate import CORS_METHODS, Gate, shortened
 from streaming.ipc import Params
 from streaming.peers import NetworkPeer, Peers
 from streaming.sdp import MAX_OFFER, check_offer, ice_ufrag, parse_fragment
 from streaming.sessions import Entry, Sessions
+from streaming.turn import Turn
 from streaming.viewspec import VIEW_KEYS, parse_view, view_to_json
 
 RETRY_SECONDS = 2  # told to a client that found no free slot
@@ -52,6 +54,7 @@ class Whep:
         find: Callable[[str], Awaitable[tuple[Asset, str]]],
     ) -> None:
         self._config, self._sessions, self._peers, self._gate, self._find = config, sessions, peers, gate, find
+        self._turn = Turn(config.turn, config.turn_secret_file, config.turn_seconds)
         self.draining = False  # the server is ending: no new viewers
 
     # -- handlers -----------------------------------------------------------------------------------------------------
@@ -78,7 +81,23 @@ class Whep:
         }
         asked = Asked(offer, asset.id, ("open", opening), grant, shortened(self._gate.client(request)))
         entry, answer = await self._open(asked)
-        return web.Response(status=201, text=answer, content_type="application/sdp", headers=_headers(entry))
+        response = web.Response(status=201, text=answer, content_type="application/sdp", headers=_headers(entry))
+        self._add_relays(response, entry.name)
+        return response
+
+    async def options(self, request: web.Request) -> web.Response:
+        """204; with the relays, for players that gather before they offer. A browser's preflight gets none."""
+        response = web.Response(status=204, headers={"Allow": CORS_METHODS, "Accept-Post": "application/sdp"})
+        if self._turn and "Access-Control-Request-Method" not in request.headers:
+            self._gate.offer(request)
+            self._gate.allow(request, "stream", request.match_info["model"])
+            self._add_relays(response, secrets.token_hex())
+            response.headers["Cache-Control"] = "no-store"
+        return response
+
+    def _add_relays(self, response: web.Response, name: str) -> None:
+        for link in self._turn.links(name):
+            response.headers.add("Link", link)
 
     async def _admit(self) -> None:
         """Whether there is room for one more. Raises SignallingError 503."""
