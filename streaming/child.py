@@ -157,13 +157,14 @@ async def _prepare(
             return await GatewayProcess.prepared(config, folder, listening, parent)
 
 
-async def _live(ears: ToParent, part: Part, parent: Link, config: Config) -> None:
+async def _live(kind: str, ears: ToParent, part: Part, parent: Link, config: Config) -> None:
     """Wait for a role, play it, until the end."""
+    name_process(f"spare {_short(kind)}")
     parent.notice("prepared")
     if not await _unless(ears.ended, ears.cast):
         return
     role, first = ears.cast.result()
-    name_process(f"vitrine {role.replace('network', 'net')}")
+    name_process(f"vitrine {_short(role)}")
     install(config.log_format, role)
     if await _unless(ears.ended, part.play(role, first)):
         parent.notice("ready")
@@ -191,7 +192,7 @@ async def _run(kind: str, folder: Path, told: Params, config: Config) -> int:
     code = 0
     try:
         ears.part = await _prepare(kind, config, folder, told["listening"], parent, ears)
-        await _live(ears, ears.part, parent, config)
+        await _live(kind, ears, ears.part, parent, config)
     except (RendererError, StreamingError, StoreError) as error:
         parent.notice("failed", message=" ".join(str(error).split()))
         code = EXIT_CANNOT_START
@@ -206,12 +207,16 @@ def name_process(name: str) -> None:
     ctypes.CDLL(None).prctl(PR_SET_NAME, name.encode()[:15])
 
 
+def _short(role: str) -> str:
+    return role.replace("network", "net")
+
+
 def main() -> int:
     """One child, from its start to its end."""
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # never outlive the parent
     limit_arenas()
     kind, folder, told = sys.argv[1], Path(sys.argv[2]), json.loads(sys.argv[3])
-    name_process(f"vitrine {kind}?"[:15])
+    name_process("vitrine (new)")
     logging.basicConfig(stream=sys.stderr, level=told["level"])
     for chatty in ("aioice", "OpenGL"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
