@@ -13,11 +13,13 @@ from aiohttp import web
 from assets.errors import NotFoundError, StoreError
 from assets.store import Asset, Store
 from streaming import metrics
-from streaming.config import Config
-from streaming.errors import AccessError, ProcessLost, RateError, SignallingError, StartError
+from streaming.config import Config, is_loopback
+from streaming.errors import AccessError, FullError, ProcessLost, RateError, SignallingError, StartError
 from streaming.events import Events
 from streaming.gate import CORS_METHODS, Gate, challenge
 from streaming.ipc import Answer
+from streaming.limits import network_of
+from streaming.lobby import Lobby, Meter, Process
 from streaming.peers import Peers
 from streaming.sessions import Sessions
 from streaming.stills import CONTENT_TYPES, StillRequest, Stills, parse_still
@@ -45,7 +47,8 @@ class Gateway:
         self.sessions = Sessions(self.events)
         self.peers = Peers(config, folder, self.sessions, self._render_replaced)
         self.gate = Gate(config)
-        self.whep = Whep(config, self.sessions, self.peers, self.gate, self.find)
+        self.lobby = Lobby(config, self.sessions, Meter(self.peers.render, self._running), self.metrics)
+        self.whep = Whep(config, self.sessions, self.peers, self.gate, self.lobby, self.find)
         self._restarts: dict[str, int] = {}
         self._warming: asyncio.Task[None] | None = None
         self.stills = Stills(self._render_still, config.still_concurrency, config.still_queue, config.still_cache_bytes)
@@ -98,6 +101,9 @@ class Gateway:
             except (SignallingError, ProcessLost) as error:
                 raise StartError(f"--warm {model}: {error}") from error
 
+    def _running(self) -> list[Process]:
+        return [peer for peer in self.peers.networks if peer.ready.is_set()]
+
     def _render_replaced(self) -> None:
         """A new render process has loaded nothing but what its sessions show."""
 
@@ -133,7 +139,8 @@ class Gateway:
             else:
                 response = await handler(request)
         except SignallingError as error:
-            response = _error(error.status, error.code, str(error))
+            queue = {"queue": error.queue} if isinstance(error, FullError) and error.queue else {}
+            response = _error(error.status, error.code, str(error), **queue)
             self._explain(error, response)
         except ProcessLost as error:
             response = _error(503, "restarting", str(error))
@@ -155,6 +162,8 @@ class Gateway:
         elif isinstance(error, RateError):
             self.metrics.denied.labels(error.code).inc()
             response.headers["Retry-After"] = str(math.ceil(error.seconds))
+        elif isinstance(error, FullError):
+            response.headers["Retry-After"] = str(error.seconds)
 
     async def _add_headers(self, request: web.Request, response: web.StreamResponse) -> None:
         headers = response.headers
@@ -171,10 +180,11 @@ class Gateway:
 
     async def _readyz(self, _: web.Request) -> web.Response:
         ready = self.peers.is_ready and not self.whep.draining
-        body = {"ready": ready, "sessions": len(self.sessions), "max_sessions": self.config.max_sessions}
+        body = {"ready": ready, "max_sessions": self.config.max_sessions, **self.lobby.told()}
         return web.json_response(body, status=200 if ready else 503, headers={"Cache-Control": "no-store"})
 
     async def _metrics(self, _: web.Request) -> web.Response:
+        self.lobby.show()
         parts = [({"process": "gateway"}, metrics.snapshot(self.metrics.registry))]
         for peer in self.peers:
             try:
@@ -223,7 +233,8 @@ class Gateway:
         headers = {"ETag": etag, "Cache-Control": cache}
         if etag in request.headers.get("If-None-Match", ""):
             return web.Response(status=304, headers=headers)
-        data, source = await self.stills.get(still)
+        address = self.gate.client(request)
+        data, source = await self.stills.get(still, "" if is_loopback(address) else network_of(address))
         self.metrics.stills.labels(source).inc()
         return web.Response(body=data, content_type=CONTENT_TYPES[extension], headers=headers)
 
@@ -262,8 +273,8 @@ def _listed(asset: Asset) -> dict[str, object]:
     }
 
 
-def _error(status: int, code: str, message: str) -> web.Response:
-    return web.json_response({"error": {"code": code, "message": message}}, status=status)
+def _error(status: int, code: str, message: str, **more: object) -> web.Response:
+    return web.json_response({"error": {"code": code, "message": message}, **more}, status=status)
 
 
 def _file(path: str) -> web.FileResponse:

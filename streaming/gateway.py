@@ -44,6 +44,7 @@ class GatewayProcess:
         for each in self._sockets:
             await web.SockSite(self._runner, each, backlog=BACKLOG).start()
         self._gateway.peers.start()
+        self._gateway.lobby.start()
         await self._gateway.peers.until_ready()
         try:
             await self._gateway.warm()
@@ -70,5 +71,6 @@ class GatewayProcess:
         if self._draining is not None:
             self._draining.cancel()
         self._gateway.events.close()
+        await self._gateway.lobby.close()
         await self._runner.cleanup()
         await self._gateway.peers.close()

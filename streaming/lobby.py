@@ -70,12 +70,12 @@ class Meter:
     async def __call__(self) -> Load:
         """Since the last call. Raises ProcessLost and SignallingError."""
         shares = [await self._share(network) for network in self._networks()]
-        told = (await self._render.request("measure", patience=MEASURE_SECONDS)).result
+        told = (await self._render.request("busy", patience=MEASURE_SECONDS)).result
         return Load(**told, network=max(shares, default=0.0))
 
     async def _share(self, network: Process) -> float:
         """Of one core. 0 for a process that has only begun."""
-        told = (await network.request("measure", patience=MEASURE_SECONDS)).result
+        told = (await network.request("busy", patience=MEASURE_SECONDS)).result
         cpu, at = told["cpu"], told["at"]
         before, since = self._cpu.get(network.role, (cpu, at))
         self._cpu[network.role] = cpu, at
@@ -96,6 +96,7 @@ class Lobby:
         self._most = config.max_sessions
         self._counts, self._measure, self._metrics, self._clock = counts, measure, metrics, clock
         self._admission = Admission(config.max_sessions, config.min_sessions)
+        self._task: asyncio.Task[None] | None = None
         self._room = WaitingRoom(config.queue_length, config.queue_address)
         self._departed, self._displaced, self._strayed = counts.departed, counts.displaced, 0
 
@@ -158,9 +159,20 @@ class Lobby:
         """For whoever places viewers on hosts. capacity: viewers the host would carry, as they are now."""
         free = max(0, self._look() - len(self._room))
         viewers = self._counts.viewers
-        return {"sessions": viewers, "capacity": viewers + free, "free": free, "queue": len(self._room)}
+        line = {"queue": len(self._room), "watchers": self._counts.watchers}
+        return {"sessions": viewers, "capacity": viewers + free, "free": free, **line}
 
-    async def run(self) -> None:
+    def start(self) -> None:
+        """Begin to measure."""
+        self._task = asyncio.ensure_future(self._run())
+
+    async def close(self) -> None:
+        """Measure no more."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self) -> None:
         """Measure while there is anybody, and strike out who does not come again."""
         while True:
             await asyncio.sleep(MEASURE_SECONDS)

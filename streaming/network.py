@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -72,6 +73,8 @@ class NetworkProcess(Handler):
                 for session in self._sessions.values():
                     session.go_away(params["deadline_ms"])
                 return Answer({})
+            case "busy":
+                return Answer({"cpu": time.process_time(), "at": time.monotonic()})
             case "stats":
                 self.metrics.peers.set(len(self._sessions))
                 return Answer(metrics.snapshot(self.metrics.registry))
@@ -81,14 +84,15 @@ class NetworkProcess(Handler):
     async def _offer(self, params: Params) -> Answer:
         """Answer an offer and open the session in the render process.
 
-        facts: kept for gateways to come; opening: the method and parameters that the render process is asked with.
+        facts: kept for gateways to come; opening: the method and parameters that the render process is asked with;
+        codec: the only one for a session that shows another's pictures, None for the others.
         """
         number = params["facts"]["number"]
         session = Session(number, self.config, self._render, self.metrics, self._ended)
         self._sessions[number], self._facts[number] = session, params["facts"]
         self._highest = max(self._highest, number)
         try:
-            answer, codec = await session.answer(params["sdp"])
+            answer, codec = await session.answer(params["sdp"], params["codec"])
             session.begin(*params["opening"])
             await self._render.open(session)
         except BaseException:

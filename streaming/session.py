@@ -19,15 +19,17 @@ from aiortc.sdp import candidate_from_sdp
 
 from streaming import rtc
 from streaming.config import Config
+from streaming.congestion import Controller
 from streaming.errors import ProtocolError, SignallingError
 from streaming.ipc import CameraInput, Packet, Params
-from streaming.limits import BitrateKeeper, Bucket
+from streaming.limits import Bucket
 from streaming.metrics import NetworkMetrics
 from streaming.protocol import (
     Camera,
     ErrorReply,
     FrameShown,
     GoAway,
+    Hello,
     Outbound,
     Ping,
     Pong,
@@ -35,6 +37,7 @@ from streaming.protocol import (
     dump,
     parse,
 )
+from streaming.rates import Rates
 from streaming.renderlink import RenderLink
 from streaming.replay import Replay
 from streaming.sdp import Fragment, without_unresolvable
@@ -66,6 +69,8 @@ class Session:
         self.reason = ""  # why it ended
         self.replay = Replay()
         self._opening: tuple[str, Params] | None = None
+        self._watching = False  # another's pictures: its viewer changes nothing
+        self._reminded = False  # that it only watches
         self._render, self._metrics, self._ended = render, metrics, ended
         self._pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self._reach = config.reach
@@ -76,7 +81,8 @@ class Session:
         self._control_bucket = Bucket(config.control_rate, config.control_rate * 2)
         self._error_bucket = Bucket(ERRORS_PER_SECOND, ERRORS_PER_SECOND)
         self._key_bucket = Bucket(1 / KEY_INTERVAL, 1)
-        self._keeper = BitrateKeeper(config.bitrate, config.min_bitrate, config.max_bitrate)
+        self._controller = Controller(config.bitrate, config.min_bitrate, config.max_bitrate)
+        self._rates = Rates(self._controller, metrics, self._on_rates)
         self._shown = -1  # newest camera input that a sent picture shows
         self._inputs: deque[tuple[int, float]] = deque(maxlen=INPUTS)  # seq, arrival; both rise
         self._closing: asyncio.Task[None] | None = None
@@ -87,10 +93,13 @@ class Session:
 
     # -- signalling ---------------------------------------------------------------------------------------------------
 
-    async def answer(self, offer: str) -> tuple[str, str]:
-        """SDP answer with all candidates, and the codec ("video/H264" or "video/VP8"). Raises SignallingError."""
+    async def answer(self, offer: str, only: str | None = None) -> tuple[str, str]:
+        """SDP answer with all candidates, and the codec ("video/H264" or "video/VP8"). Raises SignallingError.
+
+        only: the codec that it has to be.
+        """
         transceiver = self._pc.addTransceiver(self._track, direction="sendonly")
-        transceiver.setCodecPreferences(preferred_codecs())
+        transceiver.setCodecPreferences(preferred_codecs(only))
         try:
             await self._pc.setRemoteDescription(RTCSessionDescription(without_unresolvable(offer), "offer"))
         except Exception as error:  # aiortc's parser raises whatever the text provokes
@@ -99,9 +108,10 @@ class Session:
             ) from error
         codec = transceiver._codecs[0].mimeType if transceiver._codecs else ""
         if transceiver._offerDirection not in ("sendonly", "sendrecv") or not codec:
-            raise SignallingError(422, "no-video", "the offer must ask to receive video as H.264 (mode 1) or VP8")
+            wanted = "H.264 (mode 1) or VP8" if only is None else f"{only}, as the session that is watched"
+            raise SignallingError(422, "no-video", f"the offer must ask to receive video as {wanted}")
         rtc.reach(self._pc, self._reach)
-        self._pump = rtc.PacketPump(transceiver.sender, self._track, self._hooks())
+        self._pump = rtc.PacketPump(transceiver.sender, self._track, self._hooks(), self._controller)
         await self._pc.setLocalDescription(await self._pc.createAnswer())
         rtc.police(self._pc, DATAGRAMS_PER_SECOND, BYTES_PER_SECOND)
         self.codec = codec
@@ -130,6 +140,7 @@ class Session:
     def begin(self, method: str, params: Params) -> None:
         """How this session is opened in a render process, whenever there is a new one."""
         self._opening = method, params
+        self._watching = method == "watch"
 
     def opening(self) -> tuple[str, Params] | None:
         """The request that opens it as it is now. None: it has not begun."""
@@ -150,7 +161,7 @@ class Session:
         self._render.ack(self.number)
         self._metrics.packets.inc(count)
         self._metrics.bytes.inc(octets)
-        self._keeper.sent(octets, time.monotonic())
+        self._rates.look(time.monotonic())
         if packet.seq > self._shown and self._pump is not None:
             self._shown = packet.seq
             self._measure(packet.seq)
@@ -168,11 +179,12 @@ class Session:
         if self._key_bucket.take(time.monotonic()):
             self._render.notice("key", session=self.number)
 
-    def _on_bitrate(self, bitrate: int) -> None:
-        target = self._keeper.estimate(bitrate, time.monotonic())
-        if target is not None:
-            self.replay.bitrate = target
-            self._render.notice("bitrate", session=self.number, bitrate=target)
+    def _on_bitrate(self, _: int) -> None:
+        self._rates.look(time.monotonic())
+
+    def _on_rates(self, bitrate: int, sustained: int) -> None:
+        self.replay.bitrate = sustained
+        self._render.notice("bitrate", session=self.number, bitrate=bitrate, sustained=sustained)
 
     # -- messages -----------------------------------------------------------------------------------------------------
 
@@ -188,6 +200,9 @@ class Session:
     def _on_camera(self, text: str | bytes) -> None:
         if not self._camera_bucket.take(time.monotonic()):
             self._metrics.refused.labels("rate").inc()  # newest wins anyway: the next one that fits replaces it
+            return
+        if self._watching:
+            self._remind()
             return
         try:
             message = parse("camera", text)
@@ -215,9 +230,17 @@ class Session:
         elif isinstance(message, Report):
             self._metrics.freezes.inc(message.freezes)
             self._metrics.frozen.inc(message.frozen_ms / 1e3)
+        elif self._watching and not isinstance(message, Hello):
+            self._remind()
         else:
             self.replay.message(message)
             self._render.notice("message", session=self.number, message={"type": message.type, **asdict(message)})
+
+    def _remind(self) -> None:
+        """Once is enough: what a watcher says does no harm."""
+        if not self._reminded:
+            self._reminded = True
+            self._refuse(ProtocolError("watching", "this session shows another's pictures; only its owner may"))
 
     def _refuse(self, error: ProtocolError) -> None:
         self._metrics.refused.labels(error.code).inc()
@@ -279,9 +302,10 @@ class Session:
             self._ended(self)
 
 
-def preferred_codecs() -> list[RTCRtpCodecCapability]:
-    """H.264 before VP8, constrained baseline before baseline, each with retransmission."""
+def preferred_codecs(only: str | None = None) -> list[RTCRtpCodecCapability]:
+    """H.264 before VP8, constrained baseline before baseline, each with retransmission. only: one of them."""
     codecs = [c for c in RTCRtpSender.getCapabilities("video").codecs if c.mimeType != "video/rtx"]
+    codecs = [c for c in codecs if only in (None, c.mimeType)]
     rtx = [c for c in RTCRtpSender.getCapabilities("video").codecs if c.mimeType == "video/rtx"]
 
     def rank(codec: RTCRtpCodecCapability) -> tuple[bool, bool]:

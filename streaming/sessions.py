@@ -6,6 +6,8 @@ and a gateway that meets it reads it back with `adopt`.
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import itertools
 import logging
 import secrets
@@ -30,12 +32,17 @@ class Place(Protocol):
         """Ask it."""
         ...
 
+    def notice(self, method: str, **params: Any) -> None:
+        """Tell it."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What is known of a session from its beginning. name: unguessable, it is the right to end the session.
 
     ufrag: ICE's, of the offer. address: who asked, shortened. token: its name (jti). began: seconds, monotonic.
+    watches: the session whose pictures it shows, None for one with a view of its own.
     """
 
     number: int
@@ -46,6 +53,7 @@ class Facts:
     address: str
     token: str
     began: float
+    watches: int | None = None
 
     def told(self) -> dict[str, Any]:
         """For the network process to keep."""
@@ -75,11 +83,18 @@ class Entry:
         """What it shows."""
         return self.facts.model
 
+    @property
+    def watch_key(self) -> str:
+        """The right to watch it, and to do nothing else; made from its name, which it does not give away."""
+        digest = hashlib.sha256(b"watch " + self.facts.name.encode()).digest()
+        return base64.urlsafe_b64encode(digest[:18]).decode()
+
     def listed(self, **more: object) -> dict[str, object]:
         """For logs and lists."""
         facts = self.facts
         known = {"session": facts.number, "model": facts.model, "codec": self.codec, "network": self.network.role}
-        return {**known, "address": facts.address, "token": facts.token, **more}
+        watching = {} if facts.watches is None else {"watches": facts.watches}
+        return {**known, "address": facts.address, "token": facts.token, **watching, **more}
 
 
 @dataclass(eq=False, slots=True)
@@ -87,9 +102,13 @@ class Sessions:
     """All sessions of the server, as far as its network processes have been met."""
 
     events: Events
+    departed: int = 0  # viewers that ever left
+    displaced: int = 0  # viewers that ever lost their place with a network process
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     _by_name: dict[str, Entry] = field(default_factory=dict)
     _by_number: dict[int, Entry] = field(default_factory=dict)
+    _by_key: dict[str, Entry] = field(default_factory=dict)  # those that can be watched
+    _watchers: dict[int, list[Entry]] = field(default_factory=dict)  # of each session that is
 
     def __len__(self) -> int:
         return len(self._by_name)
@@ -101,10 +120,38 @@ class Sessions:
         """The session of this name."""
         return self._by_name.get(name)
 
-    def begin(self, network: Place, model: str, *, ufrag: str | None, address: str, token: str) -> Entry:
+    @property
+    def viewers(self) -> int:
+        """How many have a view of their own."""
+        return len(self._by_key)
+
+    @property
+    def watchers(self) -> int:
+        """How many show another's pictures."""
+        return len(self._by_name) - len(self._by_key)
+
+    def watched(self, key: str) -> Entry | None:
+        """The session that may be watched with this key: its name, or its watch key."""
+        entry = self._by_key.get(key) or self._by_name.get(key)
+        return entry if entry is not None and entry.facts.watches is None else None
+
+    def watchers_of(self, entry: Entry) -> int:
+        """How many watch it."""
+        return len(self._watchers.get(entry.number, ()))
+
+    def begin(
+        self,
+        network: Place,
+        model: str,
+        *,
+        ufrag: str | None,
+        address: str,
+        token: str,
+        watches: int | None = None,
+    ) -> Entry:
         """Take a place for a new session."""
         name, etag = secrets.token_urlsafe(24), f'"{secrets.token_hex(8)}"'
-        facts = Facts(next(self._numbers), name, model, etag, ufrag, address, token, time.monotonic())
+        facts = Facts(next(self._numbers), name, model, etag, ufrag, address, token, time.monotonic(), watches)
         return self._add(Entry(facts, network))
 
     def opened(self, entry: Entry, codec: str) -> bool:
@@ -128,8 +175,11 @@ class Sessions:
 
     def lost(self, network: Place, reason: str) -> None:
         """A network process ended, and its sessions with it."""
+        before, left = self.viewers, self.departed
         for entry in [entry for entry in self._by_name.values() if entry.network is network]:
             self.forget(entry, reason)
+        self.displaced += before - self.viewers
+        self.departed = left
 
     def gone(self, network: Place, number: int, reason: str) -> None:
         """A session of a network process ended by itself."""
@@ -138,11 +188,15 @@ class Sessions:
             self.forget(entry, reason)
 
     def forget(self, entry: Entry, reason: str) -> None:
-        """It has ended; whoever listens is told why. Its name means nothing any more."""
+        """It has ended; whoever listens is told why. Its name means nothing any more, and its watchers end, too."""
         if self._by_name.pop(entry.name, None) is None:
             return
         del self._by_number[entry.number]
+        self._leave(entry)
         self.events.gone(entry.name, reason)
+        for watcher in self._watchers.pop(entry.number, []):
+            self.forget(watcher, "owner-left")
+            watcher.network.notice("close", session=watcher.number)
         if entry.codec:
             seconds = round(time.monotonic() - entry.facts.began, 1)
             logger.info("session %d ends after %.1f s", entry.number, seconds, extra=entry.listed(seconds=seconds))
@@ -153,4 +207,18 @@ class Sessions:
 
     def _add(self, entry: Entry) -> Entry:
         self._by_name[entry.name] = self._by_number[entry.number] = entry
+        if entry.facts.watches is None:
+            self._by_key[entry.watch_key] = entry
+        else:
+            self._watchers.setdefault(entry.facts.watches, []).append(entry)
         return entry
+
+    def _leave(self, entry: Entry) -> None:
+        watched = entry.facts.watches
+        if watched is None:
+            del self._by_key[entry.watch_key]
+            self.departed += bool(entry.codec)
+        elif entry in self._watchers.get(watched, ()):
+            self._watchers[watched].remove(entry)
+            if not self._watchers[watched]:
+                del self._watchers[watched]

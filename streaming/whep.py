@@ -18,6 +18,7 @@ from streaming.config import Config
 from streaming.errors import ProcessLost, SignallingError
 from streaming.gate import CORS_METHODS, Gate, shortened
 from streaming.ipc import Params
+from streaming.lobby import Lobby
 from streaming.peers import NetworkPeer, Peers
 from streaming.sdp import MAX_OFFER, check_offer, ice_ufrag, parse_fragment
 from streaming.sessions import Entry, Sessions
@@ -33,13 +34,17 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """An offer that may become a session. opening: what the render process is asked; address: shortened."""
+    """An offer that may become a session. opening: what the render process is asked; address: shortened.
+
+    watched: whose pictures it shows, None for a view of its own.
+    """
 
     offer: str
     model: str
     opening: tuple[str, Params]
     grant: Grant
     address: str
+    watched: Entry | None = None
 
 
 class Whep:
@@ -51,39 +56,58 @@ class Whep:
         sessions: Sessions,
         peers: Peers,
         gate: Gate,
+        lobby: Lobby,
         find: Callable[[str], Awaitable[tuple[Asset, str]]],
     ) -> None:
-        self._config, self._sessions, self._peers, self._gate, self._find = config, sessions, peers, gate, find
+        self._config, self._sessions, self._peers, self._gate = config, sessions, peers, gate
+        self._lobby, self._find = lobby, find
         self._turn = Turn(config.turn, config.turn_secret_file, config.turn_seconds)
         self.draining = False  # the server is ending: no new viewers
 
     # -- handlers -----------------------------------------------------------------------------------------------------
 
     async def post(self, request: web.Request) -> web.Response:
-        """201 with the answer."""
-        self._gate.offer(request)
+        """201 with the answer; 503 with a place in line when there is no room."""
+        ticket = request.query.get("ticket", "")
+        if not self._lobby.is_renewal(ticket):
+            self._gate.offer(request)
+        if "watch" in request.query:
+            return await self._watch(request, request.query["watch"])
         grant = self._gate.allow(request, "stream", request.match_info["model"])
         asset, path = await self._find(request.match_info["model"])
-        offer = await _body(request, "application/sdp", MAX_OFFER)
-        check_offer(offer)
+        offer = await _offer(request)
+        opening = {"model": asset.id, "version": asset.version, "path": path, **self._view(request, grant)}
+        address = self._gate.client(request)
+        await self._settled()
+        with self._lobby.place(ticket, address):
+            return await self._open(Asked(offer, asset.id, ("open", opening), grant, shortened(address)))
+
+    async def _watch(self, request: web.Request, key: str) -> web.Response:
+        """The same, for another's pictures."""
+        model = request.match_info["model"]
+        grant = self._gate.allow(request, "watch", model)
+        offer = await _offer(request)
+        await self._settled()
+        owner = self._sessions.watched(key)
+        if owner is None or owner.model != model or not owner.codec:
+            raise SignallingError(404, "no-session", "there is no such session to watch; it may have ended")
+        self._lobby.watch(self._sessions.watchers_of(owner), self._config.max_watchers)
+        opening = ("watch", {"watch": owner.number})
+        asked = Asked(offer, model, opening, grant, shortened(self._gate.client(request)), owner)
+        try:
+            return await self._open(asked)
+        except SignallingError as error:
+            if error.status == 404 and self._sessions.get(owner.name) is owner:
+                raise SignallingError(503, "restarting", "the session to watch begins again") from error
+            raise
+
+    def _view(self, request: web.Request, grant: Grant) -> Params:
+        """What the query asks to see at first."""
+        most = grant.bounded(self._config.max_pixels)
         query = {key: value for key, value in request.query.items() if key in VIEW_KEYS}
-        base = replace(DEFAULT_VIEW, ground=self._config.ground)
-        view = parse_view(query, base=base, max_pixels=grant.bounded(self._config.max_pixels))
+        view = parse_view(query, base=replace(DEFAULT_VIEW, ground=self._config.ground), max_pixels=most)
         playing = request.query.get("play") == "1"  # for players that cannot say so over a data channel
-        await self._admit()
-        opening = {
-            "model": asset.id,
-            "version": asset.version,
-            "path": path,
-            "view": view_to_json(view),
-            "playing": playing,
-            "max_pixels": grant.bounded(self._config.max_pixels),
-        }
-        asked = Asked(offer, asset.id, ("open", opening), grant, shortened(self._gate.client(request)))
-        entry, answer = await self._open(asked)
-        response = web.Response(status=201, text=answer, content_type="application/sdp", headers=_headers(entry))
-        self._add_relays(response, entry.name)
-        return response
+        return {"view": view_to_json(view), "playing": playing, "max_pixels": most}
 
     async def options(self, request: web.Request) -> web.Response:
         """204; with the relays, for players that gather before they offer. A browser's preflight gets none."""
@@ -99,13 +123,11 @@ class Whep:
         for link in self._turn.links(name):
             response.headers.add("Link", link)
 
-    async def _admit(self) -> None:
-        """Whether there is room for one more. Raises SignallingError 503."""
+    async def _settled(self) -> None:
+        """Until it is known who has a place. Raises SignallingError 503."""
         if self.draining:
             raise SignallingError(503, "draining", "the server is ending")
         await self._peers.settled()
-        if len(self._sessions) >= self._config.max_sessions:
-            raise SignallingError(503, "full", f"all {self._config.max_sessions} places are taken; try again soon")
 
     async def patch(self, request: web.Request) -> web.Response:
         """204; ICE restarts are refused with 422, the viewer then makes a new session."""
@@ -145,30 +167,43 @@ class Whep:
             {**entry.listed(age=round(now - entry.facts.began, 1)), **known.get(entry.number, {})}
             for entry in self._sessions
         ]
-        return web.json_response({"sessions": listed}, headers={"Cache-Control": "no-store"})
+        return web.json_response({**self._lobby.told(), "sessions": listed}, headers={"Cache-Control": "no-store"})
 
     # -- inside -------------------------------------------------------------------------------------------------------
 
-    async def _open(self, asked: Asked) -> tuple[Entry, str]:
+    async def _open(self, asked: Asked) -> web.Response:
         """Take a place, load the model, answer the offer, start the pictures; whatever fails gives everything back.
 
         A network process that dies over it is replaced once.
         """
         try:
-            return await self._open_at(self._place(), asked)
+            entry, answer = await self._open_at(self._place(), asked)
         except ProcessLost as error:
             logger.info("a session begins once more: %s", error)
             await self._peers.settled()
-            return await self._open_at(self._place(), asked)
+            entry, answer = await self._open_at(self._place(), asked)
+        response = web.Response(status=201, text=answer, content_type="application/sdp", headers=_headers(entry))
+        if entry.facts.watches is None and self._config.max_watchers:
+            response.headers.add("Link", f'</whep/{entry.model}?watch={entry.watch_key}>; rel="watch"')
+        self._add_relays(response, entry.name)
+        return response
 
     async def _open_at(self, network: NetworkPeer, asked: Asked) -> tuple[Entry, str]:
-        ufrag, method, params = ice_ufrag(asked.offer), *asked.opening
-        entry = self._sessions.begin(network, asked.model, ufrag=ufrag, address=asked.address, token=asked.grant.jti)
+        (method, params), watched = asked.opening, asked.watched
+        entry = self._sessions.begin(
+            network,
+            asked.model,
+            ufrag=ice_ufrag(asked.offer),
+            address=asked.address,
+            token=asked.grant.jti,
+            watches=None if watched is None else watched.number,
+        )
         try:
             if method == "open":
                 model = {key: params[key] for key in ("model", "version", "path")}
                 await self._peers.render.request("load", again=True, **model)
             told: Params = {"facts": entry.facts.told(), "opening": asked.opening, "seconds": asked.grant.seconds}
+            told["codec"] = None if watched is None else watched.codec
             answer = (await network.request("offer", sdp=asked.offer, **told)).result
             if not self._sessions.opened(entry, answer["codec"]):
                 raise SignallingError(503, "restarting", "the session ended while it began; try again")
@@ -188,7 +223,7 @@ class Whep:
 
     async def _entry(self, request: web.Request) -> Entry:
         """The session of a PATCH or DELETE. Its token may have expired meanwhile: whoever began it may end it."""
-        self._gate.allow(request, "stream", request.match_info["model"], expired=True)
+        self._gate.allow(request, None, request.match_info["model"], expired=True)
         return await self._known(request)
 
     async def _known(self, request: web.Request) -> Entry:
@@ -212,6 +247,12 @@ def _headers(entry: Entry) -> dict[str, str]:
         "Accept-Patch": "application/trickle-ice-sdpfrag",
         "Link": f'<{location}/events>; rel="{EVENTS_RELATION}"',
     }
+
+
+async def _offer(request: web.Request) -> str:
+    offer = await _body(request, "application/sdp", MAX_OFFER)
+    check_offer(offer)
+    return offer
 
 
 async def _body(request: web.Request, content_type: str, limit: int) -> str:

@@ -100,7 +100,7 @@ async def test_measured_load_refuses_though_places_are_left(monkeypatch: pytest.
         await passing(world, 10)
         refused = world.come()
         assert "no more room" in str(refused)
-        assert world.lobby.told() == {"sessions": 3, "capacity": 3, "free": 0, "queue": 1}
+        assert world.lobby.told() == {"sessions": 3, "capacity": 3, "free": 0, "queue": 1, "watchers": 0}
         assert world.value("vitrine_admission_busy", resource="encode") > 0.9
         world.load = Load(sessions=3)
         await passing(world, 20)
@@ -189,7 +189,7 @@ class Process:
     answers: list[dict[str, Any]]
 
     async def request(self, method: str, *, patience: float, again: bool = False) -> Answer:  # noqa: ARG002
-        assert method == "measure"
+        assert method == "busy"
         return Answer(self.answers.pop(0))
 
 
@@ -207,12 +207,11 @@ async def test_the_meter_takes_the_busiest_network_process() -> None:
 async def running(world: World, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
     """The desk at work; its second is a step of the event loop, and one second of the test's clock."""
     monkeypatch.setattr(module, "MEASURE_SECONDS", 0.0)
-    task = asyncio.create_task(world.lobby.run())
+    world.lobby.start()
     try:
         yield world
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await world.lobby.close()
 
 
 async def passing(world: World, seconds: int) -> None:

@@ -92,7 +92,8 @@ async def test_a_session_is_listed_logged_and_measured(models: Path, tmp_path: P
         (tmp_path / "log").open("w") as log,
         serving(models, "--network", "1", "--log-format", "json", log=log) as server,
     ):
-        assert await sessions(server) == (200, {"sessions": []})
+        status, told = await sessions(server)
+        assert (status, told["sessions"], told["queue"]) == (200, [], 0)
         async with client(server, codecs=("video/VP8",)) as viewer:
             await viewer.join(query={"size": "320x240"})
             viewer.look(seq=1, theta=30)
@@ -120,7 +121,8 @@ async def test_a_session_is_listed_logged_and_measured(models: Path, tmp_path: P
             assert await gauge(server, "vitrine_viewer_freezes_total") == 2
             assert await gauge(server, "vitrine_viewer_frozen_seconds_total") == 0.64
             await viewer.leave()
-        assert await sessions(server) == (200, {"sessions": []})
+        status, told = await sessions(server)
+        assert (status, told["sessions"], told["queue"]) == (200, [], 0)
     entries = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
     own = [entry for entry in entries if entry.get("session") == 1]
     assert [entry["message"].split(" ")[2] for entry in own] == ["begins:", "ends"]
