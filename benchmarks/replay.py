@@ -63,7 +63,7 @@ class Replayed:
     def __init__(self, settings: EncoderSettings) -> None:
         self.settings = settings
 
-    def encode(self, pixels: Pixels, timestamp: int, *, key: bool) -> Encoded:  # noqa: ARG002
+    def encode(self, pixels: Pixels, timestamp: int, *, key: bool, still: bool = False) -> Encoded:  # noqa: ARG002
         """The packet that the picture is, as a key frame or predicted. pixels: what `pack` made."""
         data = pixels.reshape(-1)
         split = _SIZE.size + min(_SIZE.unpack(data[: _SIZE.size].tobytes())[0], data.size)
@@ -71,6 +71,9 @@ class Replayed:
 
     def retarget(self, bitrate: int) -> None:
         """Packets are as large as they are."""
+
+    def exert(self, thorough: bool) -> None:
+        """Packets are as good as they are."""
 
     def close(self) -> None:
         """Nothing to free."""

@@ -50,7 +50,6 @@ def add_command(commands: Commands) -> None:
         help='instead: one Chromium through a link such as "loss=2%%,delay=40ms,rate=2mbit,queue=300ms"; repeatable; '
         '"standard" are loss 2, 5, 10 %% with 40 ms and 4 to 1 to 4 Mb/s (needs root)',
     )
-    parser.add_argument("--viewers", type=int, default=0, metavar="N", help="with --network: others on the same link")
     parser.add_argument("--runs", type=count, default=1, metavar="N", help="with --network: rounds (default: 1)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="result (default: benchmarks/results/…)")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="PNG (default: beside the JSON)")
@@ -73,7 +72,7 @@ def networks(texts: list[str]) -> list[tuple[str, Schedule]]:
 
 def _run(arguments: argparse.Namespace) -> int:
     from benchmarks import report
-    from benchmarks.load import measure, plot
+    from benchmarks.load import measure, network, plot
     from benchmarks.load.probe import Plan
     from benchmarks.poses import subject_of
     from benchmarks.progress import Progress
@@ -82,6 +81,7 @@ def _run(arguments: argparse.Namespace) -> int:
     sides = _SIDES[arguments.side or ("vitrine" if source == "packets" else "both")]
     if source == "packets" and (sides != ("vitrine",) or arguments.codec != "h264" or arguments.network):
         raise UsageError("ready packets are H.264 of our server, and nobody looks at them: no baseline, no --network")
+    links = networks(arguments.network or [])
     width, height = arguments.size
     model = model_of(arguments)
     with measure.source_file(model, source, width, height) as file, Progress() as progress:
@@ -99,9 +99,12 @@ def _run(arguments: argparse.Namespace) -> int:
             arguments.pin,
             dict(arguments.setting),
         )
-        result = measure.measure(model, plan, sides, arguments.start, arguments.most, progress)
-    path = arguments.json or report.default_path("load", f"{source}-{model.stem}")
+        if links:
+            result = network.measure(model, plan, links, sides, arguments.runs, progress)
+        else:
+            result = measure.measure(model, plan, sides, arguments.start, arguments.most, progress)
+    path = arguments.json or report.default_path("network" if links else "load", f"{source}-{model.stem}")
     report.save(result, path, 4)
-    plot.draw(result, arguments.plot or path.with_suffix(".png"))
-    report.show(measure.table(result), result["warnings"])
+    (plot.draw_network if links else plot.draw)(result, arguments.plot or path.with_suffix(".png"))
+    report.show((network if links else measure).table(result), result["warnings"])
     return 0

@@ -11,7 +11,6 @@ from typing import Any
 from rich.table import Table
 
 from benchmarks import machine, pictures
-from benchmarks.errors import BenchError
 from benchmarks.load.lateness import LIMIT
 from benchmarks.load.probe import BASELINE, OURS, Plan, probe, quiet
 from benchmarks.load.search import Search
@@ -55,15 +54,12 @@ def measure(model: Path, plan: Plan, sides: Sequence[str], start: int, most: int
 
 def _tried(side: str, count: int, plan: Plan) -> dict[str, Any]:
     """One probe; one that failed while the machine did other things is made once more, and the better one counts."""
-    try:
-        found = probe(side, count, plan)
-        if not found["holds"] and not quiet(found):
-            again = probe(side, count, plan)
-            again["again"] = True
-            found = min(found, again, key=lambda row: (not row["holds"], row["late"]))
-    except BenchError as error:
-        return {"side": side, "viewers": count, "holds": False, "late": 1.0, "error": str(error)}
-    return found
+    found = probe(side, count, plan)
+    if found["holds"] or quiet(found):
+        return found
+    again = probe(side, count, plan)
+    again["again"] = True
+    return min(found, again, key=lambda row: (not row["holds"], row["late"]))
 
 
 def conclude(model: Path, plan: Plan, searches: Mapping[str, Search], rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -111,10 +107,9 @@ def _per_core(row: Mapping[str, Any] | None) -> dict[str, float]:
 
 
 def _warnings(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    lines = [f"{row['side']}, {row['viewers']} viewers: {row['error']}" for row in rows if "error" in row]
-    whole = [row for row in rows if "error" not in row]
-    lines += machine.instability({f"{row['side']}, {row['viewers']} viewers": row["cpu"]["other"] for row in whole}, {})
-    for row in whole:
+    others = {f"{row['side']}, {row['viewers']} viewers": row["cpu"]["other"] for row in rows}
+    lines = machine.instability(others, {})
+    for row in rows:
         name = f"{row['side']}, {row['viewers']} viewers"
         if row["refused"] or row["failed"]:
             lines.append(f"{name}: {row['refused']} refused, {len(row['failed'])} failed {row['failed'][:1]}")
@@ -144,26 +139,26 @@ def table(result: Mapping[str, Any]) -> Table:
 
 
 _HEADINGS = (
-    *("side", "viewers", "late %", "worst %", "frames/s", "wait p50/p99 ms", "answer p50/p99 ms", "Mb/s"),
-    *("server % render/network/rest", "client %"),
+    *("side", "viewers", "late %", "worst", "frames/s", "wait ms", "answer ms", "Mb/s"),
+    *("render %", "network %", "rest %", "client %"),
 )
 
 
 def _cells(row: Mapping[str, Any]) -> list[str]:
-    cells = [row["side"], str(row["viewers"]), f"{100 * row['late']:.1f}"]
-    if "error" in row:
-        return [*cells, *[""] * (len(_HEADINGS) - len(cells))]
-    roles = row["cpu"]["roles"]
+    """Waits and answers as median / 99th percentile."""
+    roles, answer = row["cpu"]["roles"], row["answer"]
     render, network = roles.get("render", 0.0), roles.get("network", 0.0)
-    rest = sum(roles.values()) - render - network
-    answer = row["answer"]
     return [
-        *cells,
+        row["side"],
+        str(row["viewers"]),
+        f"{100 * row['late']:.1f}",
         f"{100 * row['worst']:.1f}",
         f"{row['frames_per_viewer']:.1f}",
-        f"{row['wait']['p50']:.0f} / {row['wait']['p99']:.0f}",
+        f"{row['wait']['p50']:.0f} / {row['wait']['p99']:.0f}" if row["wait"]["n"] else "–",
         f"{answer['p50']:.0f} / {answer['p99']:.0f}" if answer["n"] else "–",
         f"{row['mbit']:.0f}",
-        f"{render:.0f} / {network:.0f} / {rest:.0f}",
+        f"{render:.0f}",
+        f"{network:.0f}",
+        f"{max(sum(roles.values()) - render - network, 0):.0f}",
         f"{row['cpu']['client']:.0f}",
     ]

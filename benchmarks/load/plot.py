@@ -14,7 +14,7 @@ def draw(result: Mapping[str, Any], path: Path) -> None:
     with canvas(path, 2, (9, 3.8)) as (figure, (late, waits)):
         for side in result["held"]:
             rows = sorted(
-                (row for row in result["rows"] if row["side"] == side and "error" not in row),
+                (row for row in result["rows"] if row["side"] == side and row["wait"]["n"]),
                 key=lambda row: int(row["viewers"]),
             )
             viewers = [row["viewers"] for row in rows]
@@ -35,3 +35,31 @@ def draw(result: Mapping[str, Any], path: Path) -> None:
             f"{result['machine']['cores']} cores, {result['created'][:10]}",
             fontsize=10,
         )
+
+
+def draw_network(result: Mapping[str, Any], path: Path) -> None:
+    """Gaps between pictures of every set of conditions, and bitrates over time. UsageError without matplotlib."""
+    texts = list(result["found"])
+    with canvas(path, 2, (12, 4.2), width_ratios=(1, 1)) as (figure, (gaps, rates)):
+        for row in result["rows"]:
+            colour = COLOURS.get(row["side"], "grey")
+            style = _STYLES[texts.index(row["network"]) % len(_STYLES)]
+            label = f"{row['side']}: {row['network']}"
+            values = sorted(row["gaps"])
+            shares = [1 - index / len(values) for index in range(len(values))]
+            gaps.step(values, shares, style, color=colour, label=label, where="post")
+            rates.plot(row["series"]["time"], row["series"]["kbps"], style, color=colour, linewidth=1)
+        gaps.axvline(300, color="grey", linewidth=0.8)
+        gaps.set(
+            xscale="log", yscale="log", xlabel="gap between two pictures while dragging, ms", ylabel="share longer"
+        )
+        rates.set(xlabel="seconds", ylabel="received, kb/s", ylim=(0, None))
+        for axes in (gaps, rates):
+            axes.grid(alpha=0.3)
+        figure.legend(fontsize=7, loc="outside lower center", ncols=2)
+        figure.suptitle(
+            f"{result['model']['name']}, {result['machine']['browser']}, {result['created'][:10]}", fontsize=10
+        )
+
+
+_STYLES = ("-", "--", "-.", ":")

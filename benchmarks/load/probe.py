@@ -18,7 +18,6 @@ import numpy as np
 
 from benchmarks import machine, replay
 from benchmarks.companion import Companion
-from benchmarks.errors import BenchError
 from benchmarks.load import lateness, processes
 from benchmarks.machine import cpu_percent, sample_cpu
 from benchmarks.namespaces import Namespace
@@ -97,7 +96,7 @@ def client(end: Namespace | None = None) -> Companion:
 def join(
     server: Server, clients: Sequence[Companion], threads: ThreadPoolExecutor, count: int, plan: Plan
 ) -> dict[str, Any]:
-    """Spread `count` viewers evenly; how many were refused, what else failed. BenchError when none came in."""
+    """Spread `count` viewers evenly; how many were refused, and what else failed."""
     edges = [count * number // len(clients) for number in range(len(clients) + 1)]
     common: dict[str, Any] = {"do": "join", "url": server.url, "path": server.offer_path, "adapter": server.adapter}
     common |= {"codec": plan.codec, "size": [plan.width, plan.height]}
@@ -105,8 +104,6 @@ def join(
     answers = list(threads.map(lambda pair: pair[0].ask(pair[1]), zip(clients, commands, strict=True)))
     failed = [reason for answer in answers for reason in answer["failed"]]
     refused = sum(answer["refused"] for answer in answers)
-    if not sum(answer["joined"] for answer in answers):
-        raise BenchError(f"{server.name}: none of {count} viewers came in: {(failed or ['refused'])[0]}")
     return {"refused": refused, "failed": failed}
 
 
@@ -161,7 +158,7 @@ def judge(viewers: Sequence[Mapping[str, Any]], start: float, end: float, rate: 
     window = max(end - start, 1e-9)
     whole = max((viewer["sent"] / rate for viewer in viewers), default=window)
     return {
-        "late": round(late / max(owed, 1), 4),
+        "late": round(late / owed, 4) if owed else 1.0,
         "worst": round(max(shares, default=1.0), 4),
         "frames_per_viewer": round(frames / max(len(viewers), 1) / window, 2),
         "wait": asdict(summarise(1000 * np.concatenate(waited) if waited else [])),

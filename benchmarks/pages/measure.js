@@ -7,7 +7,7 @@ const now = () => performance.timeOrigin + performance.now();
 const wall = t => t === undefined ? null : performance.timeOrigin + t;
 const sleep = ms => new Promise(done => setTimeout(done, ms));
 const GATHER_MS = 3000, OPEN_MS = 30000, FIRST_FRAME_MS = 60000;
-const MAX_FRAMES = 60000, MAX_NOTES = 60000;  // bounds of one recording
+const MAX_FRAMES = 60000, MAX_NOTES = 60000, MAX_SAMPLES = 6000;  // bounds of one recording
 
 const state = {peer: null, end: () => {}, camera: null, seq: 0, sent: [], notes: [], frames: [], last: null, changed: 0};
 
@@ -127,15 +127,21 @@ async function steps({poses, waits, quiet, limit, contrast}) {
   }
 }
 
-/** Sends poses at the given times (ms from now), as a drag does. Returns the receiver's statistics before and after. */
-async function drag({poses, at}) {
-  const before = await stats(), start = now();
+/**
+ * Sends poses at the given times (ms from now), as a drag does. Returns the receiver's statistics before and after, and
+ * with `every` also each so many ms in between, with the times.
+ */
+async function drag({poses, at, every}) {
+  const before = await stats(), start = now(), samples = [];
+  const look = async () => samples.push({time: now(), ...(await stats()).inbound});
+  const clock = every && setInterval(() => samples.length < MAX_SAMPLES && look(), every);
   for (let i = 0; i < poses.length; i++) {
     const wait = start + at[i] - now();
     if (wait > 0) await sleep(wait);
     send(poses[i]);
   }
-  return {before, after: await stats()};
+  clearInterval(clock);
+  return {before, after: await stats(), samples};
 }
 
 async function stats() {
