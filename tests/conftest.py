@@ -1,7 +1,7 @@
 """What every test gets: strict numpy, seeded randomness, and one way to find or miss Chromium, EGL and the shared data.
 
 A missing tool skips the tests that need it, with the reason. It fails them instead when it was promised: `CI=true`, or
-`VITRINE_EXPECT` with any of `chromium`, `egl`, `player`, `shared`, separated by commas.
+`VITRINE_EXPECT` with any of `chromium`, `firefox`, `egl`, `netns`, `player`, `shared`, separated by commas.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ from typing import NoReturn
 import numpy as np
 import pytest
 
+from benchmarks import namespaces
+
 ROOT = Path(__file__).resolve().parents[1]
-PROMISED_IN_CI = frozenset({"chromium", "egl", "player"})
+PROMISED_IN_CI = frozenset({"chromium", "firefox", "egl", "netns", "player"})
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -55,6 +57,13 @@ def has_webrtcbin() -> bool:
     return found and Path("/usr/lib/python3/dist-packages/gi").is_dir()
 
 
+@functools.cache
+def lacking_for_networks() -> str | None:
+    """What keeps this machine from emulating networks in namespaces, or None."""
+    absent = [name for name in ("ip", "nft", "sysctl", "turnserver") if shutil.which(name) is None]
+    return f"no {', no '.join(absent)} on PATH: run `make browser` as root" if absent else namespaces.missing()
+
+
 @pytest.fixture(autouse=True)
 def strict_numbers() -> Iterator[None]:
     """A NaN or an overflow is a bug where it happens, and every run draws the same random numbers.
@@ -69,7 +78,7 @@ def strict_numbers() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def requirements_of_marks(request: pytest.FixtureRequest) -> None:
-    """Turns the marks `gl`, `browser`, `player`, `shared` and `root` into a skip or a failure before the test."""
+    """Turns the marks that name a tool into a skip or a failure before the test."""
     marks = {mark.name for mark in request.node.iter_markers()}
     if "gl" in marks and find_library("EGL") is None:
         missing("egl", "libEGL.so.1 is not installed: run `make setup`")
@@ -77,6 +86,8 @@ def requirements_of_marks(request: pytest.FixtureRequest) -> None:
         missing("chromium", "Chromium is not installed: run `make browser`")
     if "player" in marks and not has_webrtcbin():
         missing("player", "GStreamer's webrtcbin is not installed: run `make browser`")
+    if "netns" in marks and (lack := lacking_for_networks()) is not None:
+        missing("netns", lack)
     if "root" in marks and os.geteuid() != 0:
         missing("root", "needs to be root")
     if "shared" in marks and not (ROOT.parent / "shared" / "testdata").is_dir():
@@ -98,4 +109,13 @@ def chromium() -> str:
     path = find_chromium()
     if path is None:
         missing("chromium", "Chromium is not installed: run `make browser`")
+    return path
+
+
+@pytest.fixture(scope="session")
+def firefox_path() -> str:
+    """Path of Debian's Firefox, or another one that speaks WebDriver BiDi."""
+    path = shutil.which("firefox-esr") or shutil.which("firefox")
+    if path is None:
+        missing("firefox", "Firefox is not installed: run `make browser`")
     return path
