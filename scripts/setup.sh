@@ -2,7 +2,7 @@
 # Makes this checkout runnable. Safe to repeat: what is there is left alone, and a second run takes a fraction of a second.
 #
 #   scripts/setup.sh            system libraries (EGL and OpenGL through Mesa, unless a driver is there) and .venv
-#   scripts/setup.sh browser    the same, and what the tests drive: Chromium and GStreamer's webrtcbin
+#   scripts/setup.sh browser    the same, and what the tests drive: Chromium, Firefox and GStreamer's webrtcbin
 #
 # As root on Debian or Ubuntu it installs what is missing with apt-get. Otherwise it says what to install.
 # PYTHON=/path/to/python chooses the interpreter; without it the newest of 3.13, 3.12, 3.11 is taken.
@@ -121,6 +121,8 @@ has_chromium() {
     return 1
 }
 
+has_firefox() { command -v firefox-esr >/dev/null || command -v firefox >/dev/null; }
+
 has_player() {
     local plugin
     for plugin in webrtc nice dtls srtp; do
@@ -132,6 +134,7 @@ has_player() {
 # Without these the tests that need them skip, and with CI=true they fail: so their absence is said, and is no error here.
 ensure_browser() {
     has_chromium || need Chromium chromium || say 'the tests that need a browser will be skipped'
+    has_firefox || need Firefox firefox-esr || say 'the tests that need Firefox will be skipped'
     has_player || need "GStreamer's webrtcbin" "${PLAYER_PACKAGES[@]}" || say 'the test with an independent player will be skipped'
 }
 

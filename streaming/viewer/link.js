@@ -114,10 +114,11 @@ export class Link {
     this.#fit(this);
   }
 
-  close() {
+  /** @param {boolean} [leaving] the page goes, too */
+  close(leaving = false) {
     this.#closed = true;
     clearTimeout(this.#timer);
-    this.session.close();
+    this.session.close(leaving);
     this.video.srcObject = null;
     this.video.remove();
   }

@@ -191,8 +191,8 @@ export class Viewing {
 
   /** Lets go of the server; the last frame stays. */
   #end() {
+    for (const session of [...this.#links.keys()]) this.#drop(session, this.#presence?.left);
     this.#connection.stop(this.#presence?.left);
-    for (const session of [...this.#links.keys()]) this.#drop(session);
     this.#remote.close();
     this.#picker.clear();
     this.#stills.stop();
@@ -280,14 +280,14 @@ export class Viewing {
     if (!this.#remote.owed) this.#freezes.rest();
   }
 
-  /** The picture of a session goes; its last frame stays. @param {Session} session */
-  #drop(session) {
+  /** The picture of a session goes; its last frame stays. @param {Session} session @param {boolean} [leaving] the page goes, too */
+  #drop(session, leaving = false) {
     const link = this.#links.get(session);
     if (!link) return;
     if (link.shown) this.#stage.hold(link.video);
     this.#links.delete(session);
     this.#remote.detach(link);
-    link.close();
+    link.close(leaving);
   }
 
   /** The first right frame of a session is on screen, under all that was shown until now. @param {Link} link */

@@ -253,8 +253,9 @@ export class Session {
   /** @param {SessionError} error */
   #lose(error) {
     if (this.#closed) return;
-    this.close();
+    // Told before anything is closed: a track that was stopped has a last frame no more.
     this.#handlers.lost(error);
+    this.close();
   }
 
   /**

@@ -44,6 +44,14 @@ RTCDataChannel.prototype.send = function (data) {
   window.sent.push({ channel: this.label, ...JSON.parse(data) });
   return send.call(this, data);
 };
+// The address of every session that was opened.
+window.opened = [];
+const get = window.fetch;
+window.fetch = async (...args) => {
+  const response = await get(...args);
+  if (response.status === 201) window.opened.push(new URL(response.headers.get("Location"), response.url).href);
+  return response;
+};
 window.events = [];
 const told = ["load", "error", "progress", "poster-dismissed", "play", "pause", "camera-change", "token-needed"];
 for (const type of told) {
