@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from collections import OrderedDict
+from collections.abc import Iterable
+
+from streaming.rtc.outgoing import Outgoing
 
 PACKETS = 1024  # kept at most, per viewer
 BYTES = 1 << 20  # of payload kept at most, per viewer: a second at 8 Mb/s
@@ -17,55 +19,47 @@ LEAST_RATE = 32_000.0  # bytes a second that they may always take
 BURST = 128 << 10  # bytes of repetitions at once: a large key frame's loss at 30 %
 
 
-@dataclass(slots=True, eq=False)
-class Sent:
-    """A packet as it was sent. kind: marker and payload type. repeated: seconds, when last.
+class History:
+    """The newest packets of one stream by sequence number, which rises from packet to packet.
 
-    payload: the RTP payload, or the whole encrypted datagram when no retransmission stream was negotiated: then the
-    same bytes must go out again, for another header under the same number would break AES-GCM.
+    A packet's payload is that of its RTP packet, or the whole encrypted datagram when no retransmission stream was
+    negotiated: then the same bytes must go out again, for another header under the same number would break AES-GCM.
     """
 
-    sequence: int
-    timestamp: int
-    kind: int
-    payload: bytes
-    repeated: float = -math.inf
-
-
-class History:
-    """The newest packets of one stream by sequence number, which rises from packet to packet."""
-
     def __init__(self) -> None:
-        self._slots: list[Sent | None] = [None] * PACKETS
+        self._slots: list[Outgoing | None] = [None] * PACKETS
         self._oldest = self._newest = 0  # sequence numbers of the first and the last that are kept
         self.octets = 0
 
-    def put(self, sent: Sent) -> None:
-        """Remember a packet; what no longer fits is forgotten, oldest first."""
-        if not self.octets:
-            self._oldest = sent.sequence
-        self._drop(sent.sequence)
-        self._slots[sent.sequence % PACKETS] = sent
-        self._newest = sent.sequence
-        self.octets += len(sent.payload)
+    def put(self, packets: Iterable[Outgoing]) -> None:
+        """Remember packets; what no longer fits is forgotten, oldest first."""
+        slots, octets = self._slots, self.octets
+        for packet in packets:
+            if not octets:
+                self._oldest = packet.sequence
+            index = packet.sequence % PACKETS
+            before, slots[index] = slots[index], packet
+            octets += len(packet.payload) - (0 if before is None else len(before.payload))
+            self._newest = packet.sequence
+        self.octets = octets
         while self.octets > BYTES:
             self._drop(self._oldest)
             self._oldest = self._oldest + 1 & 0xFFFF
 
-    def find(self, sequence: int) -> Sent | None:
+    def find(self, sequence: int) -> Outgoing | None:
         """The packet with this number, unless it is forgotten or was never sent."""
-        sent = self._slots[sequence % PACKETS]
-        return sent if sent is not None and sent.sequence == sequence else None
+        packet = self._slots[sequence % PACKETS]
+        return packet if packet is not None and packet.sequence == sequence else None
 
-    def newest(self, octets: int) -> list[Sent]:
+    def newest(self, octets: int) -> list[Outgoing]:
         """The last packets, newest first, that together have at least so many bytes; fewer when no more are kept."""
-        chosen: list[Sent] = []
+        chosen: list[Outgoing] = []
         for back in range(PACKETS):
-            sent = self.find(self._newest - back & 0xFFFF)
-            if sent is None or octets <= 0:
+            packet = self.find(self._newest - back & 0xFFFF)
+            if packet is None or octets <= 0:
                 break
-            chosen.append(sent)
-            octets -= len(sent.payload)
+            chosen.append(packet)
+            octets -= len(packet.payload)
         return chosen
 
     def clear(self) -> None:
@@ -75,10 +69,10 @@ class History:
 
     def _drop(self, sequence: int) -> None:
         """Empty the slot of this number, whatever it holds."""
-        sent = self._slots[sequence % PACKETS]
-        if sent is not None:
+        packet = self._slots[sequence % PACKETS]
+        if packet is not None:
             self._slots[sequence % PACKETS] = None
-            self.octets -= len(sent.payload)
+            self.octets -= len(packet.payload)
 
 
 class Repetition:
@@ -87,7 +81,8 @@ class Repetition:
     def __init__(self) -> None:
         self._rtt = FIRST_RTT
         self._tokens = float(BURST)
-        self._at = -math.inf
+        self._at: float | None = None
+        self._repeated: OrderedDict[int, float] = OrderedDict()  # sequence number: seconds, when last; at most PACKETS
 
     def measured(self, rtt: float) -> None:
         """A round trip, in seconds."""
@@ -98,13 +93,21 @@ class Repetition:
         """Seconds that must pass before the same packet is sent again."""
         return min(LONGEST, max(SHORTEST, PATIENCE * self._rtt))
 
-    def allows(self, sent: Sent, now: float, target: float) -> bool:
+    def allows(self, packet: Outgoing, now: float, target: float) -> bool:
         """Whether to send it again, which then counts as done. target: bits a second that the stream aims at."""
         rate = max(LEAST_RATE, SHARE * target / 8)
-        self._tokens = min(BURST, self._tokens + (now - self._at) * rate) if self._at > -math.inf else BURST
+        self._tokens = min(BURST, self._tokens + (0.0 if self._at is None else now - self._at) * rate)
         self._at = now
-        if now - sent.repeated < self.pause or self._tokens < len(sent.payload):
+        last, size = self._repeated.get(packet.sequence), len(packet.payload)
+        if (last is not None and now - last < self.pause) or self._tokens < size:
             return False
-        self._tokens -= len(sent.payload)
-        sent.repeated = now
+        self._tokens -= size
+        self._repeated[packet.sequence] = now
+        self._repeated.move_to_end(packet.sequence)
+        if len(self._repeated) > PACKETS:
+            self._repeated.popitem(last=False)
         return True
+
+    def clear(self) -> None:
+        """Forget what was sent again."""
+        self._repeated.clear()

@@ -8,25 +8,16 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import NamedTuple, Protocol
 
-BATCH = 32  # packets handed on at once
+from streaming.rtc.outgoing import BATCH, Outgoing
+
 BURST = 16 << 10  # bytes that may leave at once, however slow the path
 BURST_SECONDS = 0.04  # of the target bitrate that may leave at once, where that is more
 TICK_SHORTEST, TICK_LONGEST = 0.001, 0.005  # seconds between two bursts of one queue
 REPAIRS = 256  # repetitions that wait; more are refused, players ask again
 BLOCKED_SECONDS = 0.1  # that a full socket buffer may last before what waits is dropped, as a network would
-
-
-class Outgoing(NamedTuple):
-    """A packet to send. kind: marker and payload type; original: sequence number it repeats, -1 if it is new."""
-
-    kind: int
-    sequence: int
-    timestamp: int
-    source: int
-    payload: bytes
-    original: int = -1
 
 
 class Limits(NamedTuple):
@@ -125,11 +116,10 @@ class Pacer:
         while (queue := self._repairs or self._media) and (self._tokens is None or self._tokens > 0):
             batch = self._affordable(queue)
             taken = self._transmit(batch)
-            for packet in batch[:taken]:
-                queue.popleft()
-                self._train.left -= len(packet.payload)
-                if self._tokens is not None:
-                    self._tokens -= len(packet.payload)
+            octets = sum([len(queue.popleft().payload) for _ in range(taken)])
+            self._train.left -= octets
+            if self._tokens is not None:
+                self._tokens -= octets
             if taken < len(batch):
                 self._wait_for_socket(now)
                 return
@@ -156,8 +146,10 @@ class Pacer:
 
     def _affordable(self, queue: deque[Outgoing]) -> list[Outgoing]:
         """The next packets, until the tokens are spent; at least one."""
+        if self._tokens is None:
+            return list(islice(queue, BATCH))
         batch: list[Outgoing] = []
-        tokens = float("inf") if self._tokens is None else self._tokens
+        tokens = self._tokens
         for packet in queue:
             batch.append(packet)
             tokens -= len(packet.payload)

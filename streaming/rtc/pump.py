@@ -23,8 +23,9 @@ from streaming.rtc import feedback
 from streaming.rtc.estimates import Congestion, Unlimited
 from streaming.rtc.extensions import Header
 from streaming.rtc.feedback import Report
-from streaming.rtc.history import KEEP_SECONDS, History, Repetition, Sent
-from streaming.rtc.pacer import Limits, Outgoing, Pacer
+from streaming.rtc.history import KEEP_SECONDS, History, Repetition
+from streaming.rtc.outgoing import Outgoing
+from streaming.rtc.pacer import Limits, Pacer
 from streaming.rtc.packets import Packetiser, packetiser
 from streaming.rtc.wire import Wire, room
 from streaming.track import PacketTrack
@@ -65,8 +66,9 @@ class PacketPump:
         self._wire: Wire | None = None  # once there is a connection
         self._packetiser: Packetiser | None = None
         self._payload_type = 0
+        self._ntp = 0  # of the last burst
         self._rtx_type: int | None = None
-        self._now = self._last_sent = time.monotonic()
+        self._last_sent = time.monotonic()
         self._forgetting: asyncio.TimerHandle | None = None
         self._ended = asyncio.Event()
         self._received = -1  # the player's last report: highest sequence number, packets lost so far
@@ -86,7 +88,7 @@ class PacketPump:
         ids = {extension.uri: extension.id for extension in parameters.headerExtensions}
         self._header = Header(ids, parameters.muxId)
         transport: Any = self._sender.transport
-        self._wire = Wire(transport, self._numbered)
+        self._wire = Wire(transport)
         transport._handle_rtcp_data = self.hear
 
     async def run(self, codec: RTCRtpCodecParameters) -> None:
@@ -162,9 +164,9 @@ class PacketPump:
         if plan is None or self._rtx_type is None:
             return
         chosen = self._history.newest(plan.size)
-        size = sum(len(sent.payload) for sent in chosen)
+        size = sum(len(packet.payload) for packet in chosen)
         repeats = -(-plan.size // size) if size else 0
-        packets = [self._repeat(sent, self._rtx_type) for sent in chosen * repeats]
+        packets = [self._repeat(packet, self._rtx_type) for packet in chosen * repeats]
         self._pacer.train(packets, plan.size, plan.rate)
 
     def _forget(self) -> None:
@@ -175,11 +177,12 @@ class PacketPump:
             self._forgetting = asyncio.get_running_loop().call_later(rest, self._forget)
         else:
             self._history.clear()
+            self._repetition.clear()
 
     def _report(self, timestamp: int, packets: int, octets: int) -> None:
         """Keep the numbers that aiortc's sender reports are made of."""
         sender = self._sender
-        _set_private(sender, "ntp_timestamp", clock.current_ntp_time())
+        _set_private(sender, "ntp_timestamp", self._ntp)
         _set_private(sender, "rtp_timestamp", timestamp)
         _set_private(sender, "packet_count", _private(sender, "packet_count") + packets)
         _set_private(sender, "octet_count", _private(sender, "octet_count") + octets)
@@ -189,27 +192,30 @@ class PacketPump:
     def _limits(self) -> Limits:
         return Limits(self._congestion.pacing, self._congestion.target)
 
-    def _numbered(self, number: int, size: int) -> None:
-        if self._header.numbered:
-            self._congestion.sent(number, size, self._now)
-
     def _transmit(self, packets: Sequence[Outgoing]) -> int:
         """What the pacer lets go; a closed connection takes everything and ends the stream."""
         wire = self._wire
         if wire is None:
             return len(packets)
-        self._now = time.monotonic()
+        now, number = time.monotonic(), wire.number
+        self._ntp = clock.current_ntp_time()
         try:
-            taken = wire.send(packets, self._header, clock.current_ntp_time())
+            sizes = wire.send(packets, self._header, self._ntp)
         except ConnectionError:
             self._ended.set()
             return len(packets)
-        for index in range(taken):
-            kind, sequence, timestamp, _, payload, original = packets[index]
-            if original < 0:
-                kept = payload if self._rtx_type is not None else wire.copy(index)
-                self._history.put(Sent(sequence, timestamp, kind, kept))
-        return taken
+        if self._header.numbered:
+            for index, size in enumerate(sizes):
+                self._congestion.sent(number + index & 0xFFFF, size, now)
+        if packets[0].original < 0:  # repetitions never mix with what is new
+            self._history.put(self._kept(packets[: len(sizes)], sizes))
+        return len(sizes)
+
+    def _kept(self, packets: Sequence[Outgoing], sizes: Sequence[int]) -> Sequence[Outgoing]:
+        wire = self._wire
+        if self._rtx_type is not None or wire is None:
+            return packets
+        return [packet._replace(payload=wire.copy(index, sizes[index])) for index, packet in enumerate(packets)]
 
     # -- what the player reports --------------------------------------------------------------------------------------
 
@@ -219,21 +225,21 @@ class PacketPump:
             return
         now, target = time.monotonic(), self._congestion.target
         found = (self._history.find(sequence) for sequence in sequences)
-        again = [sent for sent in found if sent is not None and self._repetition.allows(sent, now, target)]
+        again = [packet for packet in found if packet is not None and self._repetition.allows(packet, now, target)]
         if not again:
             return
         if self._rtx_type is None:
-            self._wire.send_encrypted([sent.payload for sent in again])
+            self._wire.send_encrypted([packet.payload for packet in again])
         else:
-            self._pacer.repair([self._repeat(sent, self._rtx_type) for sent in again])
+            self._pacer.repair([self._repeat(packet, self._rtx_type) for packet in again])
         for _ in again:
             self._hooks.resent()
 
-    def _repeat(self, sent: Sent, rtx_type: int) -> Outgoing:
+    def _repeat(self, packet: Outgoing, rtx_type: int) -> Outgoing:
         number = self._rtx_sequence
         self._rtx_sequence = number + 1 & 0xFFFF
-        kind = sent.kind & 0x80 | rtx_type
-        return Outgoing(kind, number, sent.timestamp, self._sender._rtx_ssrc, sent.payload, sent.sequence)
+        kind = packet.kind & 0x80 | rtx_type
+        return Outgoing(kind, number, packet.timestamp, self._sender._rtx_ssrc, packet.payload, packet.sequence)
 
     def on_key_wanted(self) -> None:
         """A player asks for a key frame.

@@ -9,15 +9,15 @@ import errno
 import logging
 import socket
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pylibsrtp
 from aiortc import RTCDtlsTransport
 from aiortc.rtcdtlstransport import State
 
-from streaming.rtc.extensions import Header
-from streaming.rtc.pacer import BATCH, Outgoing
+from streaming.rtc.extensions import PROFILE, Header
+from streaming.rtc.outgoing import BATCH, Outgoing
 
 DATAGRAM = 1200  # bytes of the largest: what passes everywhere, also inside IPv6 and a relay's framing
 TAG = 16  # bytes that SRTP adds, at most
@@ -40,40 +40,33 @@ def room(header: Header) -> int:
 
 
 class Wire:
-    """Sends packets of one stream over the pair of addresses that ICE has nominated.
+    """Sends packets of one stream over the pair of addresses that ICE has nominated."""
 
-    `sent` is told of each packet that went out: transport-wide number and bytes of the datagram.
-    """
-
-    def __init__(self, transport: RTCDtlsTransport, sent: Callable[[int, int], None]) -> None:
-        self._transport, self._sent = transport, sent
-        self._number = 0  # transport-wide, of the next packet
+    def __init__(self, transport: RTCDtlsTransport) -> None:
+        self._transport = transport
+        self.number = 0  # transport-wide, of the next packet
         self._arena = ffi.new("char[]", BATCH * _SLOT)
         self._memory = memoryview(ffi.buffer(self._arena)).cast("B")
         self._pointers = [self._arena + slot * _SLOT for slot in range(BATCH)]
         self._length = ffi.new("int *")
-        self._sizes: list[int] = []  # of the datagrams in the slots
         self._pair: Any = None
         self._socket: socket.socket | None = None
         self._offload = True
 
-    def send(self, packets: Sequence[Outgoing], header: Header, ntp: int) -> int:
-        """Send at most BATCH packets now; how many were taken: fewer when the socket's buffer is full.
+    def send(self, packets: Sequence[Outgoing], header: Header, ntp: int) -> list[int]:
+        """Send at most BATCH packets now; bytes of each datagram taken: fewer when the socket's buffer is full.
 
         What the network refuses counts as taken and is lost, as on the way. Raises ConnectionError when there is no
         connection.
         """
-        sizes = self._sizes = self._encrypt(packets, header, ntp)
-        taken = self.send_encrypted([self._slot(index, size) for index, size in enumerate(sizes)])
-        first = self._number
-        self._number = first + taken & 0xFFFF
-        for index in range(taken):
-            self._sent(first + index & 0xFFFF, sizes[index])
-        return taken
+        sizes, memory = self._encrypt(packets, header, ntp), self._memory
+        taken = self.send_encrypted([memory[at * _SLOT : at * _SLOT + size] for at, size in enumerate(sizes)])
+        self.number = self.number + taken & 0xFFFF
+        return sizes[:taken]
 
-    def copy(self, index: int) -> bytes:
+    def copy(self, index: int, size: int) -> bytes:
         """A datagram of the last burst, as it was sent."""
-        return bytes(self._slot(index, self._sizes[index]))
+        return bytes(self._memory[index * _SLOT : index * _SLOT + size])
 
     def send_encrypted(self, datagrams: Sequence[memoryview | bytes]) -> int:
         """Send whole datagrams; how many were taken."""
@@ -92,29 +85,28 @@ class Wire:
         """Fill the slots; the size of each datagram."""
         if self._transport._state != State.CONNECTED:
             raise ConnectionError("RTP has no encrypted connection")
-        burst, memory, length, number = header.burst(ntp), self._memory, self._length, self._number
-        protect, session, write, start = lib.srtp_protect, self._transport._tx_srtp._srtp[0], burst.write, header.size
+        pack, words, first, scale, rest = header.burst(ntp)
+        memory, length, pointers, number = self._memory, self._length, self._pointers, self.number
+        protect, session, start = lib.srtp_protect, self._transport._tx_srtp._srtp[0], header.size
         sizes = []
         for index, (kind, sequence, timestamp, source, payload, original) in enumerate(packets):
-            at = index * _SLOT
-            write(memory, at, kind, sequence, timestamp, source, number + index & 0xFFFF)
-            at += start
+            slot = index * _SLOT
+            counted = first + scale * (number + index & 0xFFFF)
+            pack(memory, slot, 0x90, kind, sequence, timestamp, source, PROFILE, words, counted, rest)
+            at = slot + start
             if original >= 0:
                 ORIGINAL.pack_into(memory, at, original)
                 at += ORIGINAL.size
             end = at + len(payload)
-            length[0] = end - index * _SLOT
-            if length[0] > _SLOT - TAG:
-                raise ValueError(f"a packet of {length[0]} bytes; {DATAGRAM} are allowed")
+            if end - slot > _SLOT - TAG:
+                raise ValueError(f"a packet of {end - slot} bytes; {DATAGRAM} are allowed")
             memory[at:end] = payload
-            status = protect(session, self._pointers[index], length)
-            if status != lib.srtp_err_status_ok:
+            length[0] = end - slot
+            status = protect(session, pointers[index], length)
+            if status:
                 raise pylibsrtp.Error(f"libsrtp refuses a packet with status {status}")
             sizes.append(length[0])
         return sizes
-
-    def _slot(self, index: int, size: int) -> memoryview:
-        return self._memory[index * _SLOT : index * _SLOT + size]
 
     def _route(self) -> tuple[socket.socket | None, Any, tuple[str, int]]:
         """The socket to send on, or None and the transport that relays; looked up again when ICE changes its pair."""

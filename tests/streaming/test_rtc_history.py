@@ -1,0 +1,67 @@
+"""What is kept for repetition and how often it is repeated: bounded, whatever a player asks."""
+
+from __future__ import annotations
+
+import random
+
+from streaming.rtc.history import BURST, BYTES, LEAST_RATE, PACKETS, SHARE, History, Repetition
+from streaming.rtc.outgoing import Outgoing
+
+
+def packet(sequence: int, size: int = 100) -> Outgoing:
+    return Outgoing(97, sequence & 0xFFFF, 0, 1, bytes(size))
+
+
+def test_packets_are_found_until_newer_ones_take_their_place_also_across_the_wrap() -> None:
+    history = History()
+    for first in range(65_000, 65_000 + 3 * PACKETS, 10):
+        history.put([packet(first + index) for index in range(10)])
+    newest = 65_000 + 3 * PACKETS // 10 * 10 + 9
+    kept = [s for s in range(newest - 2 * PACKETS, newest + 5) if history.find(s & 0xFFFF) is not None]
+    assert len(kept) <= PACKETS
+    assert kept[-1] - kept[0] + 1 == len(kept)
+    assert history.find(64_999) is None
+    assert history.octets == 100 * len(kept)
+
+
+def test_bytes_are_bounded_too_and_the_newest_stay() -> None:
+    history = History()
+    history.put([packet(sequence, 10_000) for sequence in range(300)])
+    assert history.octets <= BYTES
+    assert history.find(299) is not None
+    assert history.find(0) is None
+    assert [found.sequence for found in history.newest(25_000)] == [299, 298, 297]
+    history.clear()
+    assert (history.octets, history.find(299), history.newest(1)) == (0, None, [])
+
+
+def test_a_packet_is_repeated_at_most_once_a_round_trip() -> None:
+    repetition = Repetition()
+    for _ in range(60):
+        repetition.measured(0.08)
+    times = [index * 0.005 for index in range(200)]  # asked for every 5 ms, for a second
+    answered = [at for at in times if repetition.allows(packet(7), at, 4e6)]
+    assert answered[0] == 0.0
+    assert 12 <= len(answered) <= 17
+
+
+def test_a_storm_of_requests_is_answered_within_the_budget() -> None:
+    repetition, rng, target, seconds = Repetition(), random.Random(4), 4e6, 5.0
+    octets = 0
+    for index in range(20_000):
+        asked = packet(rng.randrange(PACKETS), 1150)
+        octets += 1150 if repetition.allows(asked, index * seconds / 20_000, target) else 0
+    assert octets <= BURST + SHARE * target / 8 * seconds
+    assert octets > SHARE * target / 8 * seconds / 2
+    assert repetition.allows(packet(1, 10), 99.0, 0.0)
+    assert LEAST_RATE > 0
+
+
+def test_losses_named_by_a_list_come_back() -> None:
+    lost = [random.Random(9).random() < 0.1 for _ in range(500)]
+    history, repetition = History(), Repetition()
+    history.put([packet(sequence, 1150) for sequence in range(500)])
+    wanted = [sequence for sequence, gone in enumerate(lost) if gone]
+    found = [history.find(sequence) for sequence in wanted]
+    again = [f.sequence for f in found if f is not None and repetition.allows(f, 1.0, 4e6)]
+    assert again == wanted
