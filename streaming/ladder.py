@@ -16,8 +16,7 @@ UP = 1.3  # times a rung's bitrate, from which the one above it is used again
 DOWN_SECONDS, UP_SECONDS = 0.4, 1.5  # that a bitrate must last; falling by two rungs is believed at once
 MULTIPLE, SMALLEST = 8, 64  # pixels: the I420 layout wants multiples; no side gets smaller
 STILL_SECONDS = 1.0  # in which a picture at rest must have arrived
-STILL_BITS = 0.25  # a pixel, in a refined picture of a product: measured between 0.1 and 0.4; then each viewer's own
-STILL_SHARE = 0.5  # of the newest in what is known of a viewer's refined pictures
+STILL_BITS = 0.25  # a pixel, in a refined picture of a product that looks good enough to be looked at
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +46,6 @@ class Ladder:
         self._rung = 0
         self._way = 0  # where the bitrate tends: 1 down the ladder, -1 up...
         self._since = 0.0  # ...and since when
-        self._still_bits = STILL_BITS
 
     @property
     def rung(self) -> Rung:
@@ -81,12 +79,8 @@ class Ladder:
 
     def still(self, view: View, bitrate: float) -> View:
         """The view at the size in which it is drawn at rest."""
-        full = view.width * view.height * self._still_bits <= bitrate * STILL_SECONDS
+        full = view.width * view.height * STILL_BITS <= bitrate * STILL_SECONDS
         return view if full else self.moving(view)
-
-    def sent_still(self, pixels: int, size: int) -> None:
-        """A refined picture of so many pixels took `size` bytes."""
-        self._still_bits += STILL_SHARE * (size * 8 / pixels - self._still_bits)
 
 
 def _scaled(side: int, eighths: int) -> int:

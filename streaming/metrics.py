@@ -10,6 +10,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 _KILOBITS = (100, 200, 350, 500, 750, 1000, 1500, 2000, 3000, 4000, 6000, 8000, 12000)
+_PERCENT = (0.1, 0.5, 1, 2, 5, 10, 20, 30, 50)
 _SECONDS = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600)
 _MILLISECONDS = (1, 2, 3, 5, 8, 12, 16, 24, 33, 50, 80, 120, 200, 500, 1000)
 
@@ -65,6 +66,19 @@ class NetworkMetrics:
         self.packets = Counter("vitrine_rtp_packets", "RTP packets sent.", registry=registry)
         self.bytes = Counter("vitrine_rtp_bytes", "RTP payload bytes sent.", registry=registry)
         self.retransmitted = Counter("vitrine_rtp_retransmitted", "RTP packets sent again.", registry=registry)
+        self.path = Histogram(
+            "vitrine_path_kilobits",
+            "What paths to viewers are believed to carry, a second; once a second while pictures are sent.",
+            registry=registry,
+            buckets=_KILOBITS,
+        )
+        self.loss = Histogram("vitrine_path_loss_percent", "Packets lost on them.", registry=registry, buckets=_PERCENT)
+        self.round_trip = Histogram(
+            "vitrine_path_round_trip_milliseconds", "There and back.", registry=registry, buckets=_MILLISECONDS
+        )
+        self.queue = Histogram(
+            "vitrine_path_queue_milliseconds", "Waiting in their queues.", registry=registry, buckets=_MILLISECONDS
+        )
         self.refused = Counter("vitrine_messages_refused", "Control messages refused.", ["code"], registry=registry)
         self.freezes = Counter("vitrine_viewer_freezes", "Freezes that viewers report.", registry=registry)
         self.frozen = Counter("vitrine_viewer_frozen_seconds", "How long they lasted in all.", registry=registry)

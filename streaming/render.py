@@ -130,7 +130,7 @@ class RenderProcess(Handler):
             case "key":
                 self._scheduler.request_key(viewer.stream)
             case "bitrate":
-                viewer.retarget(params["bitrate"])
+                viewer.retarget(params["bitrate"], params["sustained"])
             case "gone":
                 self._end(viewer.number)
 

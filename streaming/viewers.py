@@ -16,6 +16,7 @@ from renderer.errors import ViewError
 from streaming.encoding import Done, EncoderPool, StreamEncoder
 from streaming.errors import ProtocolError, SignallingError
 from streaming.ipc import Packet, Params
+from streaming.ladder import Ladder
 from streaming.models import Loaded
 from streaming.protocol import CAMERA_CHANNEL, CONTROL_CHANNEL, VERSION, ErrorReply, Inbound, Outbound, Ready, from_dict
 from streaming.state import Facts, State, apply
@@ -58,6 +59,9 @@ class Viewer:
             pool, self.codec, limits.frame_rate, limits.bitrate, lambda done: encoded(self, done)
         )
         self.stream = Stream(self.model.model, self.model.governor, state, self.encoder.offer)
+        self._scheduler, self._ladder, self._sustained = pool.scheduler, Ladder(), limits.bitrate
+        self.stream.moving = self._ladder.moving
+        self.stream.resting = lambda view: self._ladder.still(view, self._sustained)
         self.watchers = Watchers(lambda: pool.scheduler.request_key(self.stream), asyncio.get_running_loop().call_later)
 
     # -- who gets the pictures ----------------------------------------------------------------------------------------
@@ -80,6 +84,7 @@ class Viewer:
         packet = Packet(self.number, timestamp, done.shot.seq, encoded.key, encoded.data)
         self.owner.link.packet(packet)
         self.watchers.put(packet)
+        self._step()
 
     # -- what the owner asks for --------------------------------------------------------------------------------------
 
@@ -101,16 +106,26 @@ class Viewer:
         else:
             output.send(ready(self.model_id, self.model.facts))
 
-    def retarget(self, bitrate: int) -> None:
-        """Aim at another number of bits per second."""
+    def retarget(self, bitrate: int, sustained: int) -> None:
+        """Aim at so many bits per second. sustained: what can be kept up; the size of pictures follows it."""
         self.encoder.retarget(bitrate)
+        self._sustained = sustained
+        self._step()
+
+    def _step(self) -> None:
+        view = self.state.view
+        if self._ladder.update(self._sustained, view.width * view.height, time.monotonic()):
+            frames = self._ladder.rung.frames
+            self._scheduler.limit(self.stream, 1 / frames if frames < self.limits.frame_rate else 0.0)
 
     def told(self, now: float) -> dict[str, int | float]:
-        """For operators. idle: seconds since its last input; bitrate: aimed at, bits per second."""
+        """For operators. idle: seconds since its last input; bitrate: aimed at, bits per second; scale: of each side,
+        on a narrow network."""
         return {
             "session": self.number,
             "width": self.state.view.width,
             "height": self.state.view.height,
+            "scale": self._ladder.rung.scale / 8,
             "bitrate": self.encoder.bitrate,
             "frames": self.frames,
             "bytes": self.bytes,

@@ -119,12 +119,15 @@ class Controller:
         return ROUND_TRIP if shortest == float("inf") else shortest
 
     @property
-    def target(self) -> int:
-        """For the encoder: the estimate without headers and retransmissions, and less while a queue drains."""
-        share = min(self._retreat(), self._flight_share())
-        if self._heard is not None:
-            share *= HEADROOM * (1 - self._loss.average)
+    def sustained(self) -> int:
+        """What pictures can have in the long run: the estimate without headers and retransmissions."""
+        share = 1.0 if self._heard is None else HEADROOM * (1 - self._loss.average)
         return max(self._least // 2, round(self.estimate * share))
+
+    @property
+    def target(self) -> int:
+        """For the encoder: the same, and less while a queue drains."""
+        return max(self._least // 2, round(self.sustained * min(self._retreat(), self._flight_share())))
 
     @property
     def pacing(self) -> float:
