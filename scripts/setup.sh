@@ -2,7 +2,8 @@
 # Makes this checkout runnable. Safe to repeat: what is there is left alone, and a second run takes a fraction of a second.
 #
 #   scripts/setup.sh            system libraries (EGL and OpenGL through Mesa, unless a driver is there) and .venv
-#   scripts/setup.sh browser    the same, and what the tests drive: Chromium, Firefox and GStreamer's webrtcbin
+#   scripts/setup.sh browser    the same, and what the tests drive: Chromium, Firefox, GStreamer's webrtcbin, and
+#                               what networks are emulated with (coturn, nftables)
 #
 # As root on Debian or Ubuntu it installs what is missing with apt-get. Otherwise it says what to install.
 # PYTHON=/path/to/python chooses the interpreter; without it the newest of 3.13, 3.12, 3.11 is taken.
@@ -12,6 +13,7 @@ cd "$(dirname "$0")/.."
 readonly GL_PACKAGES=(libegl1 libegl-mesa0 libgl1-mesa-dri libgles2 libopengl0)
 readonly PLAYER_PACKAGES=(gstreamer1.0-tools gstreamer1.0-nice gstreamer1.0-plugins-{base,good,bad}
     gir1.2-gst-plugins-bad-1.0 python3-gi)
+readonly NETWORK_PACKAGES=(coturn iproute2 nftables procps util-linux)
 readonly STAMP=.venv/.installed
 
 say() { printf 'setup: %s\n' "$*" >&2; }
@@ -131,11 +133,26 @@ has_player() {
     compgen -G '/usr/lib/*/girepository-1.0/GstWebRTC-1.0.typelib' >/dev/null && [[ -d /usr/lib/python3/dist-packages/gi ]]
 }
 
+has_networks() {
+    local name
+    for name in ip nft nsenter sysctl turnserver; do
+        PATH="$PATH:/usr/sbin:/sbin" command -v "$name" >/dev/null || return 1
+    done
+}
+
+ensure_networks() {
+    has_networks && return 0
+    need 'what networks are emulated with' "${NETWORK_PACKAGES[@]}" || return 1
+    # The tests start a TURN server of their own. The one of the package has no business on this machine.
+    ! command -v systemctl >/dev/null || systemctl disable --now coturn >/dev/null 2>&1 || true
+}
+
 # Without these the tests that need them skip, and with CI=true they fail: so their absence is said, and is no error here.
 ensure_browser() {
     has_chromium || need Chromium chromium || say 'the tests that need a browser will be skipped'
     has_firefox || need Firefox firefox-esr || say 'the tests that need Firefox will be skipped'
     has_player || need "GStreamer's webrtcbin" "${PLAYER_PACKAGES[@]}" || say 'the test with an independent player will be skipped'
+    ensure_networks || say 'the tests of networks will be skipped'
 }
 
 ensure_gl

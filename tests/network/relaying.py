@@ -16,7 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.network.places import RELAY
+from tests.network.places import PUBLIC, RELAY
 from tests.network.topology import House
 
 SECRET = "north-south-east-west"
@@ -38,6 +38,10 @@ no-tcp
 no-dtls
 no-cli
 no-multicast-peers
+no-tcp-relay
+denied-peer-ip=0.0.0.0-255.255.255.255
+denied-peer-ip=::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff
+allowed-peer-ip={allowed}
 pidfile={folder}/pid
 userdb={folder}/db
 log-file={folder}/log
@@ -59,7 +63,7 @@ def relaying(house: House, folder: Path) -> Iterator[Relay]:
     (folder / "secret").write_text(SECRET)
     _certify(folder, RELAY)
     config = folder / "turnserver.conf"
-    config.write_text(_CONFIG.format(address=RELAY, secret=SECRET, folder=folder))
+    config.write_text(_CONFIG.format(address=RELAY, allowed=PUBLIC, secret=SECRET, folder=folder))
     process = subprocess.Popen(
         house.space.command(["turnserver", "-c", str(config)]), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
