@@ -65,7 +65,7 @@ class Config:
     gpu_bytes: int = 2 << 30  # bytes of models kept on the device; models in use do not leave
     load_threads: int = 1  # model files parsed at once
 
-    encoder_h264: str = "x264"  # name in encoders.TABLE, or "auto": the first that works
+    encoder_h264: str = "x264,x264-ffmpeg"  # names in encoders.TABLE or "auto": the first that works
     encoder_vp8: str = "vp8"
     encoder_threads: int = 2  # frames encoded at once
     bitrate: int = 4_000_000  # bits per second at the start

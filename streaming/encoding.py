@@ -5,7 +5,6 @@ Owns the encoders. Refuses to queue pictures: it takes what waits in the mailbox
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -17,7 +16,9 @@ from streaming.load import LoadMeter
 from streaming.scheduler import Scheduler
 from streaming.stream import Shot, Stream
 
-logger = logging.getLogger(__name__)
+# Shares of the encoder threads' time: below the first there is headroom to take half as long over each picture, above
+# the second there is none. Taking that long at the first ends well below the second, so it does not go to and fro.
+HEADROOM, CROWDED = 0.3, 0.6
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -73,7 +74,10 @@ class StreamEncoder:
                 taken = stream.take()
             if taken is not None:
                 self._pool.scheduler.wake()  # the mailbox is free: the next picture may begin while this one is encoded
-                self._sink(self._encode(*taken))
+                done = self._encode(*taken)
+                self._sink(done)
+                if done.encoded.again is not None:
+                    self._pool.scheduler.polish(stream, done.shot, done.encoded.again)
         except Exception as error:
             self._sink(error)
         self._rest(stream)
@@ -91,7 +95,7 @@ class StreamEncoder:
         started = time.perf_counter()
         frame = shot.frame
         encoder = self._ready(frame.view.width, frame.view.height)
-        encoded = encoder.encode(frame.pixels, round(shot.captured * 90_000), key=key)
+        encoded = encoder.encode(frame.pixels, round(shot.captured * 90_000), key=key, still=shot.still)
         seconds = time.perf_counter() - started
         if not shot.still:
             self._pool.meter.encoded(seconds, time.monotonic())
@@ -106,6 +110,7 @@ class StreamEncoder:
             settings = EncoderSettings(width, height, self._frame_rate, self._bitrate)
             encoder = self._encoder = self._pool.factories[self._codec](settings)
         encoder.retarget(self._bitrate)
+        encoder.exert(self._pool.thorough)
         return encoder
 
     def _drop(self) -> None:
@@ -124,6 +129,14 @@ class EncoderPool:
         self.factories = factories
         self.meter = meter
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="encoder")
+        self._thorough = True
+
+    @property
+    def thorough(self) -> bool:
+        """Whether there is time to spend more on each picture, for fewer bytes."""
+        share = self.meter.read(time.monotonic()).encode
+        self._thorough = share < (CROWDED if self._thorough else HEADROOM)
+        return self._thorough
 
     def run(self, work: Callable[[], None]) -> None:
         """Run on one of the threads."""

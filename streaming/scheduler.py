@@ -14,7 +14,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from renderer.frame import Frame
@@ -24,6 +24,7 @@ from streaming.stream import Engine, Refinement, Shot, Stream
 
 WINDOW = 2  # encoded pictures that a network process may hold unsent, per viewer
 PROMISED = 1 / 30  # seconds between pictures that a viewer may count on: late is what comes half of it too late
+POLISH = 12  # times that a picture at rest is encoded again, where the bitrate did not allow its quality at once
 PATIENCE = 8  # moving pictures after which a waiting refinement gets one sample
 STILLS = 2  # that are made by turns; the others wait
 
@@ -96,6 +97,7 @@ class Scheduler:
             stream.state = state
             stream.version += 1
             stream.last_input = now
+            stream.polish_at = float("inf")
         self.wake()
 
     def limit(self, stream: Stream, interval: float) -> None:
@@ -108,6 +110,14 @@ class Scheduler:
         """The next picture is a key frame; at rest the last one is encoded again, not drawn again."""
         with self.lock:
             stream.key_wanted = True
+        self.wake()
+
+    def polish(self, stream: Stream, shot: Shot, delay: float) -> None:
+        """Encode this picture again in `delay` seconds, if it is still the last one then; bounded by POLISH."""
+        with self.lock:
+            if stream.last is not shot or stream.polished >= POLISH or stream.drawn != stream.version:
+                return
+            stream.polish_at = self._clock() + delay
         self.wake()
 
     def acknowledge(self, stream: Stream) -> None:
@@ -144,10 +154,9 @@ class Scheduler:
         with self.lock:
             self._queued = False
             now = self._clock()
-            repeats = [stream for stream in self._streams if self._repeats(stream)]
+            repeats = [stream for stream in self._streams if self._repeats(stream, now)]
             for stream in repeats:
-                if stream.last is not None:
-                    stream.mailbox = Shot(stream.last.frame, stream.last.seq, now)
+                self._repeat(stream, now)
             chosen = self._next(now)
         for stream in repeats:
             stream.deliver(stream)
@@ -168,10 +177,16 @@ class Scheduler:
         now = self._clock()
         self._meter.rendered(now - since, now)
 
-    def _repeats(self, stream: Stream) -> bool:
-        """Whether the last picture must be encoded again as a key frame."""
-        quiet = stream.drawn == stream.version and not stream.busy and not stream.state.playing
-        return stream.key_wanted and quiet and stream.mailbox is None and stream.unsent < WINDOW
+    def _repeats(self, stream: Stream, now: float) -> bool:
+        """Whether the last picture must be encoded again: as a key frame, or because it can look better now."""
+        quiet = stream.drawn == stream.version and not stream.state.playing and stream.last is not None
+        return quiet and self._free(stream) and (stream.key_wanted or stream.polish_at <= now)
+
+    def _repeat(self, stream: Stream, now: float) -> None:
+        if stream.last is not None:
+            stream.polished += stream.polish_at <= now
+            stream.polish_at = float("inf")
+            stream.mailbox = stream.last = replace(stream.last, captured=now)
 
     def _free(self, stream: Stream) -> bool:
         return not stream.busy and stream.mailbox is None and stream.unsent < WINDOW
@@ -212,7 +227,7 @@ class Scheduler:
         if scale >= 1.0:
             stream.sharp = stream.drawn
         try:
-            pending = engine.begin(stream.model, state.at(now), scale=scale)
+            pending = engine.begin(stream.model, stream.moving(state.at(now)), scale=scale)
         except Exception as error:
             self._give_up(stream, error)
             return
@@ -242,6 +257,7 @@ class Scheduler:
             if stream.closed:
                 return
             stream.mailbox = stream.last = shot
+            stream.polished, stream.polish_at = 0, float("inf")
         stream.deliver(stream)
 
     def _give_up(self, stream: Stream, error: Exception) -> None:
@@ -334,7 +350,8 @@ class Scheduler:
             return not stream.closed and stream.version == version
 
         samples = 1 if coarse else self._pace.samples
-        return Refinement(stream.model, state.view, samples, "i420", finished, failed, current)
+        view = stream.moving(state.view) if coarse else stream.resting(state.view)
+        return Refinement(stream.model, view, samples, "i420", finished, failed, current)
 
     # -- when to look again -------------------------------------------------------------------------------------------
 
@@ -358,6 +375,7 @@ class Scheduler:
             return 0.0
         full = self._full()  # then an encoder that takes a picture wakes us
         times = [] if full else [self._due(stream) for stream in self._streams if self._free(stream)]
+        times += [stream.polish_at for stream in self._streams if self._free(stream)]
         times += [self._rests_at(stream) for stream in self._streams if self._free(stream)]
         return min(times, default=float("inf"))
 

@@ -96,6 +96,10 @@ class Stream:
         self.mailbox: Shot | None = None  # waits for the encoder
         self.last: Shot | None = None  # for a key frame at rest
         self.key_wanted = True  # the next encoded picture must be decodable on its own
+        self.polish_at = float("inf")  # when encoding the last picture again would make it look better
+        self.polished = 0  # times that has been done to it
+        self.moving: Callable[[View], View] = _as_it_is  # at which size, on a narrow network; see ladder.py
+        self.resting: Callable[[View], View] = _as_it_is  # the same for refined pictures
         self.unsent = 0  # encoded pictures not yet acknowledged
         self.closed = False
 
@@ -106,8 +110,11 @@ class Stream:
             return None
         self.mailbox, self.key_wanted = None, False
         self.unsent += 1
-        # Predicted from coarse moving pictures, a still one would keep their traces for as long as it is looked at.
-        return shot, key or shot.still
+        return shot, key
+
+
+def _as_it_is(view: View) -> View:
+    return view
 
 
 @dataclass(eq=False, slots=True)

@@ -19,9 +19,10 @@ EncoderFactory: TypeAlias = Callable[[EncoderSettings], Encoder]
 TABLE: Mapping[str, str] = {
     "nvenc": "streaming.encoders.nvenc:Nvenc",
     "x264": "streaming.encoders.x264:X264",
+    "x264-ffmpeg": "streaming.encoders.x264_ffmpeg:X264Ffmpeg",
     "vp8": "streaming.encoders.vp8:Vp8",
 }
-PREFERENCE: Mapping[str, tuple[str, ...]] = {"video/H264": ("nvenc", "x264"), "video/VP8": ("vp8",)}
+PREFERENCE: Mapping[str, tuple[str, ...]] = {"video/H264": ("nvenc", "x264", "x264-ffmpeg"), "video/VP8": ("vp8",)}
 
 logger = logging.getLogger(__name__)
 
@@ -41,11 +42,13 @@ def find(name: str) -> EncoderFactory:
 def choose(codec: str, name: str = "auto") -> EncoderFactory:
     """A factory for a codec ("video/H264" or "video/VP8") that has just encoded a picture on this machine.
 
+    name: one of the table, several between commas (the first that works), or "auto" for all in order of preference.
+
     FFmpeg lists hardware encoders everywhere and they fail only on opening, so being listed proves nothing.
     Raises EncoderError when none works.
     """
     reasons = []
-    for candidate in PREFERENCE[codec] if name == "auto" else (name,):
+    for candidate in PREFERENCE[codec] if name == "auto" else name.split(","):
         factory = find(candidate)
         try:
             _prove(factory)

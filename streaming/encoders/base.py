@@ -11,10 +11,15 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """One picture as bytes (H.264 Annex B, or a VP8 frame); key: decodable on its own."""
+    """One picture as bytes (H.264 Annex B, or a VP8 frame).
+
+    key: decodable on its own. again: seconds after which encoding the same still once more would make it look better;
+    None: it would not.
+    """
 
     data: bytes
     key: bool
+    again: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +37,20 @@ class Encoder(Protocol):
 
     settings: EncoderSettings
 
-    def encode(self, pixels: NDArray[np.uint8], timestamp: int, *, key: bool) -> Encoded:
+    def encode(self, pixels: NDArray[np.uint8], timestamp: int, *, key: bool, still: bool = False) -> Encoded:
         """Encode I420 (uint8 [height * 3/2, width], BT.709 limited, main memory). timestamp: 90 kHz, rising.
 
-        A picture smaller than the settings' size is scaled up to it. key: make it decodable on its own.
-        Raises EncoderError.
+        A picture smaller than the settings' size is scaled up to it. key: make it decodable on its own. still: it
+        stays on the screen and shall show no trace of those before. Raises EncoderError.
         """
         ...
 
     def retarget(self, bitrate: int) -> None:
         """Aim at another number of bits per second from the next picture on, without a key frame."""
+        ...
+
+    def exert(self, thorough: bool) -> None:
+        """Take more or less trouble over each picture from the next on, where it can be changed without a key frame."""
         ...
 
     def close(self) -> None:

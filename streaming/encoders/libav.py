@@ -10,10 +10,10 @@ import av
 import numpy as np
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
-from av.video.reformatter import Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
 from streaming.encoders.base import Encoded, EncoderSettings
+from streaming.encoders.scaling import Scaler
 from streaming.errors import EncoderError
 
 _CLOCK = Fraction(1, 90_000)
@@ -29,7 +29,7 @@ class LibavEncoder(ABC):
 
     def __init__(self, settings: EncoderSettings) -> None:
         self.settings = settings
-        self._scaler = VideoReformatter()
+        self._scaler = Scaler()
         self._context: VideoCodecContext | None = self._opened(settings)
 
     def _opened(self, settings: EncoderSettings) -> VideoCodecContext:
@@ -60,10 +60,11 @@ class LibavEncoder(ABC):
         context.colorspace = context.color_primaries = context.color_trc = _BT709
         context.options = dict(self.options(settings))
 
-    def encode(self, pixels: NDArray[np.uint8], timestamp: int, *, key: bool) -> Encoded:
-        """See `Encoder.encode`."""
+    def encode(self, pixels: NDArray[np.uint8], timestamp: int, *, key: bool, still: bool = False) -> Encoded:
+        """See `Encoder.encode`. A still is a key frame: nothing else surely loses the traces of those before."""
+        key = key or still
         context, settings = self._open(), self.settings
-        frame = self._sized(pixels)
+        frame = self._scaler.fit(pixels, settings.width, settings.height)
         frame.pts, frame.time_base = timestamp, _CLOCK
         frame.duration = 90_000 // settings.frame_rate
         frame.pict_type = PictureType.I if key else PictureType.NONE
@@ -75,20 +76,13 @@ class LibavEncoder(ABC):
             raise EncoderError(f"{self.codec} held a picture back")
         return Encoded(b"".join(bytes(packet) for packet in packets), packets[0].is_keyframe)
 
-    def _sized(self, pixels: NDArray[np.uint8]) -> av.VideoFrame:
-        """The planes as a picture of the encoder's size: as they are, or scaled up (0.3 ms at 720p)."""
-        width, height = self.settings.width, self.settings.height
-        rows, columns = pixels.shape
-        if columns > width or rows > height * 3 // 2 or columns % 2 or rows % 3:
-            raise EncoderError(f"{self.codec} is open at {width}x{height} and was given planes of shape {pixels.shape}")
-        frame = av.VideoFrame.from_numpy_buffer(pixels, format="yuv420p")
-        if (frame.width, frame.height) == (width, height):
-            return frame
-        return self._scaler.reformat(frame, width, height, interpolation=Interpolation.FAST_BILINEAR)
-
     def retarget(self, bitrate: int) -> None:
         """See `Encoder.retarget`."""
         self._open().bit_rate = bitrate
+
+    def exert(self, thorough: bool) -> None:  # noqa: ARG002
+        """See `Encoder.exert`: FFmpeg changes nothing of the kind in an open encoder."""
+        self._open()
 
     def close(self) -> None:
         """See `Encoder.close`."""

@@ -28,14 +28,14 @@ class Vp8(LibavEncoder):
         """See `Encoder.retarget`. FFmpeg cannot change an open libvpx: a large change costs a key frame."""
         self._wanted = bitrate
 
-    def encode(self, pixels: NDArray[np.uint8], timestamp: int, *, key: bool) -> Encoded:
+    def encode(self, pixels: NDArray[np.uint8], timestamp: int, *, key: bool, still: bool = False) -> Encoded:
         """See `Encoder.encode`."""
         self._open()
         if abs(self._wanted - self.settings.bitrate) > REBUILD * self.settings.bitrate:
             self.settings = replace(self.settings, bitrate=self._wanted)
             self._context = self._opened(self.settings)
             key = True
-        return super().encode(pixels, timestamp, key=key)
+        return super().encode(pixels, timestamp, key=key, still=still)
 
     def options(self, settings: EncoderSettings) -> Mapping[str, str]:
         """libvpx's real-time settings; min = max rate selects its constant-bitrate mode."""

@@ -11,7 +11,7 @@ import pytest
 from renderer.frame import Frame
 from renderer.view import AnimationState, Orbit, View
 from streaming.load import LoadMeter
-from streaming.scheduler import WINDOW, Pace, Scheduler
+from streaming.scheduler import POLISH, WINDOW, Pace, Scheduler
 from streaming.state import State
 from streaming.stream import Refinement, Shot, Stream
 from tests.streaming.fakes import FakeEngine, FixedGovernor
@@ -186,15 +186,46 @@ def test_a_coarse_picture_is_sharpened_before_it_is_refined() -> None:
     assert [(shot.frame.scale, shot.frame.samples) for _, shot, _ in world.shots] == [(0.5, 1), (1.0, 1), (1.0, 4)]
 
 
-def test_the_refined_picture_keeps_no_trace_of_the_moving_ones() -> None:
+def test_a_refined_picture_is_a_still_and_no_key_frame() -> None:
     world = World()
     stream = world.stream(at(0.0))
     world.scheduler.change(stream, at(5.0))
     world.advance(10.0)
-    assert [key for _, _, key in world.shots] == [True, True]
-    world.scheduler.change(stream, at(6.0))
-    world.work()
-    assert [key for _, _, key in world.shots] == [True, True, False]
+    assert [(shot.still, key) for _, shot, key in world.shots] == [(False, True), (True, False)]
+
+
+def test_a_still_that_can_look_better_is_encoded_again_and_then_no_more() -> None:
+    world = World()
+    stream = world.stream(at(0.0, seq=3))
+    world.advance(1.0)
+    drawn, delays = len(world.engine.log), iter((0.2, 0.1))
+    world.scheduler.polish(stream, world.shots[-1][1], next(delays))
+    for _ in range(5):
+        before = len(world.shots)
+        world.advance(0.3)
+        if len(world.shots) > before and (delay := next(delays, None)) is not None:
+            world.scheduler.polish(stream, world.shots[-1][1], delay)
+    refined, *again = [shot for _, shot, _ in world.shots][1:]
+    assert [(shot.frame, shot.seq, shot.still) for shot in again] == [(refined.frame, 3, True)] * 2
+    assert refined.captured < again[0].captured < again[1].captured
+    assert len(world.engine.log) == drawn
+
+
+def test_polishing_ends_with_input_and_after_so_many_times() -> None:
+    world = World()
+    stream = world.stream(at(0.0))
+    world.advance(1.0)
+    world.scheduler.polish(stream, world.shots[-1][1], 0.2)
+    world.scheduler.change(stream, at(1.0))
+    world.advance(0.1)
+    assert [shot.frame.view.orbit.theta for _, shot, _ in world.shots] == [0.0, 0.0, 1.0]
+    world.scheduler.polish(stream, world.shots[0][1], 0.01)  # no longer the last one
+    world.advance(1.0)
+    count = len(world.shots)
+    for _ in range(POLISH + 5):
+        world.scheduler.polish(stream, world.shots[-1][1], 0.01)
+        world.advance(0.1)
+    assert len(world.shots) == count + POLISH
 
 
 def test_input_ends_a_refinement_and_it_begins_again() -> None:
