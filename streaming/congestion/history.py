@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from dataclasses import dataclass
 
 from streaming.congestion.feedback import TICK, Feedback, Unwrapper
@@ -54,7 +54,7 @@ class History:
     """Matches feedback with what was sent."""
 
     def __init__(self) -> None:
-        self._packets: dict[int, Sent] = {}  # by number, oldest first
+        self._packets: OrderedDict[int, Sent] = OrderedDict()  # by number, oldest first; a dict's front is slow to find
         self._flight: deque[Sent] = deque()
         self._flight_bytes = 0
         self._numbers, self._ticks = Unwrapper(16), Unwrapper(32)
@@ -64,7 +64,7 @@ class History:
         packet = Sent(self._numbers.unwrap(number & 0xFFFF), size + OVERHEAD, now)
         self._packets[packet.number] = packet
         if len(self._packets) > CAPACITY:
-            del self._packets[next(iter(self._packets))]
+            self._packets.popitem(last=False)
         self._flight.append(packet)
         self._flight_bytes += packet.size
         if len(self._flight) > CAPACITY:
