@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 
 from aiortc import RTCConfiguration, RTCDataChannel, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
+from aiortc.exceptions import OperationError
 from aiortc.rtcrtpparameters import RTCRtpCodecCapability
 from aiortc.sdp import candidate_from_sdp
 
@@ -100,16 +101,19 @@ class Session:
         """
         transceiver = self._pc.addTransceiver(self._track, direction="sendonly")
         transceiver.setCodecPreferences(preferred_codecs(only))
+        wanted = "H.264 (mode 1) or VP8" if only is None else f"{only}, as the session that is watched"
+        unwanted = SignallingError(422, "no-video", f"the offer must ask to receive video as {wanted}")
         try:
             await self._pc.setRemoteDescription(RTCSessionDescription(without_unresolvable(offer), "offer"))
+        except OperationError as error:  # no codec in common
+            raise unwanted from error
         except Exception as error:  # aiortc's parser raises whatever the text provokes
             raise SignallingError(
                 400, "bad-sdp", f"the offer cannot be used: {type(error).__name__}: {error}"
             ) from error
         codec = transceiver._codecs[0].mimeType if transceiver._codecs else ""
         if transceiver._offerDirection not in ("sendonly", "sendrecv") or not codec:
-            wanted = "H.264 (mode 1) or VP8" if only is None else f"{only}, as the session that is watched"
-            raise SignallingError(422, "no-video", f"the offer must ask to receive video as {wanted}")
+            raise unwanted
         rtc.reach(self._pc, self._reach)
         self._pump = rtc.PacketPump(transceiver.sender, self._track, self._hooks(), self._controller)
         await self._pc.setLocalDescription(await self._pc.createAnswer())

@@ -108,6 +108,7 @@ class Client:
     messages: list[dict[str, Any]] = field(default_factory=list)
     location: str = ""
     answer: str = ""
+    links: str = ""  # of the answer's Link headers
     opened: asyncio.Event = field(default_factory=asyncio.Event)
     camera: RTCDataChannel | None = None
     control: RTCDataChannel | None = None
@@ -138,6 +139,7 @@ class Client:
         async with self.http.post(url, data=sdp, headers=headers, params=dict(query or {})) as response:
             assert response.status == 201, await response.text()
             self.location, self.answer = response.headers["Location"], await response.text()
+            self.links = ", ".join(response.headers.getall("Link", []))
         await self.peer.setRemoteDescription(RTCSessionDescription(self.answer, "answer"))
         receiver: Any = self.peer.getTransceivers()[0].receiver
         receiver.transport._handle_rtp_data = self._keep
