@@ -63,6 +63,12 @@ class NetworkMetrics:
             registry=registry,
             buckets=_MILLISECONDS,
         )
+        self.pacing = Histogram(
+            "vitrine_pacing_milliseconds",
+            "From a picture's arrival to its last packet's departure: 0 but for large ones, which are spread.",
+            registry=registry,
+            buckets=_MILLISECONDS,
+        )
         self.packets = Counter("vitrine_rtp_packets", "RTP packets sent.", registry=registry)
         self.bytes = Counter("vitrine_rtp_bytes", "RTP payload bytes sent.", registry=registry)
         self.retransmitted = Counter("vitrine_rtp_retransmitted", "RTP packets sent again.", registry=registry)

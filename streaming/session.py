@@ -132,7 +132,8 @@ class Session:
             await self._pc.addIceCandidate(candidate)
 
     def _hooks(self) -> rtc.SenderHooks:
-        return rtc.SenderHooks(self._on_sent, self._metrics.retransmitted.inc, self._on_key_wanted, self._on_bitrate)
+        resent = self._metrics.retransmitted.inc
+        return rtc.SenderHooks(self._on_sent, resent, self._on_key_wanted, self._on_bitrate, self._on_paced)
 
     # -- the render process -------------------------------------------------------------------------------------------
 
@@ -170,6 +171,9 @@ class Session:
             self._shown = packet.seq
             self._measure(packet.seq)
             self.send(FrameShown(self._pump.rtp_timestamp(packet), packet.seq))
+
+    def _on_paced(self, seconds: float) -> None:
+        self._metrics.pacing.observe(seconds * 1e3)
 
     def _measure(self, shown: int) -> None:
         """How long the newest input took that is shown now; older ones were overtaken, not answered late."""

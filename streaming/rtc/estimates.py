@@ -1,4 +1,4 @@
-"""What the sender needs of congestion control: `streaming.congestion.Controller`, or a stand-in without any control."""
+"""What the sender needs of congestion control: `streaming.congestion.Controller` has it, and so have tests' stand-ins."""
 
 from __future__ import annotations
 
@@ -38,31 +38,3 @@ class Congestion(Protocol):
     def probe(self, now: float) -> ProbePlan | None:
         """A train of packets to send now, if one is wanted; asked after each picture."""
         ...
-
-
-class Unlimited:
-    """No congestion control: aims at what the player's last estimate says, and paces nothing."""
-
-    pacing = 0.0
-
-    def __init__(self, target: int) -> None:
-        self.target = target
-
-    def sent(self, number: int, size: int, now: float) -> None:
-        """Not of interest."""
-
-    def feedback(self, fci: bytes, now: float) -> None:
-        """Not of interest."""
-
-    def remb(self, bitrate: int, now: float) -> None:  # noqa: ARG002
-        """The last one counts."""
-        self.target = bitrate
-
-    def spent(self, size: int, now: float) -> None:
-        """Not of interest."""
-
-    def probe(self, now: float) -> None:
-        """Nothing is probed."""
-
-    def report(self, fraction_lost: float, rtt: float | None, now: float) -> None:
-        """Not of interest."""

@@ -20,7 +20,7 @@ from aiortc.rtcrtpparameters import RTCRtpCodecParameters, RTCRtpSendParameters
 from streaming.congestion import FeedbackError
 from streaming.ipc import Packet
 from streaming.rtc import feedback
-from streaming.rtc.estimates import Congestion, Unlimited
+from streaming.rtc.estimates import Congestion
 from streaming.rtc.extensions import Header
 from streaming.rtc.feedback import Report
 from streaming.rtc.history import KEEP_SECONDS, History, Repetition
@@ -51,12 +51,10 @@ class SenderHooks:
 class PacketPump:
     """Our RTP loop in an aiortc sender; hears the player's RTCP as a `feedback.Listener`."""
 
-    def __init__(
-        self, sender: RTCRtpSender, track: PacketTrack, hooks: SenderHooks, congestion: Congestion | None = None
-    ) -> None:
+    def __init__(self, sender: RTCRtpSender, track: PacketTrack, hooks: SenderHooks, congestion: Congestion) -> None:
         self.origin = random.getrandbits(32)  # of RTP timestamps, so that they tell nothing about the host's clock
         self._sender, self._track, self._hooks = sender, track, hooks
-        self._congestion = congestion or Unlimited(0)
+        self._congestion = congestion
         self._told = self._congestion.target
         self._sequence = random.getrandbits(15)
         self._rtx_sequence = random.getrandbits(15)
