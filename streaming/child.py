@@ -71,7 +71,7 @@ class Listening:
 class Rendering:
     """A render process: device and shaders are ready before it has a role."""
 
-    def __init__(self, config: Config, folder: Path, end: Callable[[], None]) -> None:
+    def __init__(self, config: Config, folder: Path, parent: Link, end: Callable[[], None]) -> None:
         from streaming.backend import find_backend
         from streaming.render import RenderProcess
 
@@ -79,15 +79,20 @@ class Rendering:
         self._listening = Listening(folder)
         backend = find_backend(config.backend)
         self._process = RenderProcess(config, backend, backend.open_thread(require_gpu=config.require_gpu))
+        self._models = self._process.models
+        self._models.changed = lambda: parent.notice("models", models=self._models.most_used())
         self._broken = asyncio.ensure_future(self._process.broken.wait())
         self._broken.add_done_callback(lambda done: None if done.cancelled() else end())
 
     async def play(self, role: str, first: bool) -> None:  # noqa: ARG002
         """See Part."""
+        self._models.ahead.soon_over()
         await self._listening.open(role, self._process)
 
     def on_notice(self, method: str, params: Params) -> None:
-        """See Part."""
+        """While it is a spare: what the one that plays has loaded."""
+        if method == "models":
+            self._models.ahead.want([(model, version, path) for model, version, path in params["models"]])
 
     async def close(self) -> None:
         """See Part."""
@@ -148,7 +153,7 @@ async def _prepare(
 ) -> Part:
     match kind:
         case "render":
-            return Rendering(config, folder, ears.ended.set)
+            return Rendering(config, folder, parent, ears.ended.set)
         case "network":
             return Networking(config, folder)
         case _:

@@ -45,7 +45,7 @@ class RenderProcess(Handler):
         self._loop = asyncio.get_running_loop()
         self._workers = ThreadPoolExecutor(config.load_threads, thread_name_prefix="load")
         self._picker = asked.Picker(backend)
-        self._models = ModelCache(
+        self.models = ModelCache(
             backend, thread, config.gpu_bytes, config.frame_budget, self._workers, config.channels
         )
         self.broken = asyncio.Event()  # the device fails again and again: only a new process helps
@@ -74,7 +74,7 @@ class RenderProcess(Handler):
         for number in list(self._viewers):
             self._end(number)
         self._trimmer.close()
-        self._models.close()
+        self.models.close()
         self._encoders.close()
         self._workers.shutdown(cancel_futures=True)
         self._picker.close()
@@ -87,7 +87,7 @@ class RenderProcess(Handler):
         match method:
             case "load":
                 model = await self._acquire(params)
-                self._models.release(model)
+                self.models.release(model)
                 return Answer({"bytes": model.bytes})
             case "open":
                 return await self._open(params)
@@ -173,7 +173,7 @@ class RenderProcess(Handler):
     # -- sessions -----------------------------------------------------------------------------------------------------
 
     async def _acquire(self, params: Params) -> Loaded:
-        return await self._models.acquire((params["model"], params["version"]), Path(params["path"]))
+        return await self.models.acquire((params["model"], params["version"]), Path(params["path"]))
 
     async def _open(self, params: Params) -> Answer:
         """Begin a session, or begin one again that a render process before this one had. Raises SignallingError."""
@@ -182,12 +182,13 @@ class RenderProcess(Handler):
             owner = self._output(params)
             state = first_state(params, model.facts)
         except SignallingError:
-            self._models.release(model)
+            self.models.release(model)
             raise
         self._end(owner.session)
         limits = Limits(params["max_pixels"], round(self.config.frame_rate), params.get("bitrate", self.config.bitrate))
         encoding = (self._encoders, params["codec"])
         viewer = Viewer(owner, (params["model"], model), state, encoding, limits, self._sink)
+        viewer.stream.resumed = params.get("resumed", False)
         self._viewers[owner.session] = viewer
         self.metrics.sessions.set(len(self._viewers))
         self._scheduler.add(viewer.stream)
@@ -226,7 +227,7 @@ class RenderProcess(Handler):
             self._end(watcher.session)
         self._scheduler.remove(viewer.stream)
         viewer.encoder.close()
-        self._models.release(viewer.model)
+        self.models.release(viewer.model)
         self.metrics.sessions.set(len(self._viewers))
         self._trimmer.soon()
 
@@ -302,7 +303,7 @@ class RenderProcess(Handler):
         try:
             return await asked.still(self._scheduler, model, params)
         finally:
-            self._models.release(model)
+            self.models.release(model)
 
     def _busy(self) -> dict[str, float]:
         """What moving pictures take: shares from 0 to 1, viewers that moved in the last second, all viewers."""
@@ -319,6 +320,6 @@ class RenderProcess(Handler):
         objects, size = await asyncio.wrap_future(self.thread.submit(self.backend.ledger))
         self.metrics.objects.set(objects)
         self.metrics.device.set(size)
-        self.metrics.models.set(len(self._models))
-        self.metrics.model_bytes.set(self._models.bytes)
+        self.metrics.models.set(len(self.models))
+        self.metrics.model_bytes.set(self.models.bytes)
         return metrics.snapshot(self.metrics.registry)

@@ -131,7 +131,7 @@ class RenderLink(Peer):
         method, params = told
         try:
             async with asyncio.timeout(WATCH_SECONDS if method == "watch" else None):
-                while not await self._asked(link, method, {"network": self._index, **params}):
+                while not await self._asked(link, method, {"network": self._index, "resumed": True, **params}):
                     await asyncio.sleep(WATCH_RETRY_SECONDS)
         except ProcessLost:
             logger.info("session %d waits for the next render process", session.number)

@@ -247,7 +247,9 @@ class Scheduler:
         except Exception as error:
             self._give_up(stream, error)
             return
-        if stream.last is not None:  # a viewer's first picture also pays for compiling and filtering
+        # A viewer's first picture also pays for compiling and filtering. Where all viewers of a dead render process
+        # begin again at once, it counts: small pictures for everybody are there sooner than full ones one by one.
+        if stream.last is not None or stream.resumed:
             stream.governor.observe(frame.timings.get("total", 0.0))
         self._hand_over(stream, Shot(frame, state.seq, captured))
 

@@ -102,6 +102,7 @@ class Stream:
         self.resting: Callable[[View], View] = _as_it_is  # the same for refined pictures
         self.unsent = 0  # encoded pictures not yet acknowledged
         self.closed = False
+        self.resumed = False  # another render process drew it before: its first picture is one of many at once
 
     def take(self) -> tuple[Shot, bool] | None:
         """For the encoder: the picture that waits and whether it must be a key frame; counts it as on its way."""

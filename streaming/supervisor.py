@@ -2,7 +2,8 @@
 
 It is what must not die, so it imports little and does little: it knows no HTTP, no media, no sessions. Everything it
 says and hears goes over one link to each child: `hello`, `prepared`, `failed` from all, `ready` from who plays a role,
-`drained` from the gateway; `play` to a child that shall take a role, `restarts` and `drain` to the gateway.
+`drained` from the gateway, `models` from the render process; `play` to a child that shall take a role, `restarts` and
+`drain` to the gateway, `models` to a spare render process.
 """
 
 from __future__ import annotations
@@ -101,6 +102,7 @@ class Supervisor(Handler):
         self._drained = asyncio.Event()
         self._drain_ends: float | None = None  # monotonic
         self._stopping = False
+        self._models: list[Any] = []  # what the render process shows, for its spare to read ahead
         self._failure: str | None = None
         names = ("render", *(f"network-{index}" for index in range(config.networks)), "gateway")
         self.roles = {name: Role(name) for name in names}
@@ -241,13 +243,22 @@ class Supervisor(Handler):
             case "prepared":
                 instance.prepared = True
                 self._play(instance)
+                self._tell_models()
             case "ready" if instance.role is not None:
                 instance.role.ready = True
             case "failed":
                 self._failure = params["message"]
             case "drained":
                 self._drained.set()
+            case "models" if instance.role is not None:
+                self._models = params["models"]
+                self._tell_models()
         self._changed.set()
+
+    def _tell_models(self) -> None:
+        spare = self._spares.get("render")
+        if spare is not None and spare.prepared and spare.link is not None:
+            spare.link.notice("models", models=self._models)
 
     def _tell_restarts(self) -> None:
         self._tell_gateway("restarts", **{role.name: role.restarts for role in self.roles.values()})
