@@ -17,7 +17,7 @@ pytestmark = pytest.mark.browser
 
 VIEWER = "document.querySelector('vitrine-viewer')"
 CODECS = {"chromium": ("H264", "VP8"), "firefox": ("VP8", "H264")}
-# How far colours may be off, of 255. VP8 carries no word about its colours: Firefox takes them for BT.601, we send BT.709.
+# How far colours may be off, of 255. VP8 says nothing of its colours: Firefox takes them for BT.601, we send BT.709.
 COLOURS = {"chromium": 10, "firefox": 20}
 
 

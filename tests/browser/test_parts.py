@@ -211,10 +211,11 @@ def test_every_message_the_viewer_makes_is_one_the_server_reads(page: Page) -> N
         page,
         "protocol",
         "return [m.hello(), m.viewport(640, 480), m.variant('oak'), m.variant(null), m.animation('spin', true, 1.5),"
-        "m.environment('neutral'), m.exposure(-0.5), m.channel('normal'), m.pick(3, 0.25, 0.75), m.ping(12.5)]",
+        "m.environment('neutral'), m.exposure(-0.5), m.channel('normal'), m.pick(3, 0.25, 0.75), m.ping(12.5),"
+        "m.report(2, 640)]",
     )
     kinds = [protocol.parse("control", message).type for message in made]
-    once = ["animation", "environment", "exposure", "channel", "pick", "ping"]
+    once = ["animation", "environment", "exposure", "channel", "pick", "ping", "report"]
     assert kinds == ["hello", "viewport", "variant", "variant", *once]
 
 
