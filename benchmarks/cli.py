@@ -74,10 +74,11 @@ def _add_latency(commands: Commands) -> None:
     )
     parser.add_argument("--runs", type=count, default=3, metavar="N", help="interleaved rounds (default: 3)")
     parser.add_argument("--steps", type=count, default=20, metavar="N", help="camera jumps a round (default: 20)")
+    parser.add_argument("--joins", type=count, default=10, metavar="N", help="connections a round (default: 10)")
     parser.add_argument("--codec", choices=("h264", "vp8"), default="h264")
     parser.add_argument("--against", choices=("baseline", "nothing"), default="baseline")
     parser.add_argument("--patience", type=positive, default=0.0, metavar="S", help=_PATIENCE)
-    parser.add_argument("--no-compositor", action="store_true", help="leave out the part filmed by the compositor")
+    parser.add_argument("--no-compositor", action="store_true", help="leave out what is filmed by the compositor")
     parser.add_argument("--json", type=Path, metavar="FILE", help="result (default: benchmarks/results/…)")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="PNG (default: beside the JSON)")
     parser.set_defaults(run=guarded(_latency))
@@ -157,6 +158,7 @@ def _latency(arguments: argparse.Namespace) -> int:
             arguments.steps,
             not arguments.no_compositor,
             arguments.patience,
+            arguments.joins,
         )
         with Progress() as progress:
             result = latency.measure(model, plan, arguments.runs, sides, progress)

@@ -20,7 +20,7 @@ from benchmarks.report import model_of
 from benchmarks.rounds import DRAG_HZ, Plan, Round, phases, run_round
 from benchmarks.servers import Server, baseline_server, vitrine_server
 
-SCHEMA = "vitrine-bench-latency/1"
+SCHEMA = "vitrine-bench-latency/2"
 OURS, BASELINE = "vitrine", "baseline"
 
 
@@ -72,12 +72,15 @@ def pool(rounds: Sequence[Round]) -> dict[str, Any]:
     """All rounds of one side together."""
     steps = [value for item in rounds for value in item.steps]
     film = [value for item in rounds for value in item.compositor]
-    paths = {hz: [value for item in rounds for value in item.paths[hz]] for hz in rounds[0].paths}
+    paths, swaps = _by_pace(rounds, "paths"), _by_pace(rounds, "compositor_paths")
     return {
         "step": _latency(steps),
         "compositor": _latency(film),
+        "filmed": _latency([value for item in rounds for value in item.filmed]),
         "lag": asdict(summarise([lag for item in rounds for lag in item.lags])),
         "paths": {hz: _latency(values) for hz, values in paths.items()},
+        "compositor_paths": {hz: _latency(values) for hz, values in swaps.items()},
+        "filmed_paths": {hz: _latency(values) for hz, values in _by_pace(rounds, "filmed_paths").items()},
         "drag": {
             "fps": _mean([item.fps for item in rounds]),
             "decoded_fps": _mean([item.decoded_fps for item in rounds]),
@@ -87,16 +90,19 @@ def pool(rounds: Sequence[Round]) -> dict[str, Any]:
         },
         "cpu": {phase: _means([item.cpu[phase] for item in rounds]) for phase in rounds[0].cpu},
         "stages": _means([item.stages for item in rounds]),
-        "setup": {key: asdict(summarise([item.setup[key] for item in rounds])) for key in rounds[0].setup},
+        "setup": setups([found for item in rounds for found in (item.setup, *item.joins)]),
         "unread_frames": sum(item.unread for item in rounds),
         "rounds": {
             "step_p50": [summarise(_known(item.steps)).p50 for item in rounds],
+            "compositor_p50": [summarise(_known(item.compositor)).p50 for item in rounds],
             "fps": [round(item.fps, 1) for item in rounds],
         },
         "samples": {
             "step": steps,
             "compositor": film,
             "paths": paths,
+            "compositor_paths": swaps,
+            "first_frame": [found["first_frame"] for item in rounds for found in (item.setup, *item.joins)],
             "gaps": [g for item in rounds for g in item.gaps],
         },
     }
@@ -107,11 +113,36 @@ def ratios(sides: Mapping[str, Any]) -> dict[str, float | None]:
     if not {OURS, BASELINE} <= sides.keys():
         return {}
     ours, theirs = sides[OURS], sides[BASELINE]
-    return {
-        "step_p50": _ratio(theirs["step"]["p50"], ours["step"]["p50"]),
-        "step_p95": _ratio(theirs["step"]["p95"], ours["step"]["p95"]),
-        "fps": _ratio(ours["drag"]["fps"], theirs["drag"]["fps"]),
+    found = {"fps": _ratio(ours["drag"]["fps"], theirs["drag"]["fps"])}
+    pairs = {key: (theirs[key], ours[key]) for key in ("step", "compositor")}
+    for name in ("paths", "compositor_paths"):
+        pairs |= {f"{name}_{hz}": (theirs[name][hz], ours[name][hz]) for hz in ours[name] if hz in theirs[name]}
+    pairs["first_frame"] = (theirs["setup"]["first_frame"], ours["setup"]["first_frame"])
+    for key, (numerator, denominator) in pairs.items():
+        found |= {f"{key}_{p}": _ratio(numerator[p], denominator[p]) for p in ("p50", "p95")}
+    return found
+
+
+def setups(found: Sequence[Mapping[str, float]]) -> dict[str, Any]:
+    """Every moment of connecting (ms since POST, or the click), and under "stages" the time from one to the next.
+
+    The first frame's packets may come before the channel is open, so both count from the end of the handshakes.
+    """
+    moments = {key: asdict(summarise([item[key] for item in found])) for key in found[0]}
+    spans = {
+        "answer": [item["answer"] for item in found],
+        "ICE": [item["ice"] - item["answer"] for item in found],
+        "DTLS": [item["connected"] - item["ice"] for item in found],
+        "data channel": [item["open"] - item["connected"] for item in found],
+        "first frame's packets": [item["packets"] - item["connected"] for item in found],
+        "decode and present": [item["first_frame"] - item["packets"] for item in found],
     }
+    return {**moments, "stages": {name: asdict(summarise(values)) for name, values in spans.items()}}
+
+
+def _by_pace(rounds: Sequence[Round], name: str) -> dict[str, list[float | None]]:
+    """Messages a second → what all rounds found of every message."""
+    return {hz: [value for item in rounds for value in getattr(item, name)[hz]] for hz in getattr(rounds[0], name)}
 
 
 def _latency(values: Sequence[float | None]) -> dict[str, Any]:
@@ -145,9 +176,10 @@ def _warnings(sides: Mapping[str, Any], rounds: Sequence[Round]) -> list[str]:
     series = {f"{side}, {key}": values for side, found in sides.items() for key, values in found["rounds"].items()}
     lines = machine.instability(other, series)
     for side, found in sides.items():
-        missed = found["step"]["missed"]
-        if missed:
-            lines.append(f"{side}: {missed} of {missed + found['step']['n']} steps could not be timed")
+        for key, what in (("step", "steps"), ("compositor", "filmed steps")):
+            missed = found[key]["missed"]
+            if missed:
+                lines.append(f"{side}: {missed} of {missed + found[key]['n']} {what} could not be timed")
     return lines
 
 

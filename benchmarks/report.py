@@ -18,7 +18,10 @@ from benchmarks.stages import ordered
 RESULTS = Path(__file__).parent / "results"
 _PIPE_WIDTH = 110  # characters when the output is no terminal
 _REQUIRED = ("schema", "created", "machine", "model", "plan", "sides", "ratios", "warnings")
-_SIDE = ("step", "compositor", "lag", "paths", "drag", "cpu", "stages", "setup", "rounds", "samples")
+_SIDE = (
+    *("step", "compositor", "filmed", "lag", "paths", "compositor_paths", "filmed_paths"),
+    *("drag", "cpu", "stages", "setup", "rounds", "samples"),
+)
 
 
 def default_path(kind: str, name: str) -> Path:
@@ -89,14 +92,16 @@ def latency_table(result: Mapping[str, Any]) -> Table:
 def _rows(sides: Mapping[str, Any]) -> list[tuple[str, str, list[str]]]:
     each = list(sides.values())
     rows = []
-    for percentile in ("p50", "p95", "p99"):
-        cells = [_ms(side["step"][percentile]) for side in each]
-        rows.append((f"step to photon {percentile}, ms", f"step_{percentile}", cells))
-    rows.append(("… at the compositor p50, ms", "", [_ms(side["compositor"]["p50"]) for side in each]))
+    for percentile in ("p50", "p95"):
+        for key, name in (("step", "page"), ("compositor", "compositor")):
+            cells = [_ms(side[key][percentile]) for side in each]
+            rows.append((f"step to photon {percentile}, {name}, ms", f"{key}_{percentile}", cells))
+    rows.append(("… page, while filmed p50, ms", "", [_ms(side["filmed"]["p50"]) for side in each]))
     rows.append(("… compositor after page, same steps p50, ms", "", [_ms(side["lag"]["p50"]) for side in each]))
     for hz in sorted({hz for side in each for hz in side["paths"]}, key=float):
-        cells = [" / ".join(_ms(side["paths"][hz][p]) for p in ("p50", "p95", "p99")) for side in each]
-        rows.append((f"drag {hz} Hz to photon p50/p95/p99, ms", "", cells))
+        for key, name in (("paths", "page"), ("compositor_paths", "compositor"), ("filmed_paths", "page, filmed")):
+            cells = [_three(side[key].get(hz)) for side in each]
+            rows.append((f"drag {hz} Hz to photon, {name}, p50/p95/p99, ms", f"{key}_{hz}_p50", cells))
     rows.append(("pictures a second, dragging", "fps", [f"{side['drag']['fps']:.1f}" for side in each]))
     gaps = [" / ".join(_ms(side["drag"]["gap"][p]) for p in ("p50", "p95", "p99")) for side in each]
     rows.append(("gap between pictures p50/p95/p99, ms", "", gaps))
@@ -110,8 +115,12 @@ def _rows(sides: Mapping[str, Any]) -> list[tuple[str, str, list[str]]]:
         rows.append((f"CPU % {phase}: server/browser/other", "", cells))
     for stage in ordered(side["stages"] for side in each):
         rows.append((f"  step: {stage}, ms", "", [_ms(side["stages"].get(stage)) for side in each]))
-    for key, label in (("first_frame", "POST to first frame p50, ms"), ("from_click", "click to first frame p50, ms")):
-        rows.append((label, "", [_ms(side["setup"][key]["p50"]) for side in each]))
+    for percentile in ("p50", "p95"):
+        cells = [_ms(side["setup"]["first_frame"][percentile]) for side in each]
+        rows.append((f"POST to first frame {percentile}, ms", f"first_frame_{percentile}", cells))
+    for stage in each[0]["setup"]["stages"]:
+        rows.append((f"  {stage} p50, ms", "", [_ms(side["setup"]["stages"][stage]["p50"]) for side in each]))
+    rows.append(("click to first frame p50, ms", "", [_ms(side["setup"]["from_click"]["p50"]) for side in each]))
     return rows
 
 
@@ -136,6 +145,8 @@ _COMPARED: Sequence[tuple[str, tuple[str, ...]]] = (
     ("step p50, ms", ("step", "p50")),
     ("step p95, ms", ("step", "p95")),
     ("step p99, ms", ("step", "p99")),
+    ("compositor p50, ms", ("compositor", "p50")),
+    ("compositor p95, ms", ("compositor", "p95")),
     ("pictures a second", ("drag", "fps")),
     ("gap p95, ms", ("drag", "gap", "p95")),
     ("bitrate, kb/s", ("drag", "kbps")),
@@ -167,6 +178,10 @@ def _difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
 
 def _ms(value: float | None) -> str:
     return "–" if value is None else f"{value:.1f}"
+
+
+def _three(summary: Mapping[str, Any] | None) -> str:
+    return " / ".join(_ms(summary[p]) for p in ("p50", "p95", "p99")) if summary else "–"
 
 
 def _rounded(value: Any, digits: int) -> Any:

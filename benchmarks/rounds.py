@@ -21,16 +21,20 @@ from benchmarks.servers import Server
 
 DRAG_HZ = 60.0
 SLOW_HZ = 20.0  # the flat scene is dragged at this pace too: a phone's worst, and other projects' figure
-COMPOSITOR_STEPS = 6
-_CAST_WIDTH = 640  # pixels: the compositor's pictures are only averaged
+_CAST_WIDTH = 320  # pixels: the compositor's pictures are only averaged, and larger ones cost it more
 _SETTLE = {"quiet": 500, "limit": 5000}  # ms without a visible change, at most
 # Between steps longer, so that a refined picture, which may change too little to be noticed, has been drawn as well.
 _REST = {"quiet": 1200, "limit": 5000}
 
+Latencies = list[float | None]
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to measure. Size in pixels; seconds of dragging and steps per round; seconds to wait for a quiet machine."""
+    """What to measure. Size in pixels; seconds of dragging, steps and connections per round; seconds to wait for quiet.
+
+    compositor: film every step, and every drag of the flat scene, once more.
+    """
 
     subject: Subject
     width: int
@@ -40,23 +44,29 @@ class Plan:
     steps: int
     compositor: bool = True
     patience: float = 0.0
+    joins: int = 10
 
 
 @dataclass(slots=True)
 class Round:
     """What one round found. Latencies in ms, None where a message was never seen; rates per second.
 
-    compositor: filmed steps by the compositor's swaps. lags: how much later that is than the page's word on the same.
-    paths: messages a second → latency of every message (flat scene). qp: mean quantiser.
-    cpu: phase → process tree → % of a core.
+    steps: by the page, nothing filmed. compositor: the same steps again, filmed, by the compositor's swaps. filmed:
+    those by the page; filming costs what they are later than `steps`. lags: how much later swaps were than the page.
+    paths, compositor_paths, filmed_paths: messages a second → the same of every message of a drag (flat scene).
+    joins: milliseconds of each step of every connection. qp: mean quantiser. cpu: phase → process tree → % of a core.
     """
 
     server: str
     setup: dict[str, float]
-    steps: list[float | None] = field(default_factory=list)
-    compositor: list[float | None] = field(default_factory=list)
+    steps: Latencies = field(default_factory=list)
+    compositor: Latencies = field(default_factory=list)
+    filmed: Latencies = field(default_factory=list)
     lags: list[float] = field(default_factory=list)
-    paths: dict[str, list[float | None]] = field(default_factory=dict)
+    paths: dict[str, Latencies] = field(default_factory=dict)
+    compositor_paths: dict[str, Latencies] = field(default_factory=dict)
+    filmed_paths: dict[str, Latencies] = field(default_factory=dict)
+    joins: list[dict[str, float]] = field(default_factory=list)
     fps: float = 0.0
     decoded_fps: float = 0.0
     gaps: list[float] = field(default_factory=list)
@@ -69,7 +79,9 @@ class Round:
 
 def phases(plan: Plan) -> int:
     """How many phases `run_round` reports to `advance`."""
-    return 2 + plan.subject.flat + plan.compositor
+    drags = 1 + plan.subject.flat
+    filmed = 1 + plan.subject.flat * drags
+    return 1 + drags + plan.compositor * filmed + (plan.joins > 0)
 
 
 def run_round(server: Server, chromium: Chromium, plan: Plan, advance: Callable[[str], None]) -> Round:
@@ -84,6 +96,12 @@ def run_round(server: Server, chromium: Chromium, plan: Plan, advance: Callable[
     with chromium.session(server, config) as session:
         found = Round(server.name, session.setup)
         _Runner(server, chromium, plan, session, found).measure(advance)
+    await_quiet({"server": server.pid, "browser": chromium.pid}, plan.patience)
+    for _ in range(plan.joins):
+        with chromium.session(server, config) as session:
+            found.joins.append(session.setup)
+    if plan.joins:
+        advance("connecting")
     return found
 
 
@@ -152,20 +170,26 @@ class _Runner:
             self.drag(SLOW_HZ)
             advance(f"dragging at {SLOW_HZ:.0f} Hz")
         if self.plan.compositor:
-            self.composite(offset)
-            advance("filming")
+            self.film_steps()
+            advance("stepping, filmed")
+        if self.plan.compositor and self.plan.subject.flat:
+            for hz in (DRAG_HZ, SLOW_HZ):
+                self.film_drag(hz)
+                advance(f"dragging at {hz:.0f} Hz, filmed")
 
     def drag(self, hz: float) -> _Taken:
         """Drag; on the flat scene every message is timed by what each picture says."""
         path = self.plan.subject.drag(hz, self.plan.seconds)
         taken = self.phase(f"dragging at {hz:.0f} Hz", "drag", {"poses": path.poses, "at": path.at})
         if self.plan.subject.flat:
-            recording = taken.phase.recording
-            seen = [flat.decode(picture) for picture in recording.pictures]
-            self.found.unread += sum(code is None for code in seen)
-            frames = probes.path_frames(recording, seen, taken.sends, path.codes)
-            self.found.paths[f"{hz:.0f}"] = probes.since(recording, taken.sends, frames)
+            self.found.paths[f"{hz:.0f}"] = self._timed(taken.phase.recording, taken.sends, path.codes)
         return taken
+
+    def _timed(self, recording: Recording, sends: list[float], codes: list[int]) -> Latencies:
+        """Every message of a drag of the flat scene, by what the pictures say."""
+        seen = [flat.decode(picture) for picture in recording.pictures]
+        self.found.unread += sum(code is None for code in seen)
+        return probes.since(recording, sends, probes.path_frames(recording, seen, sends, codes))
 
     def _rates(self, first: dict[str, Any], last: dict[str, Any]) -> None:
         seconds = max((last["timestamp"] - first["timestamp"]) / 1000, 1e-9)
@@ -174,18 +198,29 @@ class _Runner:
         self.found.decoded_fps = decoded / seconds
         self.found.qp = (last["qpSum"] - first["qpSum"]) / max(decoded, 1)
 
-    def composite(self, offset: float) -> None:
-        """The steps again, timed by the compositor's own swaps instead of the page's callbacks."""
+    def film_steps(self) -> None:
+        """The steps again, timed by the compositor's own swaps beside the page's callbacks."""
+        taken, film, sends, end = self.filmed("stepping, filmed", "steps", self.steps(self.plan.steps))
+        self.found.compositor = probes.since(film, sends, probes.step_frames(film, sends, end))
+        frames = probes.step_frames(taken.phase.recording, taken.sends, taken.phase.end)
+        self.found.filmed = probes.since(taken.phase.recording, taken.sends, frames)
+        pairs = zip(self.found.compositor, self.found.filmed, strict=True)
+        self.found.lags = [swap - seen for swap, seen in pairs if swap is not None and seen is not None]
+
+    def film_drag(self, hz: float) -> None:
+        """A drag of the flat scene again, every message timed by the compositor's swaps beside the page's callbacks."""
+        path = self.plan.subject.drag(hz, self.plan.seconds)
+        what = {"poses": path.poses, "at": path.at}
+        taken, film, sends, _ = self.filmed(f"dragging at {hz:.0f} Hz, filmed", "drag", what)
+        self.found.compositor_paths[f"{hz:.0f}"] = self._timed(film, sends, path.codes)
+        self.found.filmed_paths[f"{hz:.0f}"] = self._timed(taken.phase.recording, taken.sends, path.codes)
+
+    def filmed(self, name: str, function: str, what: dict[str, Any]) -> tuple[_Taken, Recording, list[float], float]:
+        """A phase and the compositor's recording of it, with the sends and the end on that one's clock."""
         with self.session.screencast(_CAST_WIDTH) as shots:
-            taken = self.phase("stepping, filmed", "steps", self.steps(COMPOSITOR_STEPS))
-        recording = _film(shots, self.plan)
-        sends = [sent + offset for sent in taken.sends]
-        frames = probes.step_frames(recording, sends, taken.phase.end + offset)
-        self.found.compositor = probes.since(recording, sends, frames)
-        page_frames = probes.step_frames(taken.phase.recording, taken.sends, taken.phase.end)
-        page = probes.since(taken.phase.recording, taken.sends, page_frames)
-        pairs = zip(self.found.compositor, page, strict=True)
-        self.found.lags = [film - seen for film, seen in pairs if film is not None and seen is not None]
+            taken = self.phase(name, function, what)
+        offset = self.session.clock_offset()
+        return taken, _film(shots, self.plan), [sent + offset for sent in taken.sends], taken.phase.end + offset
 
 
 def _film(shots: list[tuple[float, bytes]], plan: Plan) -> Recording:

@@ -68,7 +68,15 @@ function within(promise, ms, what) {
   return Promise.race([promise, late]);
 }
 
-/** Opens the session; resolves when the first frame was presented. Returns milliseconds since the click. */
+/** Resolves with the time at which an event of the peer made `test` true. */
+function moment(peer, event, test) {
+  return new Promise(done => peer.addEventListener(event, () => test() && done(now())));
+}
+
+/**
+ * Opens the session; resolves when the first frame was presented. Returns milliseconds, `gather` and `from_click` since
+ * the click, all others since the POST; `packets` is when the last packet of the first frame had come.
+ */
 async function connect(config) {
   video.width = config.width; video.height = config.height;
   const peer = state.peer = new RTCPeerConnection();
@@ -82,7 +90,9 @@ async function connect(config) {
     control.send(JSON.stringify({type: 'viewport', width: config.width, height: config.height}));
   };
   peer.ontrack = event => { video.srcObject = new MediaStream([event.track]); watch(reader(config.probe, config.width)); };
-  const opened = new Promise(done => { state.camera.onopen = done; });
+  const opened = new Promise(done => { state.camera.onopen = () => done(now()); });
+  const linked = moment(peer, 'iceconnectionstatechange', () => /connected|completed/.test(peer.iceConnectionState));
+  const secured = moment(peer, 'connectionstatechange', () => peer.connectionState === 'connected');
   const click = now();
   await peer.setLocalDescription(await peer.createOffer());
   await gathered(peer);
@@ -91,12 +101,14 @@ async function connect(config) {
   state.end = end;
   const answer = now();
   await peer.setRemoteDescription({type: 'answer', sdp});
-  await within(opened, OPEN_MS, 'open data channel');
-  const open = now();
+  const open = await within(opened, OPEN_MS, 'open data channel');
+  const [ice, connected] = await within(Promise.all([linked, secured]), OPEN_MS, 'connection');
   send(config.pose);
   await within((async () => { while (!state.frames.length) await sleep(2); })(), FIRST_FRAME_MS, 'frame');
-  const first = state.frames[0].time;
-  return {gather: post - click, answer: answer - post, open: open - post, first_frame: first - post, from_click: first - click};
+  const first = state.frames[0].time, packets = state.frames[0].received ?? first;
+  const since = {answer, ice, connected, open, packets, first_frame: first};
+  const setup = Object.fromEntries(Object.entries(since).map(([name, time]) => [name, time - post]));
+  return {gather: post - click, ...setup, from_click: first - click};
 }
 
 /** pose: [theta°, phi°, radius m, target x, y, z m, fov°] */

@@ -37,12 +37,15 @@ def made_up_result(tmp_path: Path, ours: float, cores: int = 2) -> dict[str, Any
     """A whole result of two rounds a side, through the real code; `ours` is our latency in ms."""
     model = tmp_path / "thing.glb"
     model.write_bytes(b"glb")
-    setup = {"gather": 1.0, "answer": 2.0, "open": 3.0, "first_frame": 4.0, "from_click": 5.0}
+    moments = ("gather", "answer", "ice", "connected", "open", "packets", "first_frame", "from_click")
+    setup = {name: float(index) for index, name in enumerate(moments)}
     rounds = []
     for name, ms, fps in ((latency.OURS, ours, 40.0), (latency.BASELINE, 300.0, 5.0)) * 2:
         cpu = {"stepping": {"server": 50.0, "browser": 20.0, "other": 3.0}}
         found = Round(name, dict(setup), [ms, ms + 10, None], [ms], paths={"60": [ms]}, fps=fps, cpu=cpu)
         found.gaps, found.kbps = [1000 / fps], 900.0
+        found.filmed, found.compositor_paths, found.filmed_paths = [ms + 1], {"60": [ms + 5]}, {"60": [ms + 1]}
+        found.joins = [{**setup, "first_frame": 8.0}]
         found.stages = {"render": ms / 2}
         rounds.append(found)
     plan = Plan(poses.Subject((0, 0, 0), 1.0, 1.0), 1280, 720, "h264", 5, 3)
@@ -54,7 +57,11 @@ def test_a_result_pools_rounds_counts_misses_and_takes_ratios(tmp_path: Path) ->
     result = made_up_result(tmp_path, 60.0)
     ours = result["sides"][latency.OURS]
     assert (ours["step"]["n"], ours["step"]["missed"], ours["step"]["p50"]) == (4, 2, 65)
-    assert result["ratios"] == {"step_p50": round(305 / 65, 2), "step_p95": pytest.approx(4.43, 0.01), "fps": 8}
+    ratios = result["ratios"]
+    assert (ratios["step_p50"], ratios["step_p95"], ratios["fps"]) == (round(305 / 65, 2), pytest.approx(4.43, 0.01), 8)
+    assert ratios["compositor_paths_60_p50"] == round(305 / 65, 2)
+    assert ours["setup"]["first_frame"]["n"] == 4  # the rounds' own sessions, and one more each
+    assert ours["setup"]["stages"]["decode and present"]["max"] == 3
     assert any("2 of 6 steps could not be timed" in line for line in result["warnings"])
 
 
