@@ -129,10 +129,11 @@ class Scheduler:
         self.wake()
 
     def moving(self, seconds: float) -> int:
-        """How many viewers had a moving picture begun in the last `seconds`."""
+        """How many viewers had a moving picture begun in the last `seconds`; the first one of all moves nothing."""
         with self.lock:
             since = self._clock() - seconds
-            return sum(stream.last_begin >= since for stream in self._streams)
+            moved = [stream for stream in self._streams if stream.drawn > 1 or stream.state.playing]
+            return sum(stream.last_begin >= since for stream in moved)
 
     def still(self, refinement: Refinement) -> None:
         """Make a picture outside any session, when nobody moves or a little at a time."""
@@ -158,6 +159,8 @@ class Scheduler:
             for stream in repeats:
                 self._repeat(stream, now)
             chosen = self._next(now)
+            flying = None if self._in_flight is None else self._in_flight[0]
+            fresh = any(stream is not None and stream.last is None for stream in (chosen, flying))
         for stream in repeats:
             stream.deliver(stream)
         if chosen is not None:
@@ -167,13 +170,14 @@ class Scheduler:
             alone = self._next(self._clock()) is None
         if alone:
             self._complete(engine)
-        self._measure(now)
+        if not fresh:
+            self._measure(now)
         if chosen is None or self._since_refinement >= PATIENCE:
             self._refine(engine)
         self._plan()
 
     def _measure(self, since: float) -> None:
-        """The part of a turn that moving pictures took."""
+        """The part of a turn that moving pictures took; what an arrival takes once is no load that stays."""
         now = self._clock()
         self._meter.rendered(now - since, now)
 

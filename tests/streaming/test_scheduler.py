@@ -502,3 +502,13 @@ def test_refinement_is_no_load() -> None:
     world.advance(2.0)
     assert len(done) == 1
     assert world.meter.read(world.now).render < 0.01
+
+
+def test_arrivals_are_no_load() -> None:
+    world = World(cost=0.05)
+    for _ in range(20):
+        world.stream(at(0.0))
+        world.advance(0.05)
+    load = world.meter.read(world.now)
+    assert (load.render < 0.01, load.late) == (True, 0.0)
+    assert world.scheduler.moving(1.0) == 0
