@@ -7,6 +7,8 @@ so a burst above the target that the path carried well changes nothing.
 
 from __future__ import annotations
 
+HALF = 0.5  # of the estimate: less is believed only step by step...
+HALF_SECONDS = 0.05  # ...this far apart: a pause of the path is seen once, a narrow link again and again
 DECREASE = 0.85  # of what was let through, on overuse (beta of section 5.5)
 INCREASE = 1.08  # a second, far from the last known limit (eta of section 5.5)
 NEAR = 0.1  # relative distance to the last known limit in which the increase is additive
@@ -23,6 +25,7 @@ class Aimd:
         self._least, self._most = least, most
         self._limit: float | None = None  # bits per second at which the path was full
         self._at: float | None = None
+        self._lowered = float("-inf")  # when
 
     def lower(self, carried: float, now: float) -> bool:
         """The path is full and lets `carried` bits per second through; whether that changed the estimate."""
@@ -30,7 +33,12 @@ class Aimd:
         if self._limit is None or abs(carried - self._limit) > 0.5 * self._limit:
             self._limit = carried
         self._limit += LIMIT_SHARE * (carried - self._limit)
-        return self._set(min(self.estimate, DECREASE * carried))
+        if now - self._lowered < HALF_SECONDS:
+            return False
+        changed = self._set(min(self.estimate, max(DECREASE * carried, HALF * self.estimate)))
+        if changed:
+            self._lowered = now
+        return changed
 
     def rise(self, round_trip: float, now: float) -> None:
         """The path is used and not full."""

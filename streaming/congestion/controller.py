@@ -13,7 +13,7 @@ from collections.abc import Callable
 from streaming.congestion.aimd import Aimd
 from streaming.congestion.feedback import parse
 from streaming.congestion.history import History, News
-from streaming.congestion.loss import Loss
+from streaming.congestion.loss import SUSPECT, Loss
 from streaming.congestion.probing import ProbePlan, Prober
 from streaming.congestion.queueing import Queueing
 from streaming.congestion.remb import ReceiverEstimate
@@ -21,8 +21,9 @@ from streaming.congestion.trendline import Trendline, Usage
 from streaming.congestion.windows import Minimum, Rate
 
 STANDING = 0.010  # seconds of standing queue without which a growing delay is only jitter
-CHOKED = 0.05  # seconds of standing queue, seen or to be expected, that need no trend beside them...
+CHOKED = 0.05  # seconds of standing queue that need no trend beside them...
 CHOKED_SHARE = 0.8  # ...when the queue empties at less than this part of the estimate
+EXPECTED = 0.1  # seconds that what is on its way will wait, if more than CALM is seen already
 CALM = 0.03  # seconds of standing queue up to which more may be tried
 SPAN = 0.05  # seconds of queue over which its emptying is measured: radio gaps of 20 ms must not decide
 USED = 0.7  # of the estimate that must be sent for its increase to mean anything
@@ -173,13 +174,15 @@ class Controller:
         if carried is None:
             return None
         growing = self._trend.usage is Usage.OVER and self._queue.delay > STANDING
-        choked = carried < CHOKED_SHARE * self._aimd.estimate and self._backlog(carried, now) > CHOKED
-        return carried if growing or choked else None
+        narrow = carried < CHOKED_SHARE * self._aimd.estimate
+        return carried if growing or (narrow and self._stands(carried, now)) else None
 
-    def _backlog(self, carried: float, now: float) -> float:
-        """Seconds of queue that stand, or that what is on its way will make of itself when so much is carried."""
+    def _stands(self, carried: float, now: float) -> bool:
+        """Whether a queue stands, or will, as so much is on its way and so little is carried, or is too short to."""
+        if self._loss.average > SUSPECT:
+            return True
         expected = self._history.in_flight(now) * 8 / carried - self.round_trip - self._interval
-        return max(self._queue.delay, expected)
+        return self._queue.delay > CHOKED or (self._queue.delay > CALM and expected > EXPECTED)
 
     def _lower(self, carried: float, now: float) -> None:
         if self._aimd.lower(carried, now):

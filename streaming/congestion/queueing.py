@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from streaming.congestion.history import Arrival
 from streaming.congestion.windows import Minimum
 
-BASE_SECONDS = 10.0  # in which the shortest delay is looked for
+BASE_SECONDS = 3.0  # in which the shortest delay is looked for: our own queues drain sooner, other routes last longer
 FORGET_SECONDS = 10.0  # of rest after which clocks may have drifted (50 ppm: half a millisecond) and routes changed
 NEWEST = 0.02  # seconds of sending that count as now: one picture at least, whose first packet waits for no other
 MEMORY = 256  # waits kept
@@ -49,15 +49,19 @@ class Queueing:
             self._last = packet
 
     def drained(self, span: float) -> float | None:
-        """Bits per second that left the queue, over its newest `span` seconds; None when it was shorter lately."""
+        """Bits per second that left the queue, over its newest `span` seconds; None when it was shorter lately.
+
+        The longest wait is left out: radios and busy players pause, and a pause is not a narrow link.
+        """
         if self._last is None:
             return None
-        seconds, size = 0.0, 0
+        seconds, size, longest = 0.0, 0, (0.0, 0)
         for arrived, wait, octets in reversed(self._waits):
             if self._last.arrived - arrived > RECENT:
                 break
             seconds += wait
             size += octets
-            if seconds >= span:
-                return size * 8 / seconds
+            longest = max(longest, (wait, octets))
+            if seconds - longest[0] >= span:
+                return (size - longest[1]) * 8 / (seconds - longest[0])
         return None

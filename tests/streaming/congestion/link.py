@@ -54,6 +54,7 @@ class Link:
     room: int = 250_000
     lost: Iterator[bool] = field(default_factory=lambda: itertools.repeat(False))
     jitter: float = 0.0
+    pauses: Callable[[float], float] = lambda now: now  # when a packet that could leave now does begin to
     reorder: bool = False  # whether jitter may let packets overtake each other
     dropped: int = 0
     waiting: int = 0  # bytes
@@ -75,7 +76,8 @@ class Link:
     def _serve(self) -> None:
         self._busy = bool(self._queue)
         if self._queue:
-            self.loop.at(self.loop.now + self._queue[0][0] * 8 / self.rate(self.loop.now), self._served)
+            begin = self.pauses(self.loop.now)
+            self.loop.at(begin + self._queue[0][0] * 8 / self.rate(begin), self._served)
 
     def _served(self) -> None:
         size, since, arrive = self._queue.popleft()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 
 import pytest
 
@@ -138,6 +139,37 @@ def test_jitter_is_not_congestion(reorder: bool) -> None:
     stream = Stream(loop, link, controller, most=2e6)
     loop.run(20.0)
     assert stream.estimate(0, 20) == START
+
+
+def paused(every: float, length: float) -> Callable[[float], float]:
+    """Nothing leaves in the last `length` of each `every` seconds."""
+    return lambda now: now if now % every < every - length else now - now % every + every
+
+
+@pytest.mark.parametrize(("every", "length"), [(1.3, 0.15), (2.7, 0.3)])
+def test_pauses_are_no_narrow_link(every: float, length: float) -> None:
+    """A radio that hands over, a player that was busy: what waited comes at once afterwards."""
+    loop, link, controller = network(50e6, pauses=paused(every, length))
+    stream = Stream(loop, link, controller, most=2e6)
+    loop.run(30.0)
+    assert stream.estimate(0, 30) >= 0.9 * START
+    assert min(estimate for _, _, estimate in stream.log) >= 0.5 * START
+
+
+def test_pauses_of_a_link_that_is_full() -> None:
+    loop, link, controller = network(4e6, pauses=paused(1.3, 0.15))
+    stream = Stream(loop, link, controller)
+    loop.run(30.0)
+    assert stream.received(5, 30) >= 0.6 * 4e6
+
+
+def test_a_longer_way_is_no_queue() -> None:
+    loop, link, controller = network(4e6)
+    stream = Stream(loop, link, controller, most=2e6)
+    loop.at(5.0, lambda: setattr(link, "delay", 0.1))
+    loop.run(20.0)
+    assert controller.queue < 0.03
+    assert stream.estimate(12, 20) >= 0.8 * 4e6
 
 
 def test_lost_feedback_and_overtaking_packets() -> None:

@@ -11,7 +11,7 @@ REFERENCE = 0.064
 
 def write(base: int, arrivals: Mapping[int, float], count: int, sequence: int = 0) -> bytes:
     """FCI about `count` packets from number `base`. arrivals: seconds (not negative) by number without wrap."""
-    first = min((arrivals[n] for n in range(base, base + count) if n in arrivals), default=0.0)
+    first = next((arrivals[n] for n in range(base, base + count) if n in arrivals), 0.0)
     reference = int(first / REFERENCE)
     ticks = reference * round(REFERENCE / TICK)
     symbols, deltas = [], b""
