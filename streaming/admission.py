@@ -9,17 +9,20 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from streaming.load import PROMISED
+
 BUSY = 0.95  # share of a resource up to which the host may be planned
-LATE = 0.05  # share of late pictures from which nobody more is let in
+LATE = 0.05  # share of late pictures from which nobody more is let in,
+LABOUR = 0.5  # while a resource is at least so busy: else pictures are late because of somebody's refinement or arrival
 MARGIN = 0.05  # closed for load, the host opens again only when there is this much more room than one viewer needs
 HOLD = 2.0  # seconds for which it stays closed, at least
-SMOOTH = 2.0  # seconds, time constant of the load
+SMOOTH = 1.0  # seconds, time constant of the load; the figures are smooth already
 LEARN = 10.0  # the same, of what a moving viewer costs
 DUTY = 1 / 3  # share of viewers that move, until it is measured: shoppers drag for 2 s and look for 4 s
 DUTY_LEARN = 30.0  # seconds
 LEAST_DUTY = 0.1  # that many may begin to move at once, however quiet it has been
 FIRST_COST = 1 / 32  # of each resource for a moving viewer, until it is measured
-SETTLE = 1.5  # seconds until a newcomer's load is part of what is measured
+SETTLE = 2.5  # seconds until a newcomer's load is part of what is measured
 JOIN_SECONDS = 0.1  # of a network process' CPU for one handshake: paid once, no load that stays
 RETURN_SECONDS = 10.0  # for which viewers of a process that died get their places back
 
@@ -29,20 +32,27 @@ class Load:
     """What the host did lately, for moving pictures only. Shares are from 0 to 1.
 
     render: of the render thread's time. encode: of all encoder threads' time. network: CPU of the busiest network
-    process, of one core. late: of moving pictures. moving, sessions: viewers.
+    process, of one core. late: of moving pictures. pictures: moving ones a second, of all viewers. moving, sessions:
+    viewers.
     """
 
     render: float = 0.0
     encode: float = 0.0
     network: float = 0.0
     late: float = 0.0
+    pictures: float = 0.0
     moving: int = 0
     sessions: int = 0
 
     @property
     def busy(self) -> dict[str, float]:
-        """The shares that more viewers would raise, by resource."""
-        return {"render": self.render, "encode": self.encode, "network": self.network}
+        """The shares that moving viewers need, by resource.
+
+        A host with time to spare makes more pictures than it has promised; it would make fewer for more viewers.
+        """
+        promised = self.moving / PROMISED
+        needed = min(1.0, promised / self.pictures) if self.pictures and promised else 1.0
+        return {"render": self.render * needed, "encode": self.encode * needed, "network": self.network * needed}
 
 
 class Admission:
@@ -69,7 +79,7 @@ class Admission:
         self._measured = now
         busy = load.busy
         if elapsed:
-            busy["network"] = max(0.0, load.network - self._joined * JOIN_SECONDS / elapsed)
+            busy["network"] = max(0.0, busy["network"] - self._joined * JOIN_SECONDS / elapsed)
         self._joined = 0
         near = _share(elapsed, SMOOTH)
         for name, value in busy.items():
@@ -137,7 +147,8 @@ class Admission:
         """Close at once, open with a margin and not before HOLD: what is let in raises the load that closed it."""
         room = min(BUSY - self._busy[name] - self._cost[name] for name in self._busy)
         if self._closed is None:
-            if self._late >= LATE or room < 0.0:
+            late = self._late >= LATE and max(self._busy.values()) >= LABOUR
+            if late or room < 0.0:
                 self._closed = now
         elif now - self._closed >= HOLD and self._late < LATE / 2 and room >= MARGIN:
             self._closed = None

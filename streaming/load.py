@@ -11,6 +11,7 @@ import threading
 from dataclasses import dataclass
 
 SECONDS = 1.5
+PROMISED = 1 / 30  # seconds between pictures that a viewer may count on: late is what comes half of it too late
 
 
 class Fading:
@@ -31,11 +32,15 @@ class Fading:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Shares from 0 to 1. render, encode: of the time of their threads; late: of the moving pictures."""
+    """Shares from 0 to 1. render, encode: of the time of their threads; late: of the moving pictures.
+
+    pictures: moving ones begun, per second.
+    """
 
     render: float
     encode: float
     late: float
+    pictures: float
 
 
 class LoadMeter:
@@ -70,4 +75,5 @@ class LoadMeter:
                 min(1.0, self._render.value(now) / SECONDS),
                 min(1.0, self._encode.value(now) / (SECONDS * self._threads)),
                 min(1.0, self._late.value(now) / pictures) if pictures > 0.5 else 0.0,
+                pictures / SECONDS,
             )

@@ -18,12 +18,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from renderer.frame import Frame
-from streaming.load import LoadMeter
+from streaming.load import PROMISED, LoadMeter
 from streaming.state import State
 from streaming.stream import Engine, Refinement, Shot, Stream
 
 WINDOW = 2  # encoded pictures that a network process may hold unsent, per viewer
-PROMISED = 1 / 30  # seconds between pictures that a viewer may count on: late is what comes half of it too late
 POLISH = 12  # times that a picture at rest is encoded again, where the bitrate did not allow its quality at once
 PATIENCE = 8  # moving pictures after which a waiting refinement gets one sample
 STILLS = 2  # that are made by turns; the others wait

@@ -17,7 +17,7 @@ def measured(admission: Admission, load: Load, *, start: float = 0.0, seconds: i
 def busy(moving: int, share: float = 0.08, sessions: int = 0, late: float = 0.0) -> Load:
     """Viewers that each need this share of the encoders and a quarter of it of the rest."""
     encode = min(1.0, share * moving)
-    return Load(encode / 4, encode, encode / 4, late, moving, sessions or moving)
+    return Load(encode / 4, encode, encode / 4, late, 30.0 * moving, moving, sessions or moving)
 
 
 def test_before_anything_is_measured_the_host_lets_in_but_not_everybody_at_once() -> None:
@@ -53,7 +53,7 @@ def test_a_host_full_of_viewers_at_rest_lets_in_up_to_its_places() -> None:
     admission = Admission(64, 4)
     now = measured(admission, busy(moving=2, share=0.08), seconds=60)
     for sessions in range(2, 64):
-        now = measured(admission, Load(0.01, 0.01, 0.02, 0.0, 0, sessions), start=now, seconds=3)
+        now = measured(admission, Load(0.01, 0.01, 0.02, sessions=sessions), start=now, seconds=3)
         assert admission.free(sessions, now) > 0, sessions
         admission.arrived(now)
     assert admission.free(64, now) == 0
@@ -62,14 +62,30 @@ def test_a_host_full_of_viewers_at_rest_lets_in_up_to_its_places() -> None:
 
 def test_the_first_are_let_in_whatever_the_load() -> None:
     admission = Admission(64, 4)
-    now = measured(admission, Load(1.0, 1.0, 1.0, 1.0, 3, 3))
+    now = measured(admission, Load(1.0, 1.0, 1.0, 1.0, 90.0, 3, 3))
     assert [admission.free(sessions, now) for sessions in range(6)] == [4, 3, 2, 1, 0, 0]
 
 
-def test_late_pictures_close_the_host_though_nothing_is_busy() -> None:
+def test_late_pictures_close_the_host_before_it_is_busy_all_the_time() -> None:
     admission = Admission(64, 0)
-    now = measured(admission, busy(moving=2, late=LATE * 1.2))
-    assert admission.free(2, now) == 0
+    now = measured(admission, busy(moving=8, late=LATE * 1.2))
+    assert admission.free(8, now) == 0
+
+
+def test_pictures_that_are_late_while_little_is_to_do_close_nothing() -> None:
+    admission = Admission(64, 0)
+    now = measured(admission, busy(moving=2, late=0.5))
+    assert admission.free(2, now) > 0
+
+
+def test_pictures_beyond_what_was_promised_take_no_place() -> None:
+    admission = Admission(64, 0)
+    now = measured(admission, Load(encode=0.6, pictures=120.0, moving=2, sessions=2))  # at 60 a second each
+    assert admission.free(2, now) >= 2
+    now = measured(admission, Load(encode=0.6, pictures=30.0, moving=2, sessions=2), start=now)  # at 15
+    assert admission.free(2, now) == 1
+    now = measured(admission, Load(encode=1.0, pictures=100.0, moving=6, sessions=6), start=now)
+    assert admission.free(6, now) == 0
 
 
 def test_late_pictures_of_nobody_close_nothing() -> None:

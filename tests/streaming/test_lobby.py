@@ -194,12 +194,12 @@ class Process:
 
 
 async def test_the_meter_takes_the_busiest_network_process() -> None:
-    figures = {"render": 0.1, "encode": 0.2, "late": 0.0, "moving": 1, "sessions": 2}
+    figures = {"render": 0.1, "encode": 0.2, "late": 0.0, "pictures": 30.0, "moving": 1, "sessions": 2}
     first = Process("network-0", [{"cpu": 1.0, "at": 10.0}, {"cpu": 1.5, "at": 12.0}, {"cpu": 0.1, "at": 13.0}])
     second = Process("network-1", [{"cpu": 9.0, "at": 10.0}, {"cpu": 9.1, "at": 12.0}, {"cpu": 9.2, "at": 13.0}])
     meter = Meter(Process("render", [figures] * 3), lambda: [first, second])
     assert (await meter()).network == 0.0
-    assert await meter() == Load(0.1, 0.2, 0.25, 0.0, 1, 2)
+    assert await meter() == Load(0.1, 0.2, 0.25, 0.0, 30.0, 1, 2)
     assert (await meter()).network == pytest.approx(0.1)  # the first one was replaced
 
 
