@@ -1,4 +1,4 @@
-"""What the sender needs of congestion control: `streaming.congestion.Controller` has it, and so have tests' stand-ins."""
+"""What the sender needs of congestion control; `streaming.congestion.Controller` has it, and so have tests' stand-ins."""
 
 from __future__ import annotations
 
