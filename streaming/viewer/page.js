@@ -10,6 +10,8 @@ import "./vitrine-viewer.js";
 const BASE = new URL("..", import.meta.url);
 const MODEL = decodeURIComponent(location.pathname.split("/").filter(Boolean).pop() ?? "");
 const TOKEN = tokenOfPage(location.hash);
+/** Somebody else's view, of which this page is a witness; "" for a view of one's own. */
+const WATCHED = new URLSearchParams(location.search).get("watch") ?? "";
 const PLAY = "M8 5.500v13l11-6.500Z";
 const PAUSE = "M9 6v12M15 6v12";
 
@@ -24,6 +26,8 @@ const debug = new DebugPanel(viewer, BASE, get("debug"));
 
 /** Called once the viewer knows what the model has. */
 function offer() {
+  get("watch").hidden = viewer.watchKey === "";
+  if (WATCHED) return; // only whose view it is can choose
   opened = viewer.getCameraOrbit().radius;
   variants(viewer.availableVariants);
   fill(get("environment"), viewer.availableEnvironments);
@@ -138,14 +142,23 @@ function snippet() {
   ].join("\n");
 }
 
-async function copy() {
-  const label = /** @type {HTMLElement} */ (get("copy").querySelector("span"));
-  const before = "Copy embed code";
+/** The address of a page that shows this view as it changes. Whoever has it may look, as long as this page is open. */
+function watchLink() {
+  const url = new URL(`view/${encodeURIComponent(MODEL)}`, BASE);
+  url.searchParams.set("watch", viewer.watchKey);
+  return url.href;
+}
+
+/** @param {string} id of the button @param {() => string} text */
+async function copy(id, text) {
+  const label = /** @type {HTMLElement} */ (get(id).querySelector("span"));
+  const before = label.dataset.words ?? label.textContent ?? "";
+  label.dataset.words = before;
   try {
-    await navigator.clipboard.writeText(snippet());
+    await navigator.clipboard.writeText(text());
     label.textContent = "Copied";
   } catch {
-    window.prompt("Copy this:", snippet());
+    window.prompt("Copy this:", text());
   }
   setTimeout(() => (label.textContent = before), 1_600);
 }
@@ -183,6 +196,8 @@ if (TOKEN) {
   back.href = passOn(back.href, TOKEN);
 }
 viewer.setAttribute("src", MODEL);
+if (WATCHED) viewer.setAttribute("watch", WATCHED);
+for (const id of ["light", "reset"]) get(id).hidden = WATCHED !== "";
 viewer.setAttribute("touch-action", matchMedia("(max-width: 860px)").matches ? "pan-y" : "none");
 viewer.addEventListener("load", offer);
 viewer.addEventListener("play", playing);
@@ -196,7 +211,8 @@ get("exposure").addEventListener("input", exposure);
 get("stats").addEventListener("click", numbers);
 get("fullscreen").addEventListener("click", fullscreen);
 get("help").addEventListener("click", help);
-get("copy").addEventListener("click", copy);
+get("copy").addEventListener("click", () => copy("copy", snippet));
+get("watch").addEventListener("click", () => copy("watch", watchLink));
 get("reset").addEventListener("click", () => viewer.resetCamera());
 document.addEventListener("keydown", key);
 playing();

@@ -238,7 +238,7 @@ export class Viewing {
   #wait(error, attempt) {
     const { queue } = error;
     if (queue || attempt >= PATIENT) this.#bridge();
-    if (queue) this.#stage.notice(`${describeQueue(queue)} Meanwhile you can turn the model slowly.`, false, true);
+    if (queue) this.#stage.notice(`${describeQueue(queue)} You can turn the model while you wait.`, false, true);
     if (queue || attempt < PATIENT) return;
     this.#stage.notice(explain(error.status, this.loaded ? "Connection lost. Trying again…" : "No connection. Trying again…"));
     if (attempt === PATIENT) this.#emit("error", { type: "connectionlost", sourceError: error });
