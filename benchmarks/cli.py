@@ -8,6 +8,7 @@ from pathlib import Path
 
 from benchmarks.arguments import Commands, add_subject, count, guarded, hush, model_of, positive
 from benchmarks.errors import UsageError
+from benchmarks.lasting import add_commands as add_lasting
 from benchmarks.load import cli as load
 
 _SIDES = "filament,three,cycles"
@@ -26,6 +27,7 @@ def add_commands(subparsers: Commands) -> None:
     load.add_command(commands)
     _add_idle(commands)
     _add_churn(commands)
+    add_lasting(commands)
     compare = commands.add_parser("compare", help="two latency results of one machine side by side")
     compare.add_argument("old", type=Path)
     compare.add_argument("new", type=Path)
