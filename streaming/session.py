@@ -115,6 +115,7 @@ class Session:
         if transceiver._offerDirection not in ("sendonly", "sendrecv") or not codec:
             raise unwanted
         rtc.reach(self._pc, self._reach)
+        rtc.await_hello(self._pc, offer)
         self._pump = rtc.PacketPump(transceiver.sender, self._track, self._hooks(), self._controller)
         await self._pc.setLocalDescription(await self._pc.createAnswer())
         rtc.police(self._pc, DATAGRAMS_PER_SECOND, BYTES_PER_SECOND)

@@ -7,8 +7,8 @@ what one client may send. `ice` says which addresses and ports are bound and tol
 """
 
 from streaming.rtc.ice import check_policy, reach
-from streaming.rtc.prepare import install
+from streaming.rtc.prepare import await_hello, install
 from streaming.rtc.pump import PacketPump, SenderHooks
 from streaming.rtc.shaper import police
 
-__all__ = ["PacketPump", "SenderHooks", "check_policy", "install", "police", "reach"]
+__all__ = ["PacketPump", "SenderHooks", "await_hello", "check_policy", "install", "police", "reach"]

@@ -65,6 +65,7 @@ async def answer(player: RTCPeerConnection, server: RTCPeerConnection, policy: R
     offer = "".join(line for line in lines if not (bare and line.startswith("a=candidate")))
     await server.setRemoteDescription(RTCSessionDescription(without_unresolvable(offer), "offer"))
     rtc.reach(server, policy)
+    rtc.await_hello(server, offer)
     await server.setLocalDescription(await server.createAnswer())
     return str(server.localDescription.sdp)
 
@@ -131,3 +132,16 @@ async def test_closing_ends_the_attempt_and_gives_the_ports_back() -> None:
             await answer(player, server, policy, bare=True)
             await server.close()
             assert server.connectionState == "closed"
+
+
+@pytest.mark.parametrize(
+    ("offered", "answered"), [("actpass", "passive"), ("passive", "active"), ("active", "passive")]
+)
+async def test_the_player_has_the_first_word_of_dtls_unless_it_leaves_it_to_us(offered: str, answered: str) -> None:
+    async with pair() as (player, server):
+        await player.setLocalDescription(await player.createOffer())
+        offer = player.localDescription.sdp.replace("a=setup:actpass", f"a=setup:{offered}")
+        await server.setRemoteDescription(RTCSessionDescription(offer, "offer"))
+        rtc.await_hello(server, offer)
+        told = (await server.createAnswer()).sdp
+        assert {line for line in told.splitlines() if line.startswith("a=setup")} == {f"a=setup:{answered}"}
