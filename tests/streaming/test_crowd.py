@@ -277,3 +277,32 @@ async def test_with_tokens_watching_is_a_right_of_its_own(models: Path, tmp_path
             assert (await post(server, offer, "/whep/chair", token("watch")))[0] == 403
             await second.join(query={"watch": name})
             assert await second.leave() == 200
+
+
+@pytest.mark.parametrize("role", ["render", "gateway"])
+async def test_watching_goes_on_when_a_process_dies(models: Path, role: str) -> None:
+    with serving(models, "--network", "2") as server:
+        async with owner(server) as first, client(server) as second:
+            await second.join(query={"watch": key_of(first)})
+            server.children()[role].kill()
+            await asyncio.sleep(0.5)
+            seen = len(second.packets)
+            await second.until(lambda: len(second.packets) > seen + 20)
+            async with asyncio.timeout(WAIT_SECONDS):
+                while (await watches(server)) != 1:
+                    await asyncio.sleep(0.05)
+            async with client(server) as third:
+                await third.join(query={"watch": key_of(first)})
+            assert await first.leave() == 200
+            first.location = ""
+            async with asyncio.timeout(WAIT_SECONDS):
+                while await gauge(server, "vitrine_peers"):
+                    await asyncio.sleep(0.05)
+
+
+async def watches(server: Served) -> int:
+    """How many watchers a gateway knows; 0 while there is none."""
+    try:
+        return int((await told(server, "/readyz"))["watchers"])
+    except aiohttp.ClientError:
+        return 0
