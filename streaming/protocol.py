@@ -29,8 +29,13 @@ def _number(low: float, high: float) -> Any:
     return _spec(_number_check(low, high), {"type": "number", "minimum": low, "maximum": high})
 
 
-def _number_check(low: float, high: float) -> Check:
+def _number_check(low: float, high: float, place: str = "") -> Check:
+    """place: what follows the member's name in errors."""
+
     def check(name: str, value: Any) -> float:
+        if type(value) is float and low <= value <= high:  # what a camera is made of; NaN is in no range
+            return value
+        name += place
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise ProtocolError("bad-type", f"{name} must be a number, not {_kind(value)}")
         if not low <= value <= high or not math.isfinite(value):
@@ -74,13 +79,12 @@ def _flag() -> Any:
 
 
 def _triple(*ranges: tuple[float, float]) -> Any:
-    checks = [_number_check(low, high) for low, high in ranges]
+    first, second, third = (_number_check(*limits, f"[{i}]") for i, limits in enumerate(ranges))
 
     def check(name: str, value: Any) -> tuple[float, float, float]:
-        if not isinstance(value, list) or len(value) != len(checks):
-            raise ProtocolError("bad-type", f"{name} must be a list of {len(checks)} numbers")
-        a, b, c = (one(f"{name}[{i}]", v) for i, (one, v) in enumerate(zip(checks, value, strict=True)))
-        return a, b, c
+        if not isinstance(value, list) or len(value) != len(ranges):
+            raise ProtocolError("bad-type", f"{name} must be a list of {len(ranges)} numbers")
+        return first(name, value[0]), second(name, value[1]), third(name, value[2])
 
     items = [{"type": "number", "minimum": low, "maximum": high} for low, high in ranges]
     return _spec(check, {"type": "array", "prefixItems": items, "minItems": len(items), "maxItems": len(items)})
@@ -274,6 +278,13 @@ CONTROL_CHANNEL: Mapping[str, type[Inbound]] = {
 OUTBOUND: tuple[type[Outbound], ...] = (Ready, FrameShown, Picked, GoAway, Pong, ErrorReply)
 CHANNELS: Mapping[str, Mapping[str, type[Inbound]]] = {"camera": CAMERA_CHANNEL, "control": CONTROL_CHANNEL}
 
+# Name, name in errors, and check of each member: looked up for each message.
+_MEMBERS: Mapping[type[Inbound], tuple[tuple[str, str, Check], ...]] = {
+    kind: tuple((member.name, f"{kind.type}.{member.name}", member.metadata["check"]) for member in fields(kind))
+    for kinds in CHANNELS.values()
+    for kind in kinds.values()
+}
+
 
 def parse(channel: str, text: str | bytes) -> Inbound:
     """Read one message of a channel. Raises ProtocolError for anything but a well-formed message of this version."""
@@ -297,13 +308,13 @@ def parse(channel: str, text: str | bytes) -> Inbound:
 def from_dict(kind: type[Inbound], data: Mapping[str, Any]) -> Inbound:
     """Check the members of one message; members that the protocol does not know are an error too."""
     values = {}
-    for member in fields(kind):
-        if member.name not in data:
-            raise ProtocolError("missing", f"{kind.type} needs {member.name}")
-        values[member.name] = member.metadata["check"](f"{kind.type}.{member.name}", data[member.name])
-    extra = data.keys() - values.keys() - {"type"}
-    if extra:
-        raise ProtocolError("unknown-member", f"{kind.type} has no {_short(sorted(extra)[0])}")
+    for name, full, check in _MEMBERS[kind]:
+        if name not in data:
+            raise ProtocolError("missing", f"{kind.type} needs {name}")
+        values[name] = check(full, data[name])
+    if len(data) > len(values) + ("type" in data):
+        extra = sorted(data.keys() - values.keys() - {"type"})
+        raise ProtocolError("unknown-member", f"{kind.type} has no {_short(extra[0])}")
     return kind(**values)
 
 
