@@ -9,7 +9,7 @@ from tests.network.topology import House, Town
 PORTS = "50000-50099"
 PUBLIC, PRIVATE, PRIVATE6 = "203.0.113.7", "192.0.2.4", "2001:db8:c::4"
 RELAY = "203.0.113.50"
-_HOME, _HOME6 = "203.0.113.9", "2001:db8:0::9"
+_HOMES = {1: ("203.0.113.9", "2001:db8:0::9"), 2: ("203.0.113.10", "2001:db8:0::10")}
 _CLOUD6 = "2001:db8:0::1"
 
 # A cloud's router: one public address for one private one, both ways, and a security group in front of it.
@@ -62,15 +62,18 @@ def cloud(town: Town) -> Cloud:
     town.extend(router, host, "inside0", ["192.0.2.1/24", "2001:db8:c::1/64"], [f"{PRIVATE}/24", f"{PRIVATE6}/64"])
     router.route()
     router.rules(_ONE_TO_ONE)
-    router.run(f"ip -6 route add 2001:db8:a::/64 via {_HOME6}")
+    for number, (_, home6) in _HOMES.items():
+        router.run(f"ip -6 route add 2001:db8:a{number}::/64 via {home6}")
     return Cloud(host)
 
 
-def home(town: Town, wall: str = "") -> House:
-    """A visitor behind a home router: IPv4 translated, IPv6 global. wall: a rule for what leaves."""
+def home(town: Town, wall: str = "", number: int = 1) -> House:
+    """A visitor behind a home router: IPv4 translated, IPv6 global. wall: a rule for what leaves; number: 1 or 2."""
     router, visitor = town.build(), town.build()
-    town.connect(router, "street0", f"{_HOME}/24", f"{_HOME6}/64")
-    gateway, own = ["198.51.100.1/24", "2001:db8:a::1/64"], ["198.51.100.2/24", "2001:db8:a::2/64"]
+    address, address6 = _HOMES[number]
+    town.connect(router, "street0", f"{address}/24", f"{address6}/64")
+    gateway = ["198.51.100.1/24", f"2001:db8:a{number}::1/64"]
+    own = ["198.51.100.2/24", f"2001:db8:a{number}::2/64"]
     town.extend(router, visitor, "inside0", gateway, own)
     router.route()
     router.rules(_MASQUERADE.replace("WALL", wall))

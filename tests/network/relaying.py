@@ -1,4 +1,4 @@
-"""coturn as it is set up in docs/network.md, on TLS alone, with a certificate made for the occasion."""
+"""coturn as it is set up in docs/network.md, on TLS and TCP, with a certificate made for the occasion."""
 
 from __future__ import annotations
 
@@ -21,11 +21,13 @@ from tests.network.topology import House
 
 SECRET = "north-south-east-west"
 URL = f"turns:{RELAY}:443?transport=tcp"
+PLAIN_URL = f"turn:{RELAY}:3478?transport=tcp"  # Firefox cannot be made to trust a certificate of the moment
 START_SECONDS = 10.0
 _CONFIG = """\
 listening-ip={address}
 relay-ip={address}
 tls-listening-port=443
+listening-port=3478
 min-port=60000
 max-port=60099
 realm=turn.example.com
@@ -34,7 +36,6 @@ static-auth-secret={secret}
 cert={folder}/certificate.pem
 pkey={folder}/key.pem
 no-udp
-no-tcp
 no-dtls
 no-cli
 no-multicast-peers

@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 
 from tests.network.places import NO_UDP, PORTS, PRIVATE, PRIVATE6, PUBLIC, RELAY, Cloud, cloud, home, relay
-from tests.network.relaying import URL, relaying
+from tests.network.relaying import PLAIN_URL, URL, relaying
 from tests.network.topology import House, Town, town
 from tests.network.visiting import chromium as browsing
-from tests.network.visiting import visit, watch
+from tests.network.visiting import firefox as browsing_with_firefox
+from tests.network.visiting import visit, watch, watch_in_firefox
 from tests.streaming.serving import make_models, serving
 
 pytestmark = [pytest.mark.netns, pytest.mark.slow]
@@ -119,6 +120,23 @@ def test_chromium_without_udp_shows_the_picture_over_tls(
     assert path == {"kind": "relay", "relayed": "tls", "remote": PUBLIC, "port": path["port"]}
     assert in_range([path["port"]])
     assert RELAY not in path["remote"]
+
+
+@pytest.mark.browser
+def test_firefox_shows_the_picture_directly_and_through_a_relay(
+    street: Town, models: Path, tmp_path: Path, firefox_path: str
+) -> None:
+    place, visitor, turn = cloud(street), home(street), relay(street)
+    office = home(street, wall=NO_UDP, number=2)
+    with relaying(turn, tmp_path) as running:
+        named = ("--turn", PLAIN_URL, "--turn-secret-file", str(running.secret))
+        with served(place.host, models, *OPEN, *REACHABLE, *named):
+            with browsing_with_firefox(visitor, firefox_path) as browser:
+                direct = watch_in_firefox(browser, place.url)
+            with browsing_with_firefox(office, firefox_path) as browser:
+                relayed = watch_in_firefox(browser, place.url)
+    assert direct["kind"] != "relay"
+    assert (relayed["kind"], relayed["relayed"], relayed["remote"]) == ("relay", "tcp", PUBLIC)
 
 
 @pytest.mark.parametrize(("host", "url"), [("127.0.0.1", "http://127.0.0.1:8080"), ("[::1]", "http://[::1]:8080")])

@@ -15,6 +15,9 @@ from playwright.sync_api import Page, sync_playwright
 
 from streaming import rtc
 from streaming.rtc import ice
+from tests.browser import bidi
+from tests.browser.bidi import Firefox
+from tests.browser.windows import until
 from tests.network.topology import House
 from tests.streaming.serving import Client
 
@@ -37,8 +40,8 @@ REMEMBER = """
 """
 PATH = """async () => {
   const reports = [...(await peers.at(-1).getStats()).values()];
-  const transport = reports.find(({type}) => type === "transport");
-  const pair = reports.find(({id}) => id === transport.selectedCandidatePairId);
+  const selected = reports.find(({type}) => type === "transport")?.selectedCandidatePairId;
+  const pair = reports.find(({id, type, selected: is}) => selected ? id === selected : type === "candidate-pair" && is);
   const [local, remote] = [pair.localCandidateId, pair.remoteCandidateId].map((id) => reports.find((r) => r.id === id));
   const relayed = local.relayProtocol ?? "";
   return {kind: local.candidateType, relayed, remote: remote.address ?? remote.ip, port: remote.port};
@@ -116,6 +119,22 @@ def chromium(house: House, executable: str) -> Iterator[Page]:
             yield page
         finally:
             browser.close()
+
+
+@contextmanager
+def firefox(house: House, executable: str) -> Iterator[Firefox]:
+    """The same with Firefox."""
+    with house.space.entered(), bidi.firefox(executable) as browser:
+        browser.before_each_page(REMEMBER)
+        yield browser
+
+
+def watch_in_firefox(browser: Firefox, url: str) -> dict[str, Any]:
+    """Look at a model until its picture is shown; how the media came."""
+    browser.goto(f"{url}/view/chair")
+    until(browser, "document.querySelector('vitrine-viewer').loaded")
+    path: dict[str, Any] = browser.evaluate(f"({PATH})()")
+    return path
 
 
 def watch(page: Page, url: str) -> dict[str, Any]:
