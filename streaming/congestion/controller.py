@@ -15,6 +15,7 @@ from streaming.congestion.feedback import parse
 from streaming.congestion.history import History, News
 from streaming.congestion.loss import SUSPECT, Loss
 from streaming.congestion.probing import ProbePlan, Prober
+from streaming.congestion.protection import copies, doubles
 from streaming.congestion.queueing import Queueing
 from streaming.congestion.remb import ReceiverEstimate
 from streaming.congestion.trendline import Trendline, Usage
@@ -134,6 +135,15 @@ class Controller:
     def pacing(self) -> float:
         """The rate at which large pictures are to be spread."""
         return max(PACE * self.estimate, self._shown)
+
+    @property
+    def copies(self) -> int:
+        """How often a packet is sent that a player asks for again."""
+        return copies(self._loss.average)
+
+    def doubles(self, now: float) -> bool:
+        """Whether the picture that has just left is to be sent a second time."""
+        return doubles(self._loss.average, self._rate.at(now), self.estimate)
 
     def probe(self, now: float) -> ProbePlan | None:
         """A train to send now, if one is wanted. Ask after each picture: nothing is probed while nothing moves."""

@@ -1,4 +1,4 @@
-"""What the sender needs of congestion control; `streaming.congestion.Controller` has it, and so have tests' stand-ins."""
+"""What the sender needs of congestion control. `streaming.congestion.Controller` has it; tests have stand-ins."""
 
 from __future__ import annotations
 
@@ -18,6 +18,15 @@ class Congestion(Protocol):
     @property
     def pacing(self) -> float:
         """How fast packets may leave; 0 = at once."""
+        ...
+
+    @property
+    def copies(self) -> int:
+        """How often a packet is sent that a player asks for again."""
+        ...
+
+    def doubles(self, now: float) -> bool:
+        """Whether the picture that has just left is to be sent a second time."""
         ...
 
     def sent(self, number: int, size: int, now: float) -> None:

@@ -30,6 +30,7 @@ from streaming.rtc.packets import Packetiser, packetiser
 from streaming.rtc.wire import Wire, room
 from streaming.track import PacketTrack
 
+TAIL_SECONDS = 0.1  # without a picture, after which the last packet is sent again
 QUIET_SECONDS = 2.0  # without a picture, after which a key frame request may be mere impatience
 LONGEST_RTT = 10.0  # seconds; more is a clock that was set
 
@@ -68,6 +69,7 @@ class PacketPump:
         self._rtx_type: int | None = None
         self._last_sent = time.monotonic()
         self._forgetting: asyncio.TimerHandle | None = None
+        self._tail: asyncio.TimerHandle | None = None
         self._ended = asyncio.Event()
         self._received = -1  # the player's last report: highest sequence number, packets lost so far
         self._lost = 0
@@ -111,8 +113,9 @@ class PacketPump:
         self._packetiser = None
         self._pacer.close()
         self._history.clear()
-        if self._forgetting is not None:
-            self._forgetting.cancel()
+        for timer in (self._forgetting, self._tail):
+            if timer is not None:
+                timer.cancel()
         self._track.listen(lambda: None)
         self._track.stop()
 
@@ -152,6 +155,9 @@ class PacketPump:
         self._report(self.rtp_timestamp(packet), packets, octets)
         self._congestion.spent(octets, self._last_sent)
         self._probe()
+        self._double(packets)
+        if self._tail is None:
+            self._tail = asyncio.get_running_loop().call_later(TAIL_SECONDS, self._end_with_a_repetition)
         self._hooks.paced(self._last_sent - begun)
         self._hooks.sent(packet, packets, octets)
         self._pull()
@@ -166,6 +172,22 @@ class PacketPump:
         repeats = -(-plan.size // size) if size else 0
         packets = [self._repeat(packet, self._rtx_type) for packet in chosen * repeats]
         self._pacer.train(packets, plan.size, plan.rate)
+
+    def _double(self, packets: int) -> None:
+        """Send the picture that has just left once more, where packets are often lost and there is room."""
+        if self._rtx_type is not None and self._congestion.doubles(self._last_sent):
+            picture = (self._history.find(self._sequence - back & 0xFFFF) for back in range(packets, 0, -1))
+            self._pacer.repair([self._repeat(packet, self._rtx_type) for packet in picture if packet is not None])
+
+    def _end_with_a_repetition(self) -> None:
+        """The last packet before a rest goes out twice: were it lost, nothing after it would tell the player."""
+        self._tail = None
+        rest = self._last_sent + TAIL_SECONDS - time.monotonic()
+        last = self._history.find(self._sequence - 1 & 0xFFFF)
+        if rest > 0:
+            self._tail = asyncio.get_running_loop().call_later(rest, self._end_with_a_repetition)
+        elif last is not None and self._rtx_type is not None:
+            self._pacer.repair([self._repeat(last, self._rtx_type)])
 
     def _forget(self) -> None:
         """Nobody asks again for what is that old; a viewer at rest keeps no memory."""
@@ -229,7 +251,7 @@ class PacketPump:
         if self._rtx_type is None:
             self._wire.send_encrypted([packet.payload for packet in again])
         else:
-            self._pacer.repair([self._repeat(packet, self._rtx_type) for packet in again])
+            self._pacer.repair([self._repeat(packet, self._rtx_type) for packet in again * self._congestion.copies])
         for _ in again:
             self._hooks.resent()
 

@@ -116,6 +116,30 @@ async def test_a_lost_packet_is_sent_again() -> None:
         assert len(wire.resent) == 1
 
 
+async def test_repetitions_and_pictures_are_sent_more_than_once_where_the_path_loses_much() -> None:
+    async with connected() as wire:
+        wire.congestion.copies = 3
+        small = b"\0\0\0\1\x65" + bytes(range(1, 200)) * 40
+        packets = await wire.send(0, small)
+        await wire.lose(struct.unpack_from("!H", packets[3], 2)[0])
+        await until(lambda: len(wire.datagrams) == len(packets) + 3)
+        assert len({datagram[2:4] for datagram in wire.datagrams[len(packets) :]}) == 3  # each a packet of its own
+        wire.congestion.twice = True
+        second = await wire.send(90_000, small)
+        await until(lambda: len(wire.datagrams) == 2 * len(packets) + 3 + len(second))
+        repeated = [datagram[16 + 4 * datagram[15] :][:2] for datagram in wire.datagrams[-len(second) :]]
+        assert sorted(repeated) == sorted(packet[2:4] for packet in wire.datagrams[-2 * len(second) : -len(second)])
+
+
+async def test_the_last_packet_before_a_rest_goes_out_twice() -> None:
+    async with connected(tail=0.05) as wire:
+        packets = await wire.send(0, key_frame())
+        await until(lambda: len(wire.datagrams) > len(packets))
+        await asyncio.sleep(0.2)
+        assert len(wire.datagrams) == len(packets) + 1  # then it is silent
+        assert wire.datagrams[-1].endswith(packets[-1][2:4] + packets[-1][16 + 4 * packets[-1][15] :])
+
+
 async def test_impatience_at_rest_is_ignored_but_loss_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     async with connected() as wire:
         packets = await wire.send(0, key_frame())

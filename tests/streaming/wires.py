@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from unittest.mock import patch
 
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpSender
 from aiortc.rtp import RtcpRtpfbPacket
@@ -16,6 +17,7 @@ from streaming import encoders, rtc
 from streaming.congestion import ProbePlan
 from streaming.encoders import EncoderSettings
 from streaming.ipc import Packet
+from streaming.rtc import pump as pumping
 from streaming.session import preferred_codecs
 from streaming.track import PacketTrack
 
@@ -33,6 +35,11 @@ class FakeCongestion:
     estimates: list[int] = field(default_factory=list)
     reports: list[tuple[float, float | None]] = field(default_factory=list)
     plan: ProbePlan | None = None
+    copies: int = 1
+    twice: bool = False
+
+    def doubles(self, now: float) -> bool:
+        return self.twice
 
     def sent(self, number: int, size: int, now: float) -> None:
         self.out.append((number, size))
@@ -101,7 +108,15 @@ async def until(condition: Any) -> None:
 
 
 @asynccontextmanager
-async def connected() -> AsyncIterator[Wire]:
+async def connected(tail: float = TIMEOUT) -> AsyncIterator[Wire]:
+    """tail: seconds after a picture until its last packet is sent again; here tests must ask for that."""
+    with patch.object(pumping, "TAIL_SECONDS", tail):
+        async with _connected() as wire:
+            yield wire
+
+
+@asynccontextmanager
+async def _connected() -> AsyncIterator[Wire]:
     rtc.install()
     configuration = RTCConfiguration(iceServers=[])
     player, server = RTCPeerConnection(configuration), RTCPeerConnection(configuration)
