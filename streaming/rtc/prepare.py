@@ -11,7 +11,9 @@ from OpenSSL import SSL
 from streaming.rtc import extensions
 from streaming.rtc.ice import host_addresses
 
-CONSENT_FAILURES = 3  # of checks 4 to 6 s apart, each waiting half a second, until a client counts as gone
+# RFC 7675 allows 30 s: three failures of checks up to 9 s apart, each waiting half a second. Checks are most of what a
+# viewer at rest costs.
+CONSENT_SECONDS, CONSENT_FAILURES = 7.5, 3
 CIPHERS = (
     b"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES128-SHA:ECDHE-ECDSA-AES256-SHA:"
     b"ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-CHACHA20-POLY1305"
@@ -21,7 +23,8 @@ CIPHERS = (
 def install() -> None:
     """Prepare aiortc and aioice in this process; doing it twice is harmless."""
     extensions.offer()
-    aioice.ice.CONSENT_FAILURES = CONSENT_FAILURES
+    ice: Any = aioice.ice
+    ice.CONSENT_INTERVAL, ice.CONSENT_FAILURES = CONSENT_SECONDS, CONSENT_FAILURES
     aioice.ice.get_host_addresses = aioice_addresses
     certificates: Any = RTCCertificate
     certificates._create_ssl_context = dtls_context

@@ -27,6 +27,7 @@ from streaming.rtc.history import KEEP_SECONDS, History, Repetition
 from streaming.rtc.outgoing import Outgoing
 from streaming.rtc.pacer import Limits, Pacer
 from streaming.rtc.packets import Packetiser, packetiser
+from streaming.rtc.reports import Reports
 from streaming.rtc.wire import Wire, room
 from streaming.track import PacketTrack
 
@@ -71,10 +72,11 @@ class PacketPump:
         self._forgetting: asyncio.TimerHandle | None = None
         self._tail: asyncio.TimerHandle | None = None
         self._ended = asyncio.Event()
+        self._reports = Reports(sender)
         self._received = -1  # the player's last report: highest sequence number, packets lost so far
         self._lost = 0
         self._forgiven = 0  # losses that a key frame has made good
-        _replace(sender, self)
+        _replace(sender, self, self._reports)
         track.listen(self._pull)
 
     def rtp_timestamp(self, packet: Packet) -> int:
@@ -206,6 +208,7 @@ class PacketPump:
         _set_private(sender, "rtp_timestamp", timestamp)
         _set_private(sender, "packet_count", _private(sender, "packet_count") + packets)
         _set_private(sender, "octet_count", _private(sender, "octet_count") + octets)
+        self._reports.sent()
 
     # -- packets ------------------------------------------------------------------------------------------------------
 
@@ -313,8 +316,8 @@ class PacketPump:
         return rtt if 0 <= rtt < LONGEST_RTT else None
 
 
-def _replace(sender: RTCRtpSender, pump: PacketPump) -> None:
-    """Put our loop into one sender object; aiortc looks each method up on the instance."""
+def _replace(sender: RTCRtpSender, pump: PacketPump, reports: Reports) -> None:
+    """Put our loops into one sender object; aiortc looks each method up on the instance."""
     target: Any = sender
     original = sender.send
 
@@ -324,6 +327,7 @@ def _replace(sender: RTCRtpSender, pump: PacketPump) -> None:
 
     target.send = send
     target._run_rtp = pump.run
+    target._run_rtcp = reports.run
 
 
 def _private(sender: RTCRtpSender, name: str) -> Any:
