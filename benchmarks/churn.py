@@ -19,7 +19,7 @@ from benchmarks import machine
 from benchmarks.errors import BenchError
 from benchmarks.progress import Progress
 from benchmarks.report import envelope, model_of
-from benchmarks.servers import Server, vitrine_server
+from benchmarks.servers import UNLIMITED, Server, vitrine_server
 from benchmarks.viewers import JOIN_SECONDS, join_all
 
 BATCH = 5  # viewers who come and go together
@@ -35,7 +35,7 @@ Footprint = dict[str, dict[str, float]]
 def measure(model: Path, width: int, height: int, joins: int, killed: int, progress: Progress) -> dict[str, Any]:
     """`joins` viewers in batches, `killed` of them in processes that are killed; the server before and after."""
     progress.begin(f"{model.stem}: server", 2 + joins)
-    with vitrine_server(model) as server:
+    with vitrine_server(model, settings=UNLIMITED) as server:
         asyncio.run(_visit(server, _WARM_UP, (width, height)))
         _await_empty(server)
         before, gauges_before = footprint(server.pid), gauges(server.get("/metrics"))

@@ -124,8 +124,8 @@ def _add_fidelity(commands: Commands) -> None:
 def _add_idle(commands: Commands) -> None:
     parser = commands.add_parser("idle", help="what viewers cost who do not move: packets and CPU at rest")
     add_subject(parser)
-    parser.add_argument("--viewers", type=count, default=10, metavar="N", help="default: 10")
-    parser.add_argument("--duration", type=positive, default=5.0, metavar="S", help="seconds at rest (default: 5)")
+    parser.add_argument("--viewers", type=count, default=100, metavar="N", help="default: 100")
+    parser.add_argument("--duration", type=positive, default=30.0, metavar="S", help="seconds at rest (default: 30)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="result (default: benchmarks/results/…)")
     parser.set_defaults(run=guarded(_idle))
 

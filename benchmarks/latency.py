@@ -18,7 +18,7 @@ from benchmarks.probes import summarise
 from benchmarks.progress import Progress
 from benchmarks.report import model_of
 from benchmarks.rounds import DRAG_HZ, Plan, Round, phases, run_round
-from benchmarks.servers import Server, baseline_server, vitrine_server
+from benchmarks.servers import UNLIMITED, Server, baseline_server, vitrine_server
 
 SCHEMA = "vitrine-bench-latency/2"
 OURS, BASELINE = "vitrine", "baseline"
@@ -186,7 +186,7 @@ def _warnings(sides: Mapping[str, Any], rounds: Sequence[Round]) -> list[str]:
 @contextmanager
 def _server(side: str, model: Path, plan: Plan) -> Iterator[Server]:
     if side == OURS:
-        with vitrine_server(model) as server:
+        with vitrine_server(model, settings=UNLIMITED) as server:
             yield server
     else:
         with baseline_server(model, plan.width, plan.height, plan.subject.flat) as server:

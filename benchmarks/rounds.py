@@ -21,7 +21,7 @@ from benchmarks.servers import Server
 
 DRAG_HZ = 60.0
 SLOW_HZ = 20.0  # the flat scene is dragged at this pace too: a phone's worst, and other projects' figure
-_CAST_WIDTH = 320  # pixels: the compositor's pictures are only averaged, and larger ones cost it more
+_CAST_WIDTH = 480  # pixels: enough to read the flat scene's sectors; larger ones cost the compositor more
 _SETTLE = {"quiet": 500, "limit": 5000}  # ms without a visible change, at most
 # Between steps longer, so that a refined picture, which may change too little to be noticed, has been drawn as well.
 _REST = {"quiet": 1200, "limit": 5000}

@@ -28,6 +28,9 @@ from benchmarks.namespaces import Namespace
 START_SECONDS = 120.0  # the first start may build demo products and filter environments
 STOP_SECONDS = 10.0
 _HTTP_SECONDS = 10.0
+_ROOM = "10000"
+# Viewers are let in however many they are: what is measured is what they get, not who is refused.
+UNLIMITED: Mapping[str, str] = dict.fromkeys(("max_sessions", "min_sessions", "whep_rate", "whep_burst"), _ROOM)
 _LOOPBACK = "127.0.0.1"
 _LOG_TAIL = 600  # characters of a server's log shown when it does not start
 

@@ -20,6 +20,7 @@ from benchmarks.load.tap import Tap
 from benchmarks.poses import Pose
 
 JOIN_SECONDS = 30.0
+TOGETHER = 5  # viewers that connect at once
 EVENTS_RELATION = "urn:ietf:params:whep:ext:core:server-sent-events"
 
 
@@ -31,6 +32,7 @@ class Viewer:
     """One session, of ours (adapter "whep") or of the plain stack ("plain").
 
     packets, octets: RTP received so far, protected payload included. seconds: from POST to the first packet.
+    listening: its event stream is open. event_lines: lines of it so far.
     """
 
     def __init__(self, codec: str = "h264", adapter: str = "whep") -> None:
@@ -57,6 +59,8 @@ class Viewer:
         self.packets = 0
         self.octets = 0
         self.seconds = 0.0
+        self.listening = asyncio.Event()
+        self.event_lines = 0
 
     async def join(self, http: aiohttp.ClientSession, url: str, path: str, size: tuple[int, int]) -> None:
         """Connect and wait for the first packet, of ours also for `ready`. BenchError when that does not come in time.
@@ -116,6 +120,18 @@ class Viewer:
         message = {"type": "camera", "seq": self._seq, "orbit": [theta, phi, radius], "target": [x, y, z], "fov": fov}
         self._camera.send(json.dumps(message))
 
+    async def watch_events(self, http: aiohttp.ClientSession) -> bool:
+        """Read the session's event stream until it ends, as browsers do beside the media; False without one."""
+        if not self._events:
+            return False
+        async with http.get(self._events, headers={"accept": "text/event-stream"}) as answer:
+            if answer.status != 200:
+                raise BenchError(f"GET {self._events}: HTTP {answer.status}")
+            self.listening.set()
+            async for _ in answer.content:
+                self.event_lines += 1
+        return True
+
     async def leave(self, http: aiohttp.ClientSession, url: str) -> None:
         """End the session with DELETE, as WHEP asks, then close. The plain stack is only left."""
         if self._session:
@@ -151,9 +167,15 @@ class Viewer:
 
 
 async def join_all(http: aiohttp.ClientSession, url: str, path: str, count: int, size: tuple[int, int]) -> list[Viewer]:
-    """Join `count` viewers at once."""
+    """Join `count` viewers, a few at a time."""
     viewers = [Viewer() for _ in range(count)]
-    await asyncio.gather(*(viewer.join(http, url, path, size) for viewer in viewers))
+    gate = asyncio.Semaphore(TOGETHER)
+
+    async def one(viewer: Viewer) -> None:
+        async with gate:
+            await viewer.join(http, url, path, size)
+
+    await asyncio.gather(*(one(viewer) for viewer in viewers))
     return viewers
 
 

@@ -23,13 +23,12 @@ from benchmarks.machine import cpu_percent, sample_cpu
 from benchmarks.namespaces import Namespace
 from benchmarks.poses import Subject
 from benchmarks.probes import summarise
-from benchmarks.servers import Server, baseline_server, vitrine_server
+from benchmarks.servers import UNLIMITED, Server, baseline_server, vitrine_server
 
 OURS, BASELINE = "vitrine", "baseline"
 SOURCES = ("model", "frames", "packets")
 _LEAD = 1.0  # seconds from the command to the first message
 _PATIENCE = 1.0  # seconds for answers after the last one
-_ROOM = "10000"  # viewers that are let in: what is measured is what they get
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +60,7 @@ def server_of(side: str, plan: Plan, end: Namespace | None = None) -> Iterator[S
         with baseline_server(plan.file, plan.width, plan.height, False, plan.source != "model", end) as server:
             yield server
         return
-    settings = {"max_sessions": _ROOM, "min_sessions": _ROOM, "whep_rate": _ROOM, "whep_burst": _ROOM}
+    settings = dict(UNLIMITED)
     if plan.source != "model":
         settings["backend"] = f"benchmarks.replay:{plan.source}"
     if plan.source == "packets":
