@@ -109,13 +109,14 @@ async def test_candidates_that_come_later_are_checked() -> None:
 async def test_an_answer_tells_the_public_address_only_and_a_port_of_the_range() -> None:
     policy = parse_reach(["203.0.113.7", "2001:db8::7"], "42000-42999", [])
     async with pair() as (player, server):
-        told = candidates(await answer(player, server, policy))
+        sdp = await answer(player, server, policy)
+        told = candidates(sdp)
         assert {address for _, address, _ in told} <= {"203.0.113.7", "2001:db8::7"}
         assert all(42000 <= port <= 42999 for _, _, port in told)
         (connection,) = ice.connections(server)
         bound = [protocol.transport.get_extra_info("sockname")[:2] for protocol in connection._protocols]
         assert sorted(port for _, port in bound) == sorted(port for _, _, port in told)
-        assert {address for address, _ in bound} & {"203.0.113.7", "2001:db8::7"} == set()
+        assert [address for address, _ in bound if address in sdp] == []
 
 
 async def test_every_candidate_has_a_priority_of_its_own_in_the_order_they_are_told() -> None:
