@@ -26,11 +26,19 @@ export function parseLinks(header, base) {
   const links = [];
   for (const [, address, rest] of (header ?? "").matchAll(LINK)) {
     const parameters = parametersOf(rest);
-    if (links.length < MOST && URL.canParse(address, String(base))) {
-      links.push({ url: new URL(address, base), relations: (parameters.rel ?? "").split(/\s+/).filter(Boolean), parameters });
-    }
+    const url = read(address, base);
+    if (url && links.length < MOST) links.push({ url, relations: (parameters.rel ?? "").split(/\s+/).filter(Boolean), parameters });
   }
   return links;
+}
+
+/** @param {string} address @param {string|URL} base @returns {URL|null} URL.canParse is younger than some phones */
+function read(address, base) {
+  try {
+    return new URL(address, base);
+  } catch {
+    return null;
+  }
 }
 
 /** The first address of a relation. @param {WebLink[]} links @param {string} relation @returns {URL|null} */

@@ -22,14 +22,18 @@ export class Presence {
    * @param {Element} element
    * @param {boolean} lazy wait until the element is near the viewport for the first time
    * @param {(present: boolean) => void} changed
-   * @param {(visible: boolean) => void} seen the element itself enters or leaves the viewport
+   * @param {() => void} seen the element itself enters or leaves the viewport, or the whole page is shown or hidden: see `visible`
    */
   constructor(element, lazy, changed, seen) {
     this.#changed = changed;
     this.#lazy = lazy;
     this.#near = !lazy;
     const options = { signal: this.#listeners.signal };
-    document.addEventListener("visibilitychange", () => this.#visibility(), options);
+    const turned = () => {
+      this.#visibility();
+      seen();
+    };
+    document.addEventListener("visibilitychange", turned, options);
     window.addEventListener("pagehide", () => this.#update({ left: true }), options);
     window.addEventListener("pageshow", () => this.#update({ left: false }), options);
     this.#observer = new IntersectionObserver((entries) => this.#scrolled(entries, seen), { rootMargin: lazy ? MARGIN : "0px" });
@@ -57,13 +61,13 @@ export class Presence {
     clearTimeout(this.#timer);
   }
 
-  /** @param {IntersectionObserverEntry[]} entries @param {(visible: boolean) => void} seen */
+  /** @param {IntersectionObserverEntry[]} entries @param {() => void} seen */
   #scrolled(entries, seen) {
     const visible = entries[entries.length - 1].isIntersecting;
     if (visible && this.#lazy) this.#update({ near: true });
     if (visible === this.#visible) return;
     this.#visible = visible;
-    seen(visible);
+    seen();
   }
 
   #visibility() {

@@ -36,6 +36,7 @@ export class Remote {
   /** @type {ReturnType<typeof setTimeout>|undefined} */
   #settling;
   #repeat = 0;
+  #opening = false;
   /** @type {ReturnType<typeof setTimeout>|undefined} */
   #timer;
 
@@ -117,16 +118,18 @@ export class Remote {
     this.#posed = performance.now();
     if (this.#links.size === 0) return !same;
     const wait = again ? 0 : this.#pace.wait(this.#posed, this.latency || UNMEASURED);
-    if (wait <= 0) this.#tell();
+    if (wait <= 0) this.#tell(again);
     else this.#held ??= setTimeout(() => this.#tell(), wait);
     return !same;
   }
 
-  #tell() {
+  /** @param {boolean} [opening] nobody moved: how long the answer takes says nothing about the hand */
+  #tell(opening = false) {
     clearTimeout(this.#held);
     this.#held = undefined;
     this.#seq += 1;
     this.#repeat = 0;
+    this.#opening = opening;
     this.#pace.sent(this.#seq, performance.now());
     this.#send();
   }
@@ -135,7 +138,7 @@ export class Remote {
     clearTimeout(this.#timer);
     const message = protocol.camera(this.#seq, /** @type {Pose} */ (this.#pose));
     for (const link of this.#links) {
-      if (link.session.camera(message)) link.timeline.sent(this.#seq, this.#posed);
+      if (link.session.camera(message) && !this.#opening) link.timeline.sent(this.#seq, this.#posed);
     }
     if (this.#repeat >= REPEATS.length) return;
     const wait = Math.max(REPEATS[this.#repeat], 1.5 * (this.latency || 0));

@@ -1,8 +1,9 @@
 // One element at work: stage, camera, choices and server tied together between connect() and disconnect().
 
+import { Bridge } from "./bridge.js";
 import { Choices } from "./choices.js";
 import { Connection } from "./connection.js";
-import { describeQueue, explain } from "./describe.js";
+import { explain } from "./describe.js";
 import { Freezes, Reporter } from "./freezes.js";
 import { Link } from "./link.js";
 import { Looking } from "./looking.js";
@@ -12,8 +13,7 @@ import * as protocol from "./protocol.js";
 import { Remote } from "./remote.js";
 import { Size } from "./size.js";
 import { Stage } from "./stage.js";
-import { stillUrl, viewportOf, whepUrl } from "./still.js";
-import { coarse, Stills } from "./stills.js";
+import { stillUrl, whepUrl } from "./still.js";
 import { StatsOverlay } from "./stats.js";
 import { Renewal } from "./token.js";
 
@@ -25,11 +25,6 @@ import { Renewal } from "./token.js";
  * @typedef {import("./still.js").Source} Source
  * @typedef {import("./orbit.js").CameraSpec} CameraSpec
  */
-
-/** Failed attempts after which the viewer says so. */
-const PATIENT = 2;
-/** Stills that stand in for a stream are drawn by a server that has no time: half as wide and high, with few samples. */
-const COARSE = { scale: 0.5, samples: 8 };
 
 export class Viewing {
   /** @type {Ready|null} what the server said about the model */
@@ -43,7 +38,7 @@ export class Viewing {
   #freezes = new Freezes();
   #reporter = new Reporter((message) => this.#remote.say(message));
   #picker = new Picker((message) => this.#remote.say(message));
-  #stills;
+  #bridge;
   #connection;
   #renewal = new Renewal(() => this.#emit("token-needed", { reason: "expiring" }));
   #stats;
@@ -63,7 +58,7 @@ export class Viewing {
     this.#host = host;
     this.#stage = new Stage(root, () => this.#retry());
     this.#stats = new StatsOverlay(this.#stage.stats, () => this.#shown, this.#freezes);
-    this.#stills = new Stills((further) => this.#coarseStill(further), (image) => this.#stage.still(image));
+    this.#bridge = new Bridge(host, this.#stage, () => this.#circumstances);
     this.#size = new Size(this.#stage, (first) => this.#resized(first));
     this.choices = new Choices(host, this.#remote, () => this.#uncover(), (type) => this.#emit(type));
     this.looking = new Looking(host, this.#stage, {
@@ -78,7 +73,9 @@ export class Viewing {
       stream: (session, stream) => this.#arrive(session, stream),
       message: (session, message) => this.#receive(session, message),
       lost: (session) => this.#drop(session),
-      waiting: (error, delay, attempt) => this.#wait(error, attempt),
+      waiting: (error, delay, attempt) => {
+        if (this.#bridge.wait(error, attempt)) this.#emit("error", { type: "connectionlost", sourceError: error });
+      },
       failed: (error) => this.fail("loadfailure", error, true),
     });
   }
@@ -133,6 +130,8 @@ export class Viewing {
   /** The element came into view or left it, or its page did. */
   #seen() {
     if (!this.#presence?.visible) this.#freezes.rest();
+    // Phones pause what they do not show, and do not always go on by themselves.
+    else if (this.#shown?.video.paused) this.#shown.play();
     this.refresh();
   }
 
@@ -160,17 +159,15 @@ export class Viewing {
 
   #poster() {
     const written = this.#host.getAttribute("poster");
-    if (this.loaded || this.#stills.on || (this.#source && this.#size.viewport.width === 0)) return;
+    if (this.loaded || this.#bridge.on || (this.#source && this.#size.viewport.width === 0)) return;
     const still = this.#source && stillUrl(this.#source, this.#host, this.#size.viewport);
     this.#stage.poster(written === "none" ? null : written || still);
   }
 
-  /** @param {number} further steps round from where the camera is @returns {string|null} */
-  #coarseStill(further) {
-    const { width, height } = this.#size.viewport;
-    if (!this.#source || width === 0) return null;
-    const wish = coarse(this.camera.pose, this.ready !== null, further);
-    return stillUrl(this.#source, this.#host, viewportOf(width, height, COARSE.scale), wish, COARSE.samples);
+  /** @returns {import("./bridge.js").Circumstances} */
+  get #circumstances() {
+    const [known, streaming] = [this.ready !== null, this.#shown !== null];
+    return { source: this.#source, viewport: this.#size.viewport, pose: this.camera.pose, known, streaming, loaded: this.loaded };
   }
 
   /** Connects or lets go, whichever the present circumstances ask for. */
@@ -180,8 +177,7 @@ export class Viewing {
     const wanted = this.#presence?.present && this.#size.viewport.width > 0 && !manual && !this.#failed;
     if (wanted && source && !this.#connection.open) {
       this.#progress(0.05);
-      const pose = () => (this.ready ? this.camera.pose : this.#stills.shown ? coarse(this.camera.pose, false) : null);
-      const endpoint = () => whepUrl(source, this.#host, this.#size.viewport, pose());
+      const endpoint = () => whepUrl(source, this.#host, this.#size.viewport, this.#bridge.wish);
       this.#connection.start(endpoint, () => this.#token);
     } else if (!wanted && this.#connection.open) {
       this.#end();
@@ -195,7 +191,7 @@ export class Viewing {
     this.#connection.stop(this.#presence?.left);
     this.#remote.close();
     this.#picker.clear();
-    this.#stills.stop();
+    this.#bridge.stop();
     this.#freezes.rest();
     this.#reporter.close();
   }
@@ -232,21 +228,6 @@ export class Viewing {
     this.#share = share;
     this.#stage.progress(share);
     this.#emit("progress", { totalProgress: share });
-  }
-
-  /** @param {SessionError} error @param {number} attempt */
-  #wait(error, attempt) {
-    const { queue } = error;
-    if (queue || attempt >= PATIENT) this.#bridge();
-    if (queue) this.#stage.notice(`${describeQueue(queue)} You can turn the model while you wait.`, false, true);
-    if (queue || attempt < PATIENT) return;
-    this.#stage.notice(explain(error.status, this.loaded ? "Connection lost. Trying again…" : "No connection. Trying again…"));
-    if (attempt === PATIENT) this.#emit("error", { type: "connectionlost", sourceError: error });
-  }
-
-  /** Stills, until there is a stream; whoever only watches cannot turn anything. */
-  #bridge() {
-    if (!this.watching && !this.#shown) this.#stills.start();
   }
 
   /** @param {string} type @param {Error & {status?: number}} error @param {boolean} retry */
@@ -297,8 +278,8 @@ export class Viewing {
     this.#stage.notice("");
     this.#progress(1);
     // The poster is as good as the picture will be once refined: it stays until then, or until something moves.
-    const same = this.#stage.pictured && !this.#stills.shown && !this.watching;
-    this.#stills.stop();
+    const same = this.#stage.pictured && !this.#bridge.crossed && !this.watching;
+    this.#bridge.stop();
     if (same && !this.choices.player.playing) link.whenSharp(() => this.#uncover());
     else this.#uncover();
     if (this.loaded) return;
@@ -342,7 +323,7 @@ export class Viewing {
     link.ready = ready;
     const first = this.ready === null;
     this.ready = ready;
-    if (first) this.camera.frame(ready.bounds, this.#stills.shown);
+    if (first) this.camera.frame(ready.bounds, this.#bridge.crossed);
     this.choices.meet(ready);
     if (!this.watching) {
       this.#remote.camera(this.camera.pose);
@@ -365,7 +346,7 @@ export class Viewing {
   #moved(source) {
     const told = this.ready !== null && !this.watching && this.#remote.camera(this.looking.pose);
     if (told) this.#freezes.input(performance.now(), this.#remote.latency);
-    this.#stills.moved();
+    this.#bridge.moved();
     if (this.loaded) this.#uncover();
     this.#emit("camera-change", { source });
   }
