@@ -10,15 +10,20 @@ import base64
 import hashlib
 import itertools
 import logging
+import re
 import secrets
 import time
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
 from streaming.events import Events
 from streaming.ipc import Answer
+
+NAME = re.compile("[A-Za-z0-9_-]{32}")  # of a session
+MISSED_SECONDS = 15.0  # for which watchers of a session that was lost may hope that its owner comes again
+MISSED = 1000  # such sessions remembered
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +47,8 @@ class Facts:
     """What is known of a session from its beginning. name: unguessable, it is the right to end the session.
 
     ufrag: ICE's, of the offer. address: who asked, shortened. token: its name (jti). began: seconds, monotonic.
-    watches: the session whose pictures it shows, None for one with a view of its own.
+    watches: the session whose pictures it shows, None for one with a view of its own. again: the name of the first
+    session that this owner had, "" for the first one.
     """
 
     number: int
@@ -54,6 +60,7 @@ class Facts:
     token: str
     began: float
     watches: int | None = None
+    again: str = ""
 
     def told(self) -> dict[str, Any]:
         """For the network process to keep."""
@@ -85,8 +92,11 @@ class Entry:
 
     @property
     def watch_key(self) -> str:
-        """The right to watch it, and to do nothing else; made from its name, which it does not give away."""
-        digest = hashlib.sha256(b"watch " + self.facts.name.encode()).digest()
+        """The right to watch it, and to do nothing else. The same for all sessions that its owner has in turn.
+
+        Made from the name of the first, which it does not give away: who knows that name is its owner.
+        """
+        digest = hashlib.sha256(b"watch " + (self.facts.again or self.facts.name).encode()).digest()
         return base64.urlsafe_b64encode(digest[:18]).decode()
 
     def listed(self, **more: object) -> dict[str, object]:
@@ -107,7 +117,8 @@ class Sessions:
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     _by_name: dict[str, Entry] = field(default_factory=dict)
     _by_number: dict[int, Entry] = field(default_factory=dict)
-    _by_key: dict[str, Entry] = field(default_factory=dict)  # those that can be watched
+    _by_key: dict[str, list[Entry]] = field(default_factory=dict)  # those that can be watched, the newest last
+    _missed: OrderedDict[str, float] = field(default_factory=OrderedDict)  # until when each of these keys may hope
     _watchers: dict[int, list[Entry]] = field(default_factory=dict)  # of each session that is
 
     def __len__(self) -> int:
@@ -123,17 +134,23 @@ class Sessions:
     @property
     def viewers(self) -> int:
         """How many have a view of their own."""
-        return len(self._by_key)
+        return sum(map(len, self._by_key.values()))
 
     @property
     def watchers(self) -> int:
         """How many show another's pictures."""
-        return len(self._by_name) - len(self._by_key)
+        return sum(map(len, self._watchers.values()))
 
     def watched(self, key: str) -> Entry | None:
-        """The session that may be watched with this key: its name, or its watch key."""
-        entry = self._by_key.get(key) or self._by_name.get(key)
-        return entry if entry is not None and entry.facts.watches is None else None
+        """The session that may be watched with this key: its name, or its watch key; the newest that shows pictures."""
+        entry = self._by_name.get(key)
+        named = [] if entry is None or entry.facts.watches is not None else [entry]
+        showing = [entry for entry in named or self._by_key.get(key, []) if entry.codec]
+        return showing[-1] if showing else None
+
+    def is_missed(self, key: str) -> bool:
+        """Whether a session of this key was lost a moment ago, or begins just now: its owner may come again."""
+        return key in self._by_key or self._missed.get(key, 0.0) > time.monotonic()
 
     def watchers_of(self, entry: Entry) -> int:
         """How many watch it."""
@@ -148,10 +165,11 @@ class Sessions:
         address: str,
         token: str,
         watches: int | None = None,
+        again: str = "",
     ) -> Entry:
         """Take a place for a new session."""
         name, etag = secrets.token_urlsafe(24), f'"{secrets.token_hex(8)}"'
-        facts = Facts(next(self._numbers), name, model, etag, ufrag, address, token, time.monotonic(), watches)
+        facts = Facts(next(self._numbers), name, model, etag, ufrag, address, token, time.monotonic(), watches, again)
         return self._add(Entry(facts, network))
 
     def opened(self, entry: Entry, codec: str) -> bool:
@@ -192,7 +210,7 @@ class Sessions:
         if self._by_name.pop(entry.name, None) is None:
             return
         del self._by_number[entry.number]
-        self._leave(entry)
+        self._leave(entry, lost=reason != "ended")
         self.events.gone(entry.name, reason)
         for watcher in self._watchers.pop(entry.number, []):
             self.forget(watcher, "owner-left")
@@ -208,17 +226,29 @@ class Sessions:
     def _add(self, entry: Entry) -> Entry:
         self._by_name[entry.name] = self._by_number[entry.number] = entry
         if entry.facts.watches is None:
-            self._by_key[entry.watch_key] = entry
+            self._by_key.setdefault(entry.watch_key, []).append(entry)
         else:
             self._watchers.setdefault(entry.facts.watches, []).append(entry)
         return entry
 
-    def _leave(self, entry: Entry) -> None:
+    def _leave(self, entry: Entry, *, lost: bool) -> None:
         watched = entry.facts.watches
-        if watched is None:
-            del self._by_key[entry.watch_key]
-            self.departed += bool(entry.codec)
-        elif entry in self._watchers.get(watched, ()):
-            self._watchers[watched].remove(entry)
-            if not self._watchers[watched]:
-                del self._watchers[watched]
+        if watched is not None:
+            _drop(self._watchers, watched, entry)
+            return
+        _drop(self._by_key, entry.watch_key, entry)
+        self.departed += bool(entry.codec)
+        if lost and entry.codec:
+            self._missed[entry.watch_key] = time.monotonic() + MISSED_SECONDS
+            self._missed.move_to_end(entry.watch_key)
+            while len(self._missed) > MISSED:
+                self._missed.popitem(last=False)
+
+
+def _drop(table: dict[Any, list[Entry]], key: object, entry: Entry) -> None:
+    """Take an entry out of a list of its table, and the list when it is empty."""
+    entries = table.get(key, [])
+    if entry in entries:
+        entries.remove(entry)
+        if not entries:
+            del table[key]

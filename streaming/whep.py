@@ -21,7 +21,7 @@ from streaming.ipc import Params
 from streaming.lobby import Lobby
 from streaming.peers import NetworkPeer, Peers
 from streaming.sdp import MAX_OFFER, check_offer, ice_ufrag, parse_fragment
-from streaming.sessions import Entry, Sessions
+from streaming.sessions import NAME, Entry, Sessions
 from streaming.turn import Turn
 from streaming.viewspec import VIEW_KEYS, parse_view, view_to_json
 
@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 class Asked:
     """An offer that may become a session. opening: what the render process is asked; address: shortened.
 
-    watched: whose pictures it shows, None for a view of its own.
+    watched: whose pictures it shows, None for a view of its own. again: the first session of one who comes again.
     """
 
     offer: str
@@ -45,6 +45,7 @@ class Asked:
     grant: Grant
     address: str
     watched: Entry | None = None
+    again: str = ""
 
 
 class Whep:
@@ -80,7 +81,8 @@ class Whep:
         address = self._gate.client(request)
         await self._settled()
         with self._lobby.place(ticket, address):
-            return await self._open(Asked(offer, asset.id, ("open", opening), grant, shortened(address)))
+            asked = Asked(offer, asset.id, ("open", opening), grant, shortened(address), again=_again(request))
+            return await self._open(asked)
 
     async def _watch(self, request: web.Request, key: str) -> web.Response:
         """The same, for another's pictures."""
@@ -89,7 +91,9 @@ class Whep:
         offer = await _offer(request)
         await self._settled()
         owner = self._sessions.watched(key)
-        if owner is None or owner.model != model or not owner.codec:
+        if owner is None and self._sessions.is_missed(key):
+            raise SignallingError(503, "restarting", "the session to watch may begin again")
+        if owner is None or owner.model != model:
             raise SignallingError(404, "no-session", "there is no such session to watch; it may have ended")
         self._lobby.watch(self._sessions.watchers_of(owner), self._config.max_watchers)
         opening = ("watch", {"watch": owner.number})
@@ -197,6 +201,7 @@ class Whep:
             address=asked.address,
             token=asked.grant.jti,
             watches=None if watched is None else watched.number,
+            again=asked.again,
         )
         try:
             if method == "open":
@@ -247,6 +252,12 @@ def _headers(entry: Entry) -> dict[str, str]:
         "Accept-Patch": "application/trickle-ice-sdpfrag",
         "Link": f'<{location}/events>; rel="{EVENTS_RELATION}"',
     }
+
+
+def _again(request: web.Request) -> str:
+    """The name of an earlier session, "" for what cannot be one."""
+    name = request.query.get("again", "")
+    return name if NAME.fullmatch(name) else ""
 
 
 async def _offer(request: web.Request) -> str:

@@ -213,6 +213,20 @@ async def test_the_end_of_the_owner_is_the_end_of_its_watchers(server: Served) -
                 await asyncio.sleep(0.05)
 
 
+async def test_an_owner_that_connects_again_is_watched_with_the_same_key(server: Served) -> None:
+    async with client(server) as first, client(server) as second, client(server) as watcher, client(server) as late:
+        await first.join(query=PLAYING)
+        await watcher.join(query={"watch": key_of(first)})
+        await second.join(query={**PLAYING, "again": first.location.rsplit("/", 1)[1]})
+        assert key_of(second) == key_of(first)
+        assert await first.leave() == 200
+        await late.join(query={"watch": key_of(first)})
+        assert await second.leave() == 200
+        async with asyncio.timeout(WAIT_SECONDS):
+            while await gauge(server, "vitrine_peers"):
+                await asyncio.sleep(0.05)
+
+
 async def test_what_cannot_be_watched(server: Served) -> None:
     async with owner(server) as first, client(server) as second, client(server, codecs=("video/VP8",)) as other:
         offer = await second.offer()
