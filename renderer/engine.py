@@ -175,7 +175,7 @@ class Engine:
     def begin(self, model: Model, view: View, *, format: PixelFormat = "i420", scale: float = 1.0) -> Pending:
         """Queues a frame and its readback and returns at once.
 
-        scale: of the frame's size to the view's, each axis, at most 1; for "i420" only. Who encodes it scales it up,
+        scale: of the frame's size to the view's, each axis, at most 1; for I420 only. Who encodes it scales it up,
         which costs a processor a tenth of what sampling a texture does.
         """
         begun = time.perf_counter()
@@ -296,8 +296,8 @@ class Engine:
         self, targets: Targets, view: View, format: PixelFormat, width: int, height: int, samples: int, begun: float
     ) -> Pending:
         """Queues everything from display values to bytes in main memory."""
-        if format == "i420":
-            self._post.planes(targets, width, height)
+        if format != "rgba8":
+            self._post.planes(targets, width, height, format)
             transfer = self._readback.start(targets.planes_buffer, width // 4, height * 3 // 2, 4)
             transfer.shape = (height * 3 // 2, width)
         else:
@@ -311,7 +311,7 @@ class Engine:
             raise ViewError(
                 f"size {w}x{h} is out of range; each side at least 1 and at most {MAX_PIXELS} pixels in all"
             )
-        if format == "i420" and (w % 8 or h % 4):
+        if format != "rgba8" and (w % 8 or h % 4):
             raise ViewError(f"size {w}x{h} cannot be I420: the width must be a multiple of 8, the height of 4")
         if view.tone_mapping not in TONE_MAPPINGS:
             raise ViewError(f"no tone mapping {view.tone_mapping!r}; allowed: {', '.join(TONE_MAPPINGS)}")

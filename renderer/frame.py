@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from renderer.view import View
 
-PixelFormat: TypeAlias = Literal["i420", "rgba8"]
+PixelFormat: TypeAlias = Literal["i420", "i420-601", "rgba8"]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -22,6 +22,7 @@ class Frame:
         "i420": [height * 3 / 2, width], BT.709 limited range: `height` rows of Y, then U and V, each (height/2 ·
         width/2) bytes
         on end, as PyAV's `VideoFrame.from_ndarray(..., format="yuv420p")` takes them.
+        "i420-601": the same with the luma and chroma of BT.601, for codecs whose streams cannot say which they have.
         "rgba8": [height, width, 4], sRGB with straight alpha.
     width, height: of the pixels; smaller than the view's when it was drawn at a smaller scale, for whoever shows it to
     scale up. samples: how many jittered samples were averaged. scale: width ÷ the view's width.

@@ -230,7 +230,7 @@ class Scheduler:
         if scale >= 1.0:
             stream.sharp = stream.drawn
         try:
-            pending = engine.begin(stream.model, stream.moving(state.at(now)), scale=scale)
+            pending = engine.begin(stream.model, stream.moving(state.at(now)), format=stream.format, scale=scale)
         except Exception as error:
             self._give_up(stream, error)
             return
@@ -356,7 +356,7 @@ class Scheduler:
 
         samples = 1 if coarse else self._pace.samples
         view = stream.moving(state.view) if coarse else stream.resting(state.view)
-        return Refinement(stream.model, view, samples, "i420", finished, failed, current)
+        return Refinement(stream.model, view, samples, stream.format, finished, failed, current)
 
     # -- when to look again -------------------------------------------------------------------------------------------
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
-from renderer.frame import Frame
+from renderer.frame import Frame, PixelFormat
 from renderer.view import View
 from streaming.state import State
 
@@ -35,7 +35,7 @@ class Accumulation(Protocol):
 class Engine(Protocol):
     """The renderer, as far as the scheduler needs it; lives on the render thread."""
 
-    def begin(self, model: Any, view: View, *, format: Literal["i420", "rgba8"] = "i420", scale: float = 1.0) -> Any:
+    def begin(self, model: Any, view: View, *, format: PixelFormat = "i420", scale: float = 1.0) -> Any:
         """Queue a picture and return at once."""
         ...
 
@@ -44,7 +44,7 @@ class Engine(Protocol):
         ...
 
     def accumulate(
-        self, model: Any, view: View, *, samples: int = 16, format: Literal["i420", "rgba8"] = "i420"
+        self, model: Any, view: View, *, samples: int = 16, format: PixelFormat = "i420"
     ) -> Accumulation:
         """Begin a picture of many samples."""
         ...
@@ -79,8 +79,16 @@ class Shot:
 class Stream:
     """One viewer's pictures. Fields are guarded by the scheduler's lock; `deliver` is called with none held."""
 
-    def __init__(self, model: Any, governor: Governor, state: State, deliver: Callable[[Stream], None]) -> None:
+    def __init__(
+        self,
+        model: Any,
+        governor: Governor,
+        state: State,
+        deliver: Callable[[Stream], None],
+        format: PixelFormat = "i420",
+    ) -> None:
         self.model = model
+        self.format = format
         self.governor = governor
         self.state = state
         self.deliver = deliver
@@ -125,7 +133,7 @@ class Refinement:
     model: Any
     view: View
     samples: int
-    format: Literal["i420", "rgba8"]
+    format: PixelFormat
     finished: Callable[[Frame], None]
     failed: Callable[[Exception], None]
     current: Callable[[], bool]  # whether it is still wanted

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
 from renderer.errors import ViewError
+from renderer.frame import PixelFormat
 from streaming.encoding import Done, EncoderPool, StreamEncoder
 from streaming.errors import ProtocolError, SignallingError
 from streaming.ipc import Packet, Params
@@ -23,6 +24,9 @@ from streaming.state import Facts, State, apply
 from streaming.stream import Stream
 from streaming.viewspec import check_names, view_from_json
 from streaming.watching import Output, Watchers
+
+# VP8 cannot say which colours it has, and browsers take them for BT.601; H.264 says BT.709.
+FORMATS: Mapping[str, PixelFormat] = {"video/H264": "i420", "video/VP8": "i420-601"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,8 @@ class Viewer:
         self.encoder = StreamEncoder(
             pool, self.codec, limits.frame_rate, limits.bitrate, lambda done: encoded(self, done)
         )
-        self.stream = Stream(self.model.model, self.model.governor, state, self.encoder.offer)
+        format = FORMATS[self.codec]
+        self.stream = Stream(self.model.model, self.model.governor, state, self.encoder.offer, format)
         self._scheduler, self._ladder, self._sustained = pool.scheduler, Ladder(), limits.bitrate
         self.stream.moving = self._ladder.moving
         self.stream.resting = lambda view: self._ladder.still(view, self._sustained)

@@ -6,6 +6,7 @@ import numpy as np
 
 from renderer.camera import Rectangle
 from renderer.channels import is_color
+from renderer.frame import PixelFormat
 from renderer.gl import draw
 from renderer.gl.context import Context
 from renderer.gl.draw import Blend
@@ -16,6 +17,8 @@ from renderer.view import TONE_MAPPINGS, View
 
 # White pages count as white paper, not as lamps: the radiance that maps to full white is infinite.
 _PAPER = 0.92
+# The define BT601 of post_i420.frag.
+_BT601: dict[PixelFormat, int] = {"i420": 0, "i420-601": 1}
 # The define TONE_MAPPING of post_tone_mapping.glsl.
 _CURVES = {"none": 0, "neutral": 1, "aces": 2, "agx": 3}
 
@@ -64,7 +67,10 @@ class PostPass:
         self._data = program("post_tonemap.frag", TONE_MAPPING=_CURVES["none"], ENCODE=0)
         self._accumulate = program("post_accumulate.frag")
         self._under = program("post_under.frag")
-        self._luma, self._chroma = (program("post_i420.frag", CHROMA=chroma) for chroma in (0, 1))
+        self._planes = {
+            format: [program("post_i420.frag", CHROMA=chroma, BT601=bt601) for chroma in (0, 1)]
+            for format, bt601 in _BT601.items()
+        }
 
     def accumulate(self, targets: Targets, total: Sum, part: Rectangle) -> None:
         """Adds the radiance of one sample to the sum; only `part` of it may hold anything."""
@@ -115,19 +121,20 @@ class PostPass:
         backdrop = (0.0, 0.0, 0.0, 0.0) if isinstance(view.background, str) else (*view.background, 1.0)
         return self._data, 1.0, backdrop
 
-    def planes(self, targets: Targets, width: int, height: int) -> None:
+    def planes(self, targets: Targets, width: int, height: int, format: PixelFormat) -> None:
         """Converts the drawn width × height pixels of `targets.display` to I420 in `planes_buffer`."""
         draw.state(depth_test=False, depth_write=False)
-        self._chroma.set(u_texel=(1 / targets.width, 1 / targets.height))
-        self._chroma.set_ivec2("u_size", width, height)
-        for program, first, rows in ((self._luma, 0, height), (self._chroma, height, height // 2)):
+        luma, chroma = self._planes[format]
+        chroma.set(u_texel=(1 / targets.width, 1 / targets.height))
+        chroma.set_ivec2("u_size", width, height)
+        for program, first, rows in ((luma, 0, height), (chroma, height, height // 2)):
             draw.target(targets.planes_buffer, width // 4, rows, y=first)
             self._run(program, targets.display)
 
     def close(self) -> None:
         """Frees the programs."""
-        others = (self._data, self._luma, self._chroma, self._accumulate, self._under)
-        for program in (*self._tone_map.values(), *others):
+        planes = [program for pair in self._planes.values() for program in pair]
+        for program in (*self._tone_map.values(), *planes, self._data, self._accumulate, self._under):
             program.close()
 
     def _run(self, program: Program, source: Texture) -> None:

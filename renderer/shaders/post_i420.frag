@@ -1,14 +1,19 @@
-// Display values to planar YCbCr 4:2:0, BT.709, limited range.
+// Display values to planar YCbCr 4:2:0, BT.709 or BT.601, limited range.
 // Four bytes a fragment: the target is RGBA8, a quarter as wide as a plane row.
 layout(binding = 0) uniform sampler2D u_display; // row 0 is the top
 uniform ivec2 u_size;      // of the drawn part, pixels
 uniform vec2 u_texel;      // 1 / size of the texture
 layout(location = 0) out vec4 o_bytes;
 
-// ITU-R BT.709-6 §3, quantised to 16–235 and 16–240.
-const vec3 LUMA = vec3(0.2126, 0.7152, 0.0722) * 219.0 / 255.0;
-const vec3 CB = vec3(-0.2126, -0.7152, 0.9278) / 1.8556 * 224.0 / 255.0;
-const vec3 CR = vec3(0.7874, -0.7152, -0.0722) / 1.5748 * 224.0 / 255.0;
+// ITU-R BT.709-6 §3 and BT.601-7 §2.5, quantised to 16–235 and 16–240.
+#if BT601
+const vec3 WEIGHTS = vec3(0.299, 0.587, 0.114);
+#else
+const vec3 WEIGHTS = vec3(0.2126, 0.7152, 0.0722);
+#endif
+const vec3 LUMA = WEIGHTS * 219.0 / 255.0;
+const vec3 CB = (vec3(0, 0, 1) - WEIGHTS) / (2.0 * (1.0 - WEIGHTS.b)) * 224.0 / 255.0;
+const vec3 CR = (vec3(1, 0, 0) - WEIGHTS) / (2.0 * (1.0 - WEIGHTS.r)) * 224.0 / 255.0;
 
 #if CHROMA
 vec3 at(vec2 corner) {

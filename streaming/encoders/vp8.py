@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from streaming.encoders.base import Encoded, EncoderSettings
 from streaming.encoders.libav import LibavEncoder
 
+READINGS = 7  # of a still after the first: libvpx lowers its quantiser by little at a time
+BETWEEN = 0.1  # seconds between them, at least: it shares the bitrate out by the time that has passed
 REBUILD = 0.25  # relative change of the bitrate that is worth a new encoder
 
 
@@ -23,19 +25,25 @@ class Vp8(LibavEncoder):
     def __init__(self, settings: EncoderSettings) -> None:
         super().__init__(settings)
         self._wanted = settings.bitrate
+        self._still: NDArray[np.uint8] | None = None  # the last picture, if it was one
+        self._times = 0  # it was encoded
 
     def retarget(self, bitrate: int) -> None:
         """See `Encoder.retarget`. FFmpeg cannot change an open libvpx: a large change costs a key frame."""
         self._wanted = bitrate
 
     def encode(self, pixels: NDArray[np.uint8], timestamp: int, *, key: bool, still: bool = False) -> Encoded:
-        """See `Encoder.encode`."""
+        """See `Encoder.encode`. A still is a key frame, and libvpx makes it finer with each of `READINGS` more."""
         self._open()
         if abs(self._wanted - self.settings.bitrate) > REBUILD * self.settings.bitrate:
             self.settings = replace(self.settings, bitrate=self._wanted)
             self._context = self._opened(self.settings)
             key = True
-        return super().encode(pixels, timestamp, key=key, still=still)
+        again = still and self._still is pixels
+        self._still, self._times = (pixels, self._times + 1 if again else 0) if still else (None, 0)
+        encoded = super().encode(pixels, timestamp, key=key, still=still and not again)
+        wait = max(BETWEEN, len(encoded.data) * 8 / self.settings.bitrate)
+        return replace(encoded, again=wait if still and self._times < READINGS else None)
 
     def options(self, settings: EncoderSettings) -> Mapping[str, str]:
         """libvpx's real-time settings; min = max rate selects its constant-bitrate mode."""

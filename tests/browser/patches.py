@@ -1,4 +1,4 @@
-"""A backend whose every picture is a chart of colours: what is meant, and as I420 in BT.709 or BT.601, limited range."""
+"""A backend whose every picture is a chart of colours: RGBA, or I420 as BT.709 and BT.601 in limited range have it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from renderer.frame import Frame
+from renderer.frame import Frame, PixelFormat
 from renderer.view import View
 from tests.streaming import fakes
 
@@ -18,40 +18,50 @@ COLOURS: tuple[tuple[int, int, int], ...] = (
     *((200, 30, 40), (30, 160, 60), (40, 60, 180), (220, 180, 40), (40, 170, 180), (160, 60, 160)),
     *((224, 188, 160), (120, 72, 40), (96, 110, 84), (240, 236, 224), (24, 30, 48), (150, 150, 162)),
 )
-LUMA = {"bt709": (0.2126, 0.0722), "bt601": (0.299, 0.114)}  # Kr, Kb; ITU-R BT.709-6 and BT.601-7
+WEIGHTS = {"i420": (0.2126, 0.0722), "i420-601": (0.299, 0.114)}  # of red and blue: ITU-R BT.709-6, BT.601-7
 
 
-def components(colour: tuple[int, int, int], matrix: str = "bt709") -> tuple[int, int, int]:
-    """Y, Cb, Cr in limited range, rounded as 8 bits have it."""
+def components(colour: tuple[int, int, int], format: PixelFormat) -> tuple[int, int, int]:
+    """Y, Cb, Cr in limited range, rounded to 8 bits."""
     r, g, b = (value / 255 for value in colour)
-    kr, kb = LUMA[matrix]
-    y = kr * r + (1 - kr - kb) * g + kb * b
-    cb, cr = (b - y) / (2 * (1 - kb)), (r - y) / (2 * (1 - kr))
+    red, blue = WEIGHTS[format]
+    y = red * r + (1 - red - blue) * g + blue * b
+    cb, cr = (b - y) / (2 * (1 - blue)), (r - y) / (2 * (1 - red))
     return round(16 + 219 * y), round(128 + 224 * cb), round(128 + 224 * cr)
 
 
-def chart(width: int, height: int, matrix: str = "bt709") -> NDArray[np.uint8]:
-    """All colours as patches, I420 [height * 3/2, width]."""
-    def plane(index: int, step: int) -> NDArray[np.uint8]:
-        rows = np.arange(0, height, step) * ROWS // height
-        columns = np.arange(0, width, step) * COLUMNS // width
-        values = np.array([components(c, matrix)[index] for c in COLOURS], np.uint8).reshape(ROWS, COLUMNS)
-        return values[rows[:, None], columns[None, :]]
+def chart(view: View, format: PixelFormat) -> NDArray[np.uint8]:
+    """The colours row by row, each a patch; as `Frame.pixels` describes the format."""
 
-    parts = [plane(0, 1), plane(1, 2), plane(2, 2)]
-    return np.concatenate([part.reshape(-1) for part in parts]).reshape(height * 3 // 2, width)
+    def laid_out(values: NDArray[np.uint8], step: int) -> NDArray[np.uint8]:
+        rows = np.arange(0, view.height, step) * ROWS // view.height
+        columns = np.arange(0, view.width, step) * COLUMNS // view.width
+        spread: NDArray[np.uint8] = values[rows[:, None] * COLUMNS + columns[None, :]]
+        return spread
+
+    if format == "rgba8":
+        return laid_out(np.array([(*colour, 255) for colour in COLOURS], np.uint8), 1)
+    values = np.array([components(colour, format) for colour in COLOURS], np.uint8)
+    planes = [laid_out(values[:, index], step).reshape(-1) for index, step in ((0, 1), (1, 2), (2, 2))]
+    return np.concatenate(planes).reshape(view.height * 3 // 2, view.width)
+
+
+class ChartAccumulation(fakes.FakeAccumulation):
+    def frame(self) -> Frame:
+        pixels = chart(self.view, self.format)
+        return Frame(self.view.width, self.view.height, self.format, pixels, self.view, samples=self.samples)
 
 
 class ChartEngine(fakes.FakeEngine):
     def finish(self, pending: Any) -> Frame:
-        view: View = pending[0]
-        return Frame(view.width, view.height, "i420", chart(view.width, view.height), view)
+        view, format, *_ = pending
+        return Frame(view.width, view.height, format, chart(view, format), view)
 
-    def accumulate(self, model: Any, view: View, *, samples: int = 16, format: fakes.Format = "i420") -> Any:
-        accumulation = super().accumulate(model, view, samples=samples, format=format)
-        pixels = chart(view.width, view.height)
-        accumulation.frame = lambda: Frame(view.width, view.height, "i420", pixels, view, samples=samples)  # type: ignore[method-assign]
-        return accumulation
+    def accumulate(
+        self, model: Any, view: View, *, samples: int = 16, format: PixelFormat = "i420"
+    ) -> ChartAccumulation:
+        self.accumulations += 1
+        return ChartAccumulation(view, samples, format, self)
 
 
 class ChartThread(fakes.FakeThread):

@@ -10,6 +10,7 @@ import pytest
 
 from renderer.engine import Engine
 from renderer.errors import ViewError
+from renderer.frame import PixelFormat
 from renderer.scene import Light, Material, Mode, Node, Primitive, TextureInfo
 from renderer.view import Orbit, View
 from tests.gl.scenes import quad, scene, sphere, textured, unlit, with_light
@@ -332,8 +333,11 @@ def test_multisampled_drawing_gives_the_same_picture_with_soft_edges(engine: Eng
     assert ((soft[..., 3] > 0) & (soft[..., 3] < 255)).sum() > 10
 
 
-def test_i420_is_bt709_limited(engine: Engine) -> None:
-    """The planes against ITU-R BT.709-6 computed in numpy from the RGBA picture of the same view."""
+@pytest.mark.parametrize(
+    ("format", "weights"), [("i420", (0.2126, 0.7152, 0.0722)), ("i420-601", (0.299, 0.587, 0.114))]
+)
+def test_i420_is_bt709_or_bt601_limited(engine: Engine, format: PixelFormat, weights: tuple[float, ...]) -> None:
+    """The planes against ITU-R BT.709-6 and BT.601-7 computed in numpy from the RGBA picture of the same view."""
     patches = np.zeros((4, 4, 4), np.uint8)
     patches[..., 3] = 255
     patches[..., :3] = np.random.default_rng(1).integers(0, 256, (4, 4, 3))
@@ -342,10 +346,10 @@ def test_i420_is_bt709_limited(engine: Engine) -> None:
     model = engine.load(made)
     view = replace(FRONT, background=(1.0, 1.0, 1.0), tone_mapping="none")
     rgb = engine.render(model, view).pixels[..., :3].astype(float) / 255
-    planes = engine.render(model, view, format="i420").pixels
+    planes = engine.render(model, view, format=format).pixels
     engine.release(model)
-    y = rgb @ [0.2126, 0.7152, 0.0722]
-    u, v = ((rgb[..., c] - y) / d for c, d in ((2, 1.8556), (0, 1.5748)))
+    y = rgb @ weights
+    u, v = ((rgb[..., c] - y) / (2 * (1 - weights[c])) for c in (2, 0))
     quarter = [p.reshape(32, 2, 32, 2).mean(axis=(1, 3)).ravel() for p in (u, v)]
     assert np.abs(planes[:64].astype(float) - (16 + 219 * y)).max() <= 1
     chroma = planes[64:].ravel().astype(float)

@@ -9,18 +9,18 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from renderer.errors import DeviceError, FormatError
-from renderer.frame import Frame
+from renderer.frame import Frame, PixelFormat
 from renderer.view import View
 from streaming.state import Facts
 
 T = TypeVar("T")
-Format = Literal["i420", "rgba8"]
+Format = PixelFormat
 
 
 @dataclass(eq=False)
