@@ -64,6 +64,21 @@ def read(data: bytes, listener: Listener) -> None:
             _payload(body, count, listener)
 
 
+class Reader:
+    """Reads for one listener; stands where aiortc's transports keep `_handle_rtcp_data`."""
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+
+    def read(self, data: bytes) -> None:
+        """Decrypted RTCP came."""
+        read(data, self._listener)
+
+    async def __call__(self, data: bytes) -> None:
+        """The same, as aiortc asks for it."""
+        self.read(data)
+
+
 def _packets(data: bytes) -> Iterator[tuple[int, int, bytes]]:
     """Kind, count or format, and body without padding."""
     at = 0

@@ -19,10 +19,9 @@ from aiortc.rtcrtpparameters import RTCRtpCodecParameters, RTCRtpSendParameters
 
 from streaming.congestion import FeedbackError
 from streaming.ipc import Packet
-from streaming.rtc import feedback
 from streaming.rtc.estimates import Congestion
 from streaming.rtc.extensions import Header
-from streaming.rtc.feedback import Report
+from streaming.rtc.feedback import Reader, Report
 from streaming.rtc.history import KEEP_SECONDS, History, Repetition
 from streaming.rtc.outgoing import Outgoing
 from streaming.rtc.pacer import Limits, Pacer
@@ -91,7 +90,7 @@ class PacketPump:
         self._header = Header(ids, parameters.muxId)
         transport: Any = self._sender.transport
         self._wire = Wire(transport)
-        transport._handle_rtcp_data = self.hear
+        transport._handle_rtcp_data = Reader(self)
 
     async def run(self, codec: RTCRtpCodecParameters) -> None:
         """Until the track stops or the transport closes; replaces `RTCRtpSender._run_rtp`."""
@@ -106,10 +105,6 @@ class PacketPump:
             logger.debug("RTP ends")
         self._close()
         _private(self._sender, "rtp_exited").set()
-
-    async def hear(self, data: bytes) -> None:
-        """Decrypted RTCP came; replaces `RTCDtlsTransport._handle_rtcp_data`."""
-        feedback.read(data, self)
 
     def _close(self) -> None:
         self._packetiser = None

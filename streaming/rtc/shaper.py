@@ -11,6 +11,7 @@ from typing import Any
 from aiortc import RTCPeerConnection
 
 from streaming.limits import Bucket
+from streaming.rtc.intake import Intake, transports
 
 WAITING = 64  # datagrams of one peer that wait to be read: at its highest rate, less than a tenth of a second
 DRAIN_SECONDS = 0.01  # between two looks at them; no timer runs when none waits
@@ -21,12 +22,9 @@ def police(pc: RTCPeerConnection, datagrams: float, octets: float) -> None:
 
     SCTP sees a slow path, then a lossy one, and slows its own sender down: a client that floods slows only itself.
     """
-    connections = {transceiver.receiver.transport.transport._connection for transceiver in pc.getTransceivers()}
-    if pc.sctp is not None:
-        connections.add(pc.sctp.transport.transport._connection)
-    for connection in connections:
-        target: Any = connection
-        target.data_received = Shaper(connection.data_received, datagrams, octets).put
+    for transport, sctp in transports(pc).items():
+        connection: Any = transport.transport._connection
+        connection.data_received = Shaper(Intake(transport, sctp).deliver, datagrams, octets).put
 
 
 class Shaper:
