@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from aiortc.rtp import RtcpByePacket, RtcpSrPacket
 
-from streaming.rtc import reports
 from streaming.rtc.reports import Reports
 
 
@@ -34,7 +33,7 @@ async def settle() -> None:
 
 
 async def test_one_report_for_what_left_none_at_rest_and_a_farewell(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reports.random, "random", lambda: -0.5)  # no waiting
+    monkeypatch.setattr("streaming.rtc.reports.random.random", lambda: -0.5)  # no waiting
     sender: Any = Sender()
     made = Reports(sender)
     task = asyncio.ensure_future(made.run())
