@@ -102,9 +102,9 @@ class Lobby:
 
     # -- who comes ----------------------------------------------------------------------------------------------------
 
-    def is_renewal(self, ticket: str) -> bool:
+    def renews(self, ticket: str) -> bool:
         """Whether somebody who waits asks again when it was told to: that is not asking too often."""
-        return self._room.is_renewal(ticket, self._clock())
+        return self._room.renews(ticket, self._clock())
 
     @contextmanager
     def place(self, ticket: str, address: str) -> Iterator[None]:
@@ -178,7 +178,7 @@ class Lobby:
             await asyncio.sleep(MEASURE_SECONDS)
             if self._counts.viewers or self._counts.watchers or len(self._room):
                 await self._tick()
-            self.show()
+                self._look()
 
     async def _tick(self) -> None:
         try:
@@ -189,7 +189,7 @@ class Lobby:
             self._admission.observe(load, self._clock())
 
     def show(self) -> None:
-        """Bring the metrics up to date."""
+        """Bring the metrics up to date, for whoever reads them now."""
         told, numbers = self.told(), self._metrics
         numbers.capacity.set(told["capacity"])
         numbers.free.set(told["free"])

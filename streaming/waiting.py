@@ -79,10 +79,13 @@ class WaitingRoom:
         known = self._line.get(ticket)
         return 0.0 if known is None else now - known.since
 
-    def is_renewal(self, ticket: str, now: float) -> bool:
-        """Whether this is a known ticket that was not asked for too soon."""
+    def renews(self, ticket: str, now: float) -> bool:
+        """Whether this is a known ticket that is not shown too soon; true once in so much time."""
         known = self._line.get(ticket)
-        return known is not None and known.soonest <= now < known.expires
+        if known is None or not known.soonest <= now < known.expires:
+            return False
+        known.soonest = now + EARLY * RETRY
+        return True
 
     def enter(self, ticket: str, address: str | None, free: int, sessions: int, now: float) -> Wait | None:
         """None: come in, the ticket is used up. Else wait. address: None for one that is not limited.

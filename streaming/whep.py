@@ -70,7 +70,7 @@ class Whep:
     async def post(self, request: web.Request) -> web.Response:
         """201 with the answer; 503 with a place in line when there is no room."""
         ticket = request.query.get("ticket", "")
-        if not self._lobby.is_renewal(ticket):
+        if not self._lobby.renews(ticket):
             self._gate.offer(request)
         if "watch" in request.query:
             return await self._watch(request, request.query["watch"])

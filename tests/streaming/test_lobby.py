@@ -84,7 +84,7 @@ def test_one_too_many_gets_a_place_in_line_and_later_a_place() -> None:
     world.leave()
     assert queue(world.come())["position"] == 2  # a newcomer does not pass who waits
     world.now += 2.0
-    assert world.lobby.is_renewal(told["ticket"])
+    assert world.lobby.renews(told["ticket"])
     assert world.come(told["ticket"]) is None
     world.lobby.show()
     assert world.value("vitrine_queue_seconds_sum") == 2.0
@@ -101,6 +101,7 @@ async def test_measured_load_refuses_though_places_are_left(monkeypatch: pytest.
         refused = world.come()
         assert "no more room" in str(refused)
         assert world.lobby.told() == {"sessions": 3, "capacity": 3, "free": 0, "queue": 1, "watchers": 0}
+        world.lobby.show()
         assert world.value("vitrine_admission_busy", resource="encode") > 0.9
         world.load = Load(sessions=3)
         await passing(world, 20)

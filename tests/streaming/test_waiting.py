@@ -85,7 +85,7 @@ def test_a_ticket_that_is_made_up_is_none(ticket: str) -> None:
     wait(line, 0.0)
     told = wait(line, 0.0, ticket)
     assert (told.position, told.ticket) == (2, "t2")
-    assert not line.is_renewal(ticket, 1.0)
+    assert not line.renews(ticket, 1.0)
 
 
 def test_tickets_cannot_be_guessed_and_are_fit_for_an_address() -> None:
@@ -120,9 +120,11 @@ def test_one_address_cannot_fill_it() -> None:
 def test_asking_in_time_is_no_hurry() -> None:
     line = room()
     told = wait(line, 0.0)
-    assert not line.is_renewal(told.ticket, 0.1)
-    assert line.is_renewal(told.ticket, float(told.retry))
-    assert not line.is_renewal(told.ticket, 100.0)
+    assert not line.renews(told.ticket, 0.1)
+    assert line.renews(told.ticket, float(told.retry))
+    assert not line.renews(told.ticket, told.retry + 0.1)  # with whatever it asked for: once
+    assert line.renews(told.ticket, told.retry + 1.0)
+    assert not line.renews(told.ticket, 100.0)
 
 
 def test_those_far_behind_ask_less_often() -> None:
