@@ -24,7 +24,7 @@ from benchmarks.viewers import Viewer, join_all
 
 CPU_LIMIT = 2.0  # % of one core, for all viewers together, 100 of them by default
 _QUIET_SECONDS = 3.0  # without a packet: the refined picture has been sent
-_QUIET_LIMIT = 300.0
+_QUIET_LIMIT = 600.0
 _LOOK_SECONDS = 0.5
 _BUSY = 0.1  # of a core: more is work that ends in a picture
 
