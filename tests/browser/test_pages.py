@@ -180,5 +180,5 @@ def shop(server: str) -> Iterator[str]:
 def test_the_embed_code_works_on_a_page_of_another_origin(page: Page, shop: str) -> None:
     page.goto(shop)
     until(page, "window.v?.loaded")
-    assert page.evaluate("v.shadowRoot.querySelector('img').naturalWidth") > 0
+    until(page, "v.shadowRoot.querySelector('img').naturalWidth > 0")
     assert page.evaluate("v.availableVariants") == ["oak", "walnut"]
