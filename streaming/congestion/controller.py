@@ -138,12 +138,13 @@ class Controller:
 
     @property
     def copies(self) -> int:
-        """How often a packet is sent that a player asks for again."""
-        return copies(self._loss.average)
+        """How often a packet is sent that a player asks for again; once while a queue stands."""
+        return copies(self._loss.average) if self._queue.delay < CALM else 1
 
     def doubles(self, now: float) -> bool:
         """Whether the picture that has just left is to be sent a second time."""
-        return doubles(self._loss.average, self._rate.at(now), self.estimate)
+        room = self._queue.delay < CALM and doubles(self._loss.average, self._rate.at(now), self.estimate)
+        return room and self._trend.usage is not Usage.OVER
 
     def probe(self, now: float) -> ProbePlan | None:
         """A train to send now, if one is wanted. Ask after each picture: nothing is probed while nothing moves."""

@@ -15,8 +15,9 @@ PATIENCE = 0.8  # of a round trip, before the same packet is sent again
 FIRST_RTT = 0.1  # seconds, until one has been measured
 SHORTEST, LONGEST = 0.01, 0.5  # seconds between two repetitions of one packet, whatever the round trip
 SHARE = 0.5  # of the target bitrate that repetitions may take on average
-LEAST_RATE = 32_000.0  # bytes a second that they may always take
-BURST = 128 << 10  # bytes of repetitions at once: a large key frame's loss at 30 %
+LEAST_RATE = 8_000.0  # bytes a second that they may always take
+BURST = 128 << 10  # bytes of repetitions at once: a large key frame's loss at 30 %...
+BURST_SECONDS, LEAST_BURST = 0.5, 16 << 10  # ...but no more than so long of the target takes, or so many bytes
 
 
 class History:
@@ -80,6 +81,7 @@ class Repetition:
 
     def __init__(self) -> None:
         self._rtt = FIRST_RTT
+        self.exhausted = False  # the last refusal was for the budget: a new picture is cheaper than what is lost
         self._tokens = float(BURST)
         self._at: float | None = None
         self._repeated: OrderedDict[int, float] = OrderedDict()  # sequence number: seconds, when last; at most PACKETS
@@ -96,10 +98,14 @@ class Repetition:
     def allows(self, packet: Outgoing, now: float, target: float) -> bool:
         """Whether to send it again, which then counts as done. target: bits a second that the stream aims at."""
         rate = max(LEAST_RATE, SHARE * target / 8)
-        self._tokens = min(BURST, self._tokens + (0.0 if self._at is None else now - self._at) * rate)
+        burst = min(BURST, max(LEAST_BURST, BURST_SECONDS * target / 8))
+        self._tokens = min(burst, self._tokens + (0.0 if self._at is None else now - self._at) * rate)
         self._at = now
         last, size = self._repeated.get(packet.sequence), len(packet.payload)
-        if (last is not None and now - last < self.pause) or self._tokens < size:
+        if last is not None and now - last < self.pause:
+            return False
+        self.exhausted = self._tokens < size
+        if self.exhausted:
             return False
         self._tokens -= size
         self._repeated[packet.sequence] = now

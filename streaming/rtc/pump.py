@@ -31,6 +31,7 @@ from streaming.rtc.wire import Wire, room
 from streaming.track import PacketTrack
 
 TAIL_SECONDS = 0.1  # without a picture, after which the last packet is sent again
+RENEW_SECONDS = 1.0  # between two key frames that stand for more losses than can be made good
 QUIET_SECONDS = 2.0  # without a picture, after which a key frame request may be mere impatience
 LONGEST_RTT = 10.0  # seconds; more is a clock that was set
 
@@ -74,6 +75,7 @@ class PacketPump:
         self._reports = Reports(sender)
         self._received = -1  # the player's last report: highest sequence number, packets lost so far
         self._lost = 0
+        self._renewed = float("-inf")  # when a key frame last stood for losses
         self._forgiven = 0  # losses that a key frame has made good
         _replace(sender, self, self._reports)
         track.listen(self._pull)
@@ -244,6 +246,9 @@ class PacketPump:
         now, target = time.monotonic(), self._congestion.target
         found = (self._history.find(sequence) for sequence in sequences)
         again = [packet for packet in found if packet is not None and self._repetition.allows(packet, now, target)]
+        if self._repetition.exhausted and now - self._renewed > RENEW_SECONDS:
+            self._renewed = now
+            self._hooks.key_wanted()
         if not again:
             return
         if self._rtx_type is None:

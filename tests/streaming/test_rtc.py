@@ -131,6 +131,16 @@ async def test_repetitions_and_pictures_are_sent_more_than_once_where_the_path_l
         assert sorted(repeated) == sorted(packet[2:4] for packet in wire.datagrams[-2 * len(second) : -len(second)])
 
 
+async def test_more_losses_than_can_be_made_good_ask_for_one_key_frame() -> None:
+    async with connected() as wire:
+        wire.congestion.target = 100_000
+        packets = await wire.send(0, key_frame())
+        await wire.lose(*(struct.unpack_from("!H", packet, 2)[0] for packet in packets))
+        await wire.lose(*(struct.unpack_from("!H", packet, 2)[0] for packet in packets))
+        assert 0 < len(wire.resent) < len(packets)
+        assert len(wire.keys) == 1
+
+
 async def test_the_last_packet_before_a_rest_goes_out_twice() -> None:
     async with connected(tail=0.05) as wire:
         packets = await wire.send(0, key_frame())

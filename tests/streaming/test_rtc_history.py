@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from streaming.rtc.history import BURST, BYTES, LEAST_RATE, PACKETS, SHARE, History, Repetition
+from streaming.rtc.history import BURST, BYTES, LEAST_BURST, LEAST_RATE, PACKETS, SHARE, History, Repetition
 from streaming.rtc.outgoing import Outgoing
 
 
@@ -55,6 +55,15 @@ def test_a_storm_of_requests_is_answered_within_the_budget() -> None:
     assert octets > SHARE * target / 8 * seconds / 2
     assert repetition.allows(packet(1, 10), 99.0, 0.0)
     assert LEAST_RATE > 0
+
+
+def test_a_narrow_path_is_not_filled_with_repetitions() -> None:
+    repetition, target = Repetition(), 200_000.0
+    answered = [repetition.allows(packet(index, 1150), 1.0, target) for index in range(80)]
+    assert sum(answered) * 1150 <= LEAST_BURST
+    assert repetition.exhausted
+    assert repetition.allows(packet(90, 1150), 1.5, target)
+    assert not repetition.exhausted
 
 
 def test_losses_named_by_a_list_come_back() -> None:
