@@ -26,8 +26,8 @@ from streaming.load import LoadMeter
 from streaming.memory import Trimmer
 from streaming.models import Loaded, ModelCache
 from streaming.protocol import CONTROL_CHANNEL, Camera, ErrorReply, Hello, Inbound, Pick, from_dict
-from streaming.scheduler import Pace, Scheduler
-from streaming.stream import Stream
+from streaming.scheduler import Scheduler
+from streaming.stream import Pace, Stream
 from streaming.viewers import Limits, Viewer, first_state
 from streaming.watching import Output
 
@@ -59,6 +59,7 @@ class RenderProcess(Handler):
             1 / config.frame_rate,
             1 / config.animation_rate,
             config.rest_seconds,
+            config.prompt_seconds,
             config.refine_samples,
             config.encoder_threads + 1,
         )

@@ -14,32 +14,19 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from renderer.frame import Frame
 from streaming.load import PROMISED, LoadMeter
 from streaming.state import State
-from streaming.stream import Engine, Refinement, Shot, Stream
+from streaming.stream import Engine, Pace, Refinement, Shot, Stream
 
 WINDOW = 2  # encoded pictures that a network process may hold unsent, per viewer
 POLISH = 12  # times that a picture at rest is encoded again, where the bitrate did not allow its quality at once
+EARLY = 4  # samples that make a refined picture worth showing before it is complete
 PATIENCE = 8  # moving pictures after which a waiting refinement gets one sample
 STILLS = 2  # that are made by turns; the others wait
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """moving, playing: seconds between a viewer's pictures; rest: seconds without input; samples: of a refined one.
-
-    ahead: moving pictures of all viewers that are being made or wait for an encoder.
-    """
-
-    moving: float = 1 / 60
-    playing: float = 1 / 30
-    rest: float = 0.12
-    samples: int = 16
-    ahead: int = 3
 
 
 class Scheduler:
@@ -114,7 +101,7 @@ class Scheduler:
     def polish(self, stream: Stream, shot: Shot, delay: float) -> None:
         """Encode this picture again in `delay` seconds, if it is still the last one then; bounded by POLISH."""
         with self.lock:
-            if stream.last is not shot or stream.polished >= POLISH or stream.drawn != stream.version:
+            if stream.last is not shot or stream.polished >= POLISH or stream.refined != stream.version:
                 return
             stream.polish_at = self._clock() + delay
         self.wake()
@@ -302,12 +289,18 @@ class Scheduler:
             if job.running is None:
                 job.running = engine.accumulate(job.model, job.view, samples=job.samples, format=job.format)
             job.running.step()
-            if not job.running.done:
+            job.steps += 1
+            early = job.early if job.steps >= EARLY and self._clock() >= job.early_at else None
+            if not job.running.done and early is None:
                 return
             frame = job.running.frame()
         except Exception as error:
             self._end(job)
             job.failed(error)
+            return
+        if early is not None and not job.running.done:
+            job.early = None
+            early(frame)
             return
         self._end(job)
         job.finished(frame)
@@ -338,7 +331,7 @@ class Scheduler:
 
     def _refinement(self, stream: Stream) -> Refinement:
         """At rest: first, when the moving picture was coarse, one at full resolution; then the refined one."""
-        version, state, captured = stream.version, stream.state, self._clock()
+        version, state = stream.version, stream.state
         coarse = stream.sharp != version
 
         def finished(frame: Frame) -> None:
@@ -346,7 +339,7 @@ class Scheduler:
                 stream.sharp = version
                 if not coarse:
                     stream.refined = version
-            self._hand_over(stream, Shot(frame, state.seq, captured, still=not coarse))
+            self._hand_over(stream, Shot(frame, state.seq, self._clock(), still=not coarse))
 
         def failed(error: Exception) -> None:
             self._failed(stream, error)
@@ -354,9 +347,15 @@ class Scheduler:
         def current() -> bool:
             return not stream.closed and stream.version == version
 
+        def early(frame: Frame) -> None:
+            self._hand_over(stream, Shot(frame, state.seq, self._clock()))
+
         samples = 1 if coarse else self._pace.samples
         view = stream.moving(state.view) if coarse else stream.resting(state.view)
-        return Refinement(stream.model, view, samples, stream.format, finished, failed, current)
+        early_at = stream.last_input + self._pace.prompt
+        return Refinement(
+            stream.model, view, samples, stream.format, finished, failed, current, None if coarse else early, early_at
+        )
 
     # -- when to look again -------------------------------------------------------------------------------------------
 

@@ -63,11 +63,26 @@ class Governor(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """moving, playing: seconds between a viewer's pictures. rest: seconds without input until a refined one is begun;
+    prompt: until it is shown as far as it is then; samples: of the whole one.
+
+    ahead: moving pictures of all viewers that are being made or wait for an encoder.
+    """
+
+    moving: float = 1 / 60
+    playing: float = 1 / 30
+    rest: float = 0.06
+    prompt: float = 0.13
+    samples: int = 16
+    ahead: int = 3
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Shot:
-    """A picture and what it answers. seq: camera input it shows; captured: seconds, when its view was read.
-
-    still: the refined picture, which stays on the screen.
+    """A picture and what it answers. seq: camera input it shows; captured: seconds, when its view was read, and
+    of a refined one when it was finished. still: the refined picture, which stays on the screen.
     """
 
     frame: Frame
@@ -137,4 +152,7 @@ class Refinement:
     finished: Callable[[Frame], None]
     failed: Callable[[Exception], None]
     current: Callable[[], bool]  # whether it is still wanted
+    early: Callable[[Frame], None] | None = None  # takes what there is, once
+    early_at: float = float("inf")  # seconds, from when that may be
+    steps: int = 0
     running: Accumulation | None = None

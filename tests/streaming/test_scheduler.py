@@ -6,17 +6,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from renderer.frame import Frame
 from renderer.view import AnimationState, Orbit, View
 from streaming.load import LoadMeter
-from streaming.scheduler import POLISH, WINDOW, Pace, Scheduler
+from streaming.scheduler import EARLY, POLISH, WINDOW, Scheduler
 from streaming.state import State
-from streaming.stream import Refinement, Shot, Stream
-from tests.streaming.fakes import FakeEngine, FixedGovernor
+from streaming.stream import Pace, Refinement, Shot, Stream
+from tests.streaming.fakes import FakeAccumulation, FakeEngine, FixedGovernor
 
 SMALL = View(width=64, height=64)
+PIXELS = np.zeros((96, 64), np.uint8)
 PACE = Pace(moving=1 / 60, playing=1 / 30, rest=0.12, samples=4)
 
 
@@ -184,6 +186,31 @@ def test_a_coarse_picture_is_sharpened_before_it_is_refined() -> None:
     world.stream(at(0.0), scale=0.5)
     world.advance(10.0)
     assert [(shot.frame.scale, shot.frame.samples) for _, shot, _ in world.shots] == [(0.5, 1), (1.0, 1), (1.0, 4)]
+
+
+def test_a_refined_picture_that_takes_long_is_shown_early_and_again_when_it_is_complete(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World()
+    step = FakeAccumulation.step
+
+    def slow(accumulation: FakeAccumulation) -> None:
+        world.now += 0.005
+        step(accumulation)
+
+    monkeypatch.setattr(FakeAccumulation, "step", slow)
+    monkeypatch.setattr(FakeAccumulation, "frame", lambda a: Frame(64, 64, "i420", PIXELS, a.view, samples=a.drawn))
+    world.scheduler._pace = replace(PACE, rest=0.06, prompt=0.13, samples=40)
+    stream = world.stream(at(0.0))
+    world.advance(0.01)
+    world.scheduler.change(stream, at(1.0))
+    moved = world.now
+    world.advance(10.0)
+    moving, early, final = [shot for _, shot, _ in world.shots][1:]
+    assert (moving.still, early.still, final.still) == (False, False, True)
+    assert EARLY <= early.frame.samples < final.frame.samples == 40
+    assert 0.13 <= early.captured - moved < 0.15
+    assert early.captured < final.captured
 
 
 def test_a_refined_picture_is_a_still_and_no_key_frame() -> None:
