@@ -38,6 +38,7 @@ async def serve(config: Config, announce: Callable[[str], None]) -> None:
             if await _before_signal(supervisor.start(), signals) is None:
                 announce(f"http://{_shown(config.host)}:{sockets[0].getsockname()[1]}/")
                 _say_who_may(config)
+                _say_how_many(config)
                 seconds = await signals.get()
                 logger.info("ending: viewers may stay %g s", seconds)
                 await _before_signal(supervisor.drain(seconds), signals)
@@ -71,3 +72,10 @@ def _say_who_may(config: Config) -> None:
         logger.info("without --auth only this machine is served (%s)", config.host)
     else:
         logger.warning("--open without --auth: whoever reaches %s may see every model", config.host)
+
+
+def _say_how_many(config: Config) -> None:
+    """At start: whether there is a UDP port for each viewer."""
+    ports = len(config.reach.ports)
+    if 0 < ports < config.max_sessions:
+        logger.warning("udp_ports has %d ports for max_sessions %d: offers beyond get 503", ports, config.max_sessions)

@@ -66,7 +66,9 @@ async def test_relays_are_for_those_who_may_watch(tmp_path: Path, secret: str) -
 
 
 async def test_a_viewer_too_many_for_the_ports_is_refused_and_the_others_go_on(tmp_path: Path) -> None:
-    with serving(make_models(tmp_path / "models"), "--udp-ports", "42100-42101", "--network", "1") as server:
+    log = tmp_path / "log"
+    asked = ("--udp-ports", "42100-42101", "--network", "1")
+    with log.open("w") as said, serving(make_models(tmp_path / "models"), *asked, log=said) as server:
         async with client(server) as first, client(server) as second:
             await asyncio.gather(first.join(), second.join())
             assert {line.split()[5] for line in candidates(first) + candidates(second)} == {"42100", "42101"}
@@ -85,6 +87,7 @@ async def test_a_viewer_too_many_for_the_ports_is_refused_and_the_others_go_on(t
             assert await second.leave() == 200
         async with client(server) as fourth:
             await fourth.join()
+    assert "udp_ports has 2 ports for max_sessions 64" in log.read_text()
 
 
 def candidates(viewer: Client) -> list[str]:
