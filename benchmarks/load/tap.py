@@ -50,18 +50,21 @@ class Tap:
         self._media, self._camera = payload_type, camera.id or 0
         dtls: Any = receiver.transport
         self._ssl = dtls._ssl
-        pair = dtls.transport._connection._nominated[1]
-        self._protocol, self._remote = pair.protocol, pair.remote_addr
+        connection = dtls.transport._connection
+        pair = connection._nominated[1]
+        self._socket, self._remote = pair.protocol.transport._sock, pair.remote_addr
         self._stream = _Messages(peer.sctp, self._heard)
         self._buffer = bytearray(_DATAGRAM)
         self._view = memoryview(self._buffer)
         loop: Any = asyncio.get_running_loop()
-        transport: Any = self._protocol.transport
         self._loop: Any = loop
-        self._socket = transport._sock
         self._due: asyncio.TimerHandle | None = None
-        loop._remove_reader(self._socket.fileno())  # asyncio's public one refuses sockets of its transports
-        loop._add_reader(self._socket.fileno(), self._read)
+        self._sockets = []
+        for protocol in connection._protocols:  # the server may answer on another path than the one that we chose
+            own = protocol.transport._sock
+            self._sockets.append(own)
+            loop._remove_reader(own.fileno())  # asyncio's public one refuses sockets of its transports
+            loop._add_reader(own.fileno(), self._read, own, protocol)
 
     def send(self, text: str) -> None:
         """A message on the camera channel, with what has to be acknowledged."""
@@ -76,14 +79,15 @@ class Tap:
         """Read no more."""
         if self._due is not None:
             self._due.cancel()
-        if self._socket.fileno() >= 0:
-            self._loop._remove_reader(self._socket.fileno())
+        for own in self._sockets:
+            if own.fileno() >= 0:
+                self._loop._remove_reader(own.fileno())
 
-    def _read(self) -> None:
-        receive, buffer = self._socket.recv_into, self._buffer
+    def _read(self, own: Any, protocol: Any) -> None:
+        receive, buffer = own.recvfrom_into, self._buffer
         for _ in range(_AT_ONCE):
             try:
-                size = receive(buffer)
+                size, address = receive(buffer)
             except (BlockingIOError, ConnectionRefusedError):
                 return
             first = buffer[0]
@@ -92,7 +96,7 @@ class Tap:
             elif first > 19:
                 self._dtls(bytes(self._view[:size]))
             else:
-                self._protocol.datagram_received(bytes(self._view[:size]), self._remote)
+                protocol.datagram_received(bytes(self._view[:size]), address)
 
     def _media_packet(self, size: int) -> None:
         second = self._buffer[1]
@@ -127,7 +131,7 @@ class Tap:
         try:
             self._ssl.send(plain)
             self._socket.sendto(self._ssl.bio_read(_DATAGRAM), self._remote)
-        except (SSL.Error, BlockingIOError, ConnectionRefusedError):
+        except (SSL.Error, OSError):
             return  # a datagram like any other: it may be lost
 
     def _heard(self, text: bytes) -> None:
