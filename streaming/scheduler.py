@@ -77,13 +77,7 @@ class Scheduler:
         with self.lock:
             if state is stream.state:
                 return
-            now = self._clock()
-            if stream.drawn == stream.version:
-                stream.wanted = now
-            stream.state = state
-            stream.version += 1
-            stream.last_input = now
-            stream.polish_at = float("inf")
+            stream.follow(state, self._clock())
         self.wake()
 
     def limit(self, stream: Stream, interval: float) -> None:
@@ -168,15 +162,16 @@ class Scheduler:
         self._meter.rendered(now - since, now)
 
     def _repeats(self, stream: Stream, now: float) -> bool:
-        """Whether the last picture must be encoded again: as a key frame, or because it can look better now."""
+        """Whether the last picture must be encoded again: as a key frame, for looks, or to answer a newer input."""
         quiet = stream.drawn == stream.version and not stream.state.playing and stream.last is not None
-        return quiet and self._free(stream) and (stream.key_wanted or stream.polish_at <= now)
+        return quiet and self._free(stream) and (stream.key_wanted or stream.polish_at <= now or stream.unanswered)
 
     def _repeat(self, stream: Stream, now: float) -> None:
         if stream.last is not None:
             stream.polished += stream.polish_at <= now
             stream.polish_at = float("inf")
-            stream.mailbox = stream.last = replace(stream.last, captured=now)
+            seq = max(stream.last.seq, stream.state.seq)
+            stream.mailbox = stream.last = replace(stream.last, seq=seq, captured=now)
 
     def _free(self, stream: Stream) -> bool:
         return not stream.busy and stream.mailbox is None and stream.unsent < WINDOW
@@ -241,7 +236,7 @@ class Scheduler:
         # begin again at once, it counts: small pictures for everybody are there sooner than full ones one by one.
         if stream.last is not None or stream.resumed:
             stream.governor.observe(frame.timings.get("total", 0.0))
-        self._hand_over(stream, Shot(frame, state.seq, captured))
+        self._hand_over(stream, Shot(frame, stream.answered(state), captured))
 
     def _hand_over(self, stream: Stream, shot: Shot) -> None:
         with self.lock:
@@ -339,7 +334,7 @@ class Scheduler:
                 stream.sharp = version
                 if not coarse:
                     stream.refined = version
-            self._hand_over(stream, Shot(frame, state.seq, self._clock(), still=not coarse))
+            self._hand_over(stream, Shot(frame, stream.answered(state), self._clock(), still=not coarse))
 
         def failed(error: Exception) -> None:
             self._failed(stream, error)
@@ -348,7 +343,7 @@ class Scheduler:
             return not stream.closed and stream.version == version
 
         def early(frame: Frame) -> None:
-            self._hand_over(stream, Shot(frame, state.seq, self._clock()))
+            self._hand_over(stream, Shot(frame, stream.answered(state), self._clock()))
 
         samples = 1 if coarse else self._pace.samples
         view = stream.moving(state.view) if coarse else stream.resting(state.view)

@@ -127,6 +127,27 @@ class Stream:
         self.closed = False
         self.resumed = False  # another render process drew it before: its first picture is one of many at once
 
+    def follow(self, state: State, now: float) -> None:
+        """The viewer's newest choices. Those that change no picture are answered by the one that there is."""
+        still = not (state.playing or self.state.playing)
+        if not still or state.view != self.state.view:
+            if self.drawn == self.version:
+                self.wanted = now
+            self.version += 1
+            self.last_input = now
+            self.polish_at = float("inf")
+        self.state = state
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether the last picture shows a newer input than it says."""
+        return self.last is not None and self.last.seq < self.state.seq
+
+    def answered(self, drawn: State) -> int:
+        """The newest input that a picture of `drawn` shows: some may have come meanwhile and changed nothing."""
+        newest = self.state
+        return newest.seq if newest.view == drawn.view and not newest.playing else drawn.seq
+
     def take(self) -> tuple[Shot, bool] | None:
         """For the encoder: the picture that waits and whether it must be a key frame; counts it as on its way."""
         shot, key = self.mailbox, self.key_wanted
