@@ -65,7 +65,8 @@ export class Bridge {
     if ((queue || attempt >= PATIENT) && !source?.watch && !streaming) this.#stills.start();
     if (queue) this.#stage.notice(`${describeQueue(queue)} You can turn the model while you wait.`, false, true);
     if (queue || attempt < PATIENT) return false;
-    this.#stage.notice(explain(status, loaded ? "Connection lost. Trying again…" : "No connection. Trying again…"));
+    const otherwise = loaded ? "Connection lost. Trying again…" : "No connection. Trying again…";
+    this.#stage.notice(explain(status, otherwise, Boolean(source?.watch)));
     return attempt === PATIENT;
   }
 

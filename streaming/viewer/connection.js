@@ -57,6 +57,8 @@ export class Connection {
   #since = 0;
   /** What keeps the place in the queue. */
   #ticket = "";
+  /** Name of the first session of this visit: whoever names it again is watched with the same key. */
+  #first = "";
   /** @type {ReturnType<typeof setTimeout>|undefined} */
   #timer;
   /** @type {ReturnType<typeof setTimeout>|undefined} */
@@ -80,7 +82,7 @@ export class Connection {
     this.#token = token;
     this.#endpoint = endpoint;
     this.#attempt = 0;
-    this.#ticket = "";
+    this.#ticket = this.#first = "";
     this.#listen();
     this.#dial();
   }
@@ -134,6 +136,7 @@ export class Connection {
     this.#coming = null;
     this.#doubted = false;
     this.#ticket = "";
+    this.#first ||= session.name;
     this.#since = performance.now();
   }
 
@@ -142,6 +145,7 @@ export class Connection {
     clearTimeout(this.#timer);
     const endpoint = this.#endpoint();
     if (this.#ticket) endpoint.searchParams.set("ticket", this.#ticket);
+    if (this.#first && !endpoint.searchParams.has("watch")) endpoint.searchParams.set("again", this.#first);
     /** @type {Session} */
     const session = new Session(endpoint, this.#token, {
       progress: (share) => this.#handlers.progress(share),

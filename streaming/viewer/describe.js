@@ -30,6 +30,7 @@ const WATCHED = {
   ...REASONS,
   403: "You may not watch this view.",
   404: "The view that was shared here has ended.",
+  503: "Waiting for the view to come back…",
 };
 
 /** @param {number|undefined} status of the server's answer, if there was one @param {string} otherwise @param {boolean} [watching] */

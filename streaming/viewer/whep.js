@@ -90,6 +90,8 @@ export class Session {
   /** @type {string|null} where to PATCH and DELETE */
   #resource = null;
   #closed = false;
+  /** The server's name for it, "" before it has one. */
+  name = "";
   /** What lets others watch this session; "" where the server does not say. */
   watchKey = "";
   /** @type {SessionEvents|null} */
@@ -172,6 +174,7 @@ export class Session {
     const response = await this.#post(offer.sdp);
     const location = response.headers.get("Location");
     this.#resource = location && new URL(location, this.#endpoint).href;
+    this.name = this.#resource ? (new URL(this.#resource).pathname.split("/").pop() ?? "") : "";
     const answer = await response.text();
     if (this.#closed) {
       this.#delete();

@@ -73,6 +73,12 @@ window.shownTheta = (viewer) => {
 };
 """
 
+# The state that a browser reports some seconds after nothing came through any more, and its end.
+DISCONNECT = """(state) => {
+  Object.defineProperty(connections[0], "connectionState", { configurable: true, get: () => state });
+  connections[0].dispatchEvent(new Event("connectionstatechange"));
+}"""
+
 HARNESS = """<!doctype html><html lang="en"><meta charset="utf-8"><title>harness</title><link rel="icon" href="data:,">
 <style>body {{ margin: 0; height: 3000px }} vitrine-viewer {{ width: 480px; height: 320px }}</style>
 <script type="module" src="/viewer/vitrine-viewer.js"></script>{body}</html>"""

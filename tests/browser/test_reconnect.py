@@ -10,7 +10,7 @@ from urllib.parse import urljoin
 import pytest
 from playwright.sync_api import Page, Response, Route
 
-from tests.browser.conftest import Show, shows
+from tests.browser.conftest import DISCONNECT, Show, shows
 
 pytestmark = pytest.mark.browser
 
@@ -57,11 +57,6 @@ def events(show: Show) -> Events:
     return page, asked, say
 
 
-# The state that a browser reports some seconds after nothing came through any more, and its end.
-DISCONNECT = """(state) => {
-  Object.defineProperty(connections[0], "connectionState", { configurable: true, get: () => state });
-  connections[0].dispatchEvent(new Event("connectionstatechange"));
-}"""
 ONE_VIDEO = "v.shadowRoot.querySelectorAll('video').length === 1"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import HARNESS, Show, shows, watched, window
+from tests.browser.conftest import DISCONNECT, HARNESS, Show, shows, watched, window
 
 pytestmark = pytest.mark.browser
 
@@ -47,6 +47,16 @@ def test_a_watcher_sees_what_the_owner_turns_and_turns_nothing(show: Show, brows
         assert told == ["hello"]
         assert page.evaluate("v.watchKey") == ""
         assert complaints == []
+
+
+def test_an_owner_that_connects_again_is_watched_with_the_same_key(show: Show) -> None:
+    owner = show(CHAIR)
+    shows(owner, 60)
+    key = owner.evaluate("v.watchKey")
+    owner.evaluate(DISCONNECT, "disconnected")
+    owner.wait_for_function("connections.length === 2 && connections[0].signalingState === 'closed'")
+    owner.wait_for_function("v.watchKey !== ''")
+    assert owner.evaluate("v.watchKey") == key
 
 
 def test_a_view_that_has_ended_is_not_asked_for_again(show: Show) -> None:
