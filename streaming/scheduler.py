@@ -25,7 +25,8 @@ from streaming.stream import Engine, Pace, Refinement, Shot, Stream
 WINDOW = 2  # encoded pictures that a network process may hold unsent, per viewer
 POLISH = 12  # times that a picture at rest is encoded again, where the bitrate did not allow its quality at once
 EARLY = 4  # samples that make a refined picture worth showing before it is complete
-PATIENCE = 8  # moving pictures after which a waiting refinement gets one sample
+PATIENCE = 8  # moving pictures after which a waiting refinement gets one sample, at the earliest
+PRECEDENCE = 5  # times as long as the last sample took that moving pictures are made for before the next one
 STILLS = 2  # that are made by turns; the others wait
 
 
@@ -52,7 +53,8 @@ class Scheduler:
         self._in_flight: tuple[Stream, Any, State, float] | None = None
         self._queued = False
         self._alarm = float("inf")
-        self._since_refinement = 0
+        self._since_refinement = 0  # moving pictures
+        self._moved = self._sampled = 0.0  # seconds they took since then, and seconds the last sample took
 
     # -- from any thread ----------------------------------------------------------------------------------------------
 
@@ -152,9 +154,14 @@ class Scheduler:
             self._complete(engine)
         if not fresh:
             self._measure(now)
-        if chosen is None or self._since_refinement >= PATIENCE:
+        if chosen is None or self._may_refine(now):
             self._refine(engine)
         self._plan()
+
+    def _may_refine(self, since: float) -> bool:
+        """While viewers move: on a processor one sample takes as long as many moving pictures, on a GPU as one."""
+        self._moved += self._clock() - since
+        return self._since_refinement >= PATIENCE and self._moved >= PRECEDENCE * self._sampled
 
     def _measure(self, since: float) -> None:
         """The part of a turn that moving pictures took; what an arrival takes once is no load that stays."""
@@ -268,7 +275,9 @@ class Scheduler:
             self._begin_stills()
             chosen = self._turn_of()
         if chosen is not None:
+            began = self._clock()
             self._step(engine, chosen)
+            self._moved, self._sampled = 0.0, self._clock() - began
 
     def _turn_of(self) -> Refinement | None:
         """A viewer at rest never waits for more than one sample of a still, a still for no more than one of theirs."""

@@ -531,6 +531,38 @@ def test_refinement_is_no_load() -> None:
     assert world.meter.read(world.now).render < 0.01
 
 
+def test_long_samples_leave_most_of_the_time_to_those_who_move() -> None:
+    world = World()
+    stream = world.stream(at(0.0))
+    world.advance(0.05)
+    accumulate = world.engine.accumulate
+    spent = [0.0]
+
+    def slow(model: Any, view: View, **options: Any) -> Any:
+        made = accumulate(model, view, **options)
+        step = made.step
+
+        def long_step() -> None:
+            step()
+            world.now += 0.2
+            spent[0] += 0.2
+
+        made.step = long_step  # type: ignore[method-assign]
+        return made
+
+    world.engine.accumulate = slow  # type: ignore[method-assign]
+    world.cost = 0.02
+    still(world, 99.0, 1000, [])
+    others = [world.stream(at(0.0)) for _ in range(3)]
+    began = world.now
+    for seq in range(1, 400):
+        for each in (stream, *others):
+            world.scheduler.change(each, at(float(seq), seq))
+        if world.jobs:
+            world.jobs.pop(0)(world.engine)
+    assert 0.2 < spent[0] < 0.25 * (world.now - began)
+
+
 def test_arrivals_are_no_load() -> None:
     world = World(cost=0.05)
     for _ in range(20):
