@@ -93,8 +93,9 @@ class StreamEncoder:
 
     def _encode(self, shot: Shot, key: bool) -> Done:
         started = time.perf_counter()
-        frame = shot.frame
+        frame, before = shot.frame, self._encoder
         encoder = self._ready(frame.view.width, frame.view.height)
+        key = key or encoder is not before
         encoded = encoder.encode(frame.pixels, round(shot.captured * 90_000), key=key, still=shot.still)
         seconds = time.perf_counter() - started
         if not shot.still:

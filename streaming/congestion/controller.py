@@ -39,6 +39,7 @@ ROUND_TRIP = 0.1  # seconds, until it is known
 
 PACE = 1.5  # times the estimate: large pictures are spread so, for a queue of a third of their length
 START_PACE = 10.0  # times the start bitrate, until the path has been found full: a narrow link takes as long either way
+NEARBY = 0.0015  # seconds there and back in which 6 Mb/s would not carry one packet: there is no narrow link
 PROBE_MARGIN, FOUND_MARGIN = 0.95, 0.9  # of what a train showed: not held up, held up
 ACTIVE = 0.2  # seconds after the last packet in which the stream moves
 
@@ -133,7 +134,9 @@ class Controller:
 
     @property
     def pacing(self) -> float:
-        """The rate at which large pictures are to be spread."""
+        """The rate at which large pictures are to be spread; 0 where that is not needed."""
+        if self.round_trip < NEARBY:
+            return 0.0
         return max(PACE * self.estimate, self._shown)
 
     @property

@@ -20,7 +20,10 @@ GAIN = 4.0  # makes the slope comparable with the threshold, as the authors chos
 MOST_DELTAS = 60  # groups after which the slope is trusted fully
 OVERUSE_SECONDS = 0.01  # that the trend must stay above the threshold
 THRESHOLD, LOWEST, HIGHEST = 12.5, 6.0, 600.0  # milliseconds: at the start, and its bounds (section 5.4)
-K_UP, K_DOWN = 0.0087, 0.039  # how fast the threshold follows the trend (table 1)
+K_UP, K_DOWN = (
+    0.0087,
+    0.039,
+)  # a millisecond; how fast the threshold follows (the draft's 0.01, 0.00018 are for its filter)
 ADAPT_LIMIT = 15.0  # milliseconds beyond the threshold: a spike, from which nothing is learnt
 
 

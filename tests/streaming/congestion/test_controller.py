@@ -187,6 +187,14 @@ def test_a_large_first_picture_does_not_wait_for_news() -> None:
     assert controller.target == START
 
 
+def test_nothing_is_spread_for_a_player_nearby() -> None:
+    loop, link, controller = network(1e9, delay=0.0001)
+    Stream(loop, link, controller, report_every=0.05)
+    controller.report(0.0, 0.0008, 0.0)
+    loop.run(2.0)
+    assert controller.pacing == 0.0
+
+
 def test_what_is_on_its_way_without_news_slows_the_encoder_down_for_a_moment_only() -> None:
     now = 0.0
     controller = Controller(START, LEAST, MOST, clock=lambda: now)
