@@ -18,15 +18,17 @@ _PATIENCE = "seconds to wait before each phase for other processes to become qui
 def add_commands(subparsers: Commands) -> None:
     """Mount `bench` with one subcommand per measurement."""
     bench = subparsers.add_parser(
-        "bench", help="measure: latency, load, render, fidelity, idle, churn; compare results"
+        "bench", help="measure: latency, load, render, encode, fidelity, idle, churn; compare results"
     )
     commands = bench.add_subparsers(title="measurements", metavar="MEASUREMENT", required=True)
     _add_latency(commands)
     _add_render(commands)
+    _add_encode(commands)
     _add_fidelity(commands)
     load.add_command(commands)
     _add_idle(commands)
     _add_churn(commands)
+    _add_send(commands)
     add_lasting(commands)
     compare = commands.add_parser("compare", help="two latency results of one machine side by side")
     compare.add_argument("old", type=Path)
@@ -94,6 +96,28 @@ def _add_render(commands: Commands) -> None:
     parser.add_argument("--frames", type=count, default=25, metavar="N", help="pictures of each (default: 25)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="result (default: benchmarks/results/…)")
     parser.set_defaults(run=guarded(_render))
+
+
+def _add_encode(commands: Commands) -> None:
+    parser = commands.add_parser("encode", help="CPU time, bytes and quality a picture, our encoders beside aiortc's")
+    add_subject(parser)
+    parser.add_argument("--pictures", type=count, default=120, metavar="N", help="of a drag (default: 120)")
+    parser.add_argument(
+        "--bitrates", type=_megabits, default=(4_000_000, 1_000_000), metavar="A,B", help="Mb/s (default: 4,1)"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="result (default: benchmarks/results/…)")
+    parser.set_defaults(run=guarded(_encode))
+
+
+def _megabits(text: str) -> tuple[int, ...]:
+    """Bits a second; each from 0.1 to 50 Mb/s, at most eight."""
+    try:
+        found = tuple(round(float(part) * 1e6) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} are not numbers between commas") from None
+    if len(found) > 8 or not all(100_000 <= bitrate <= 50_000_000 for bitrate in found):
+        raise argparse.ArgumentTypeError(f"{text}: up to eight numbers from 0.1 to 50")
+    return found
 
 
 def _add_fidelity(commands: Commands) -> None:
@@ -183,6 +207,20 @@ def _render(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _encode(arguments: argparse.Namespace) -> int:
+    from benchmarks import encode, report
+    from benchmarks.progress import Progress
+
+    width, height = arguments.size
+    with Progress() as progress:
+        result = encode.measure(
+            model_of(arguments), width, height, arguments.pictures, arguments.bitrates, progress
+        )
+    report.save(result, arguments.json or report.default_path("encode", result["model"]["name"]))
+    report.show(encode.table(result), result["warnings"])
+    return 0
+
+
 def _fidelity(arguments: argparse.Namespace) -> int:
     from benchmarks import report
     from benchmarks.fidelity import measure, table
@@ -201,6 +239,28 @@ def _fidelity(arguments: argparse.Namespace) -> int:
         report.show(table.summary(result))
     print(folder / "index.html")
     return 1 if failed else 0
+
+
+def _add_send(commands: Commands) -> None:
+    parser = commands.add_parser("send", help="processor time of an RTP packet and of a camera, against aiortc's own")
+    parser.add_argument("--viewers", type=count, default=8, metavar="N", help="default: 8")
+    parser.add_argument("--pictures", type=count, default=200, metavar="N", help="for each (default: 200)")
+    parser.add_argument("--runs", type=count, default=3, metavar="N", help="interleaved rounds (default: 3)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="result (default: benchmarks/results/…)")
+    parser.set_defaults(run=guarded(_send))
+
+
+def _send(arguments: argparse.Namespace) -> int:
+    from benchmarks import report, send
+    from benchmarks.progress import Progress
+
+    hush()
+    plan = send.Plan(viewers=arguments.viewers, pictures=arguments.pictures)
+    with Progress() as progress:
+        result = send.measure(plan, arguments.runs, progress)
+    report.save(result, arguments.json or report.default_path("send", "pictures"))
+    report.show(send.table(result), result["warnings"])
+    return 0 if result["passed"] else 1
 
 
 def _idle(arguments: argparse.Namespace) -> int:

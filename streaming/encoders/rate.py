@@ -9,7 +9,7 @@ from __future__ import annotations
 
 WHOLE_SECONDS = 0.125  # of the bitrate, what a key frame or a still may take: a larger one would arrive late
 AIM_SECONDS = 0.01  # of the bitrate, what is left in the bucket when the next picture begins
-CORRECTION = 0.5  # share of the distance to that aim that one picture makes up for
+CORRECTION = 0.3  # share of the distance to that aim that one picture makes up for
 SHORTEST, LONGEST = 1 / 120, 1 / 24  # seconds, the time whose bits a picture may use
 COARSEST = 56
 CHANGES = 4.0  # times as complex as the one before, no picture is expected to be more than that
@@ -76,7 +76,7 @@ class RateControl:
         if whole:
             return max(self.bitrate * WHOLE_SECONDS - self._level, self.bitrate * WHOLE_SECONDS / 2)
         share = self.bitrate * min(LONGEST, max(SHORTEST, since))
-        return max(share / 4, share + CORRECTION * (self.bitrate * AIM_SECONDS - self._level))
+        return max(share / 2, share + CORRECTION * (self.bitrate * AIM_SECONDS - self._level))
 
     def _drain(self, now: float) -> None:
         if self._at is not None:
