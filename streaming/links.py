@@ -44,10 +44,11 @@ class Peer(Handler):
 
         Raises ProcessLost when it is not there, SignallingError as it does.
         """
-        try:
-            await asyncio.wait_for(self.ready.wait(), patience)
-        except TimeoutError:
-            raise ProcessLost(f"the {self.role} process is starting") from None
+        if not self.ready.is_set():
+            try:
+                await asyncio.wait_for(self.ready.wait(), patience)
+            except TimeoutError:
+                raise ProcessLost(f"the {self.role} process is starting") from None
         try:
             return await self._now().request(method, **params)
         except ProcessLost:

@@ -43,7 +43,7 @@ class Replay:
         messages = [_spelled(message, now - since) for since, message in self._said.values()]
         camera = self._camera
         if camera is not None:
-            fields = {"seq": camera.seq, "orbit": camera.orbit, "target": camera.target, "fov": camera.fov}
+            fields = {"seq": camera.seq, "orbit": [*camera.orbit], "target": [*camera.target], "fov": camera.fov}
             messages.append({"type": "camera", **fields})
         return {"messages": messages} | ({} if self.bitrate is None else {"bitrate": self.bitrate})
 
