@@ -132,20 +132,20 @@ def table(result: Mapping[str, Any]) -> Table:
     title = f"{result['model']['name']}, {what}, {size} at {plan['rate']:g}/s, {plan['codec']}: {held}{ratio}"
     view = Table(title=title, title_justify="left")
     for heading in _HEADINGS:
-        view.add_column(heading, justify="left" if heading == "side" else "right")
+        view.add_column(heading, justify="left" if heading == "side" else "right", no_wrap=True)
     for row in result["rows"]:
         view.add_row(*_cells(row), style="" if row["holds"] else "dim")
     return view
 
 
 _HEADINGS = (
-    *("side", "viewers", "late %", "worst", "frames/s", "wait ms", "answer ms", "Mb/s"),
-    *("render %", "network %", "rest %", "client %"),
+    *("side", "n", "late %", "worst %", "fps", "wait ms", "answer ms", "Mb/s"),
+    *("render", "network", "rest", "client"),
 )
 
 
 def _cells(row: Mapping[str, Any]) -> list[str]:
-    """Waits and answers as median / 99th percentile."""
+    """Waits and answers as median / 99th percentile; the last four are % of a core."""
     roles, answer = row["cpu"]["roles"], row["answer"]
     render, network = roles.get("render", 0.0), roles.get("network", 0.0)
     return [
