@@ -10,8 +10,8 @@ const LONGEST = 34;
 const EARLY = 0.7;
 /** What was learned is forgotten after so long without an answer, ms. */
 const FORGET = 1_000;
-/** After so many answers it tries again without a pause: the server may be faster by then, in the middle of a movement. */
-const TRY = 96;
+/** After so many answers it tries again without a pause: the server may have been slow for a moment only. Doubles while it is not. */
+const TRY = { first: 12, most: 96 };
 /** Pictures that are on their way at most, beyond those that the time from input to photon explains. */
 const SPARE = 4;
 /** The path seems blocked: one message in so many ms until something comes back. */
@@ -32,7 +32,9 @@ export class Pace {
   #answers = 0;
   #inputs = 0;
   #ticks = 0;
+  /** Answers with this pause so far, and after how many it tries without. */
   #kept = 0;
+  #patience = TRY.first;
   #rtp = NaN;
   #heard = -Infinity;
 
@@ -57,7 +59,10 @@ export class Pace {
   /** The server has sent a picture. @param {number} rtp its timestamp @param {number} seq newest input in it @param {number} now ms */
   answered(rtp, seq, now) {
     if (seq <= this.#answered) return;
-    if (now - this.#heard > FORGET) this.#begin(0);
+    if (now - this.#heard > FORGET) {
+      this.#begin(0);
+      this.#patience = TRY.first;
+    }
     // NaN before the first, which then counts as a rest.
     const ticks = (rtp - this.#rtp) >>> 0;
     // The first picture after a rest answers one input, and says nothing about the distance of pictures.
@@ -74,15 +79,21 @@ export class Pace {
 
   #learn() {
     const crowded = this.#inputs / this.#answers > CROWDED;
-    this.#kept = crowded ? 0 : this.#kept + this.#answers;
-    if (crowded) this.#begin(Math.min(LONGEST, this.#ticks / TICKS / this.#answers));
-    else this.#begin(this.#kept < TRY ? this.#pause : 0);
+    const trying = this.#pause === 0;
+    if (crowded) {
+      this.#begin(Math.min(LONGEST, this.#ticks / TICKS / this.#answers));
+      return;
+    }
+    if (trying) this.#patience = TRY.first;
+    const over = this.#kept + this.#answers >= this.#patience;
+    if (over && !trying) this.#patience = Math.min(TRY.most, 2 * this.#patience);
+    this.#begin(over ? 0 : this.#pause, this.#kept + this.#answers);
   }
 
-  /** @param {number} pause */
-  #begin(pause) {
-    if (pause === 0) this.#kept = 0;
+  /** @param {number} pause @param {number} [kept] answers that it has had already */
+  #begin(pause, kept = 0) {
     this.#pause = pause;
+    this.#kept = pause === 0 ? 0 : kept;
     this.#answers = this.#inputs = this.#ticks = 0;
   }
 }
