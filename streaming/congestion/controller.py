@@ -8,7 +8,7 @@ decides only where delay has nothing to say. docs/congestion.md has the whole of
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from streaming.congestion.aimd import Aimd
 from streaming.congestion.feedback import parse
@@ -64,9 +64,13 @@ class Controller:
 
     def sent(self, number: int, size: int, now: float) -> None:
         """A packet with this transport-wide number left: a picture's, a retransmission, padding. size: its datagram."""
-        packet = self._history.sent(number, size, now)
-        self._prober.sent(packet)
-        self._rate.add(packet.size, now)
+        self.burst(number, (size,), now)
+
+    def burst(self, number: int, sizes: Sequence[int], now: float) -> None:
+        """Packets left together, numbered on from `number`."""
+        packets = self._history.sent(number, sizes, now)
+        self._prober.sent(packets)
+        self._rate.add(sum([packet.size for packet in packets]), now)
         self._last_sent = now
 
     def spent(self, size: int, now: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from streaming.congestion.feedback import TICK, Feedback, Unwrapper
@@ -59,17 +60,22 @@ class History:
         self._flight_bytes = 0
         self._numbers, self._ticks = Unwrapper(16), Unwrapper(32)
 
-    def sent(self, number: int, size: int, now: float) -> Sent:
-        """Remember a packet by its transport-wide number (16 bits); size: bytes of its datagram."""
-        packet = Sent(self._numbers.unwrap(number & 0xFFFF), size + OVERHEAD, now)
-        self._packets[packet.number] = packet
-        if len(self._packets) > CAPACITY:
-            self._packets.popitem(last=False)
-        self._flight.append(packet)
-        self._flight_bytes += packet.size
-        if len(self._flight) > CAPACITY:
+    def sent(self, number: int, sizes: Sequence[int], now: float) -> list[Sent]:
+        """Remember packets that left together, by the transport-wide number (16 bits) of the first; sizes: bytes of
+        their datagrams."""
+        first = self._numbers.unwrap(number & 0xFFFF)
+        self._numbers.unwrap(first + len(sizes) - 1 & 0xFFFF)
+        burst = [Sent(first + index, size + OVERHEAD, now) for index, size in enumerate(sizes)]
+        known = self._packets
+        for packet in burst:
+            known[packet.number] = packet
+        while len(known) > CAPACITY:
+            known.popitem(last=False)
+        self._flight.extend(burst)
+        self._flight_bytes += sum(sizes) + OVERHEAD * len(sizes)
+        while len(self._flight) > CAPACITY:
             self._land(self._flight[0].number)
-        return packet
+        return burst
 
     def match(self, feedback: Feedback) -> News:
         """What is new in a feedback message."""

@@ -52,9 +52,9 @@ class _Train:
     size: int = 0
     packets: list[Sent] = field(default_factory=list)
 
-    def add(self, packet: Sent) -> None:
-        self.packets.append(packet)
-        self.size += packet.size
+    def add(self, packets: Sequence[Sent]) -> None:
+        self.packets += packets
+        self.size += sum([packet.size for packet in packets])
 
 
 class Prober:
@@ -77,14 +77,14 @@ class Prober:
         self._next = now + INTERVALS[min(self._failures, len(INTERVALS) - 1)]
         return ProbePlan(rate, size)
 
-    def sent(self, packet: Sent) -> None:
-        """One more packet has left."""
-        probe = self._probe
+    def sent(self, packets: Sequence[Sent]) -> None:
+        """Packets have left together."""
+        probe, packet = self._probe, packets[0]
         if probe is not None:
             if packet.at - probe.began > PATIENCE:
                 self._probe = None
             else:
-                probe.add(packet)
+                probe.add(packets)
                 if probe.size >= probe.goal:
                     self._pending.append(probe)
                     self._probe = None
@@ -94,7 +94,7 @@ class Prober:
         if run is None or packet.at - run.packets[-1].at > RUN_GAP:
             self.settle()
             run = self._run = _Train(packet.at)
-        run.add(packet)
+        run.add(packets)
 
     def settle(self) -> None:
         """A picture has ended: keep it when it is long enough to be a train."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from streaming.congestion import ProbePlan
@@ -29,8 +30,8 @@ class Congestion(Protocol):
         """Whether the picture that has just left is to be sent a second time."""
         ...
 
-    def sent(self, number: int, size: int, now: float) -> None:
-        """A datagram with this transport-wide number left."""
+    def burst(self, number: int, sizes: Sequence[int], now: float) -> None:
+        """Datagrams of such sizes left together, numbered on from `number`, transport-wide."""
 
     def feedback(self, fci: bytes, now: float) -> None:
         """Transport-wide feedback."""

@@ -224,9 +224,8 @@ class PacketPump:
         except ConnectionError:
             self._ended.set()
             return len(packets)
-        if self._header.numbered:
-            for index, size in enumerate(sizes):
-                self._congestion.sent(number + index & 0xFFFF, size, now)
+        if self._header.numbered and sizes:
+            self._congestion.burst(number, sizes, now)
         if packets[0].original < 0:  # repetitions never mix with what is new
             self._history.put(self._kept(packets[: len(sizes)], sizes))
         return len(sizes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -41,8 +41,8 @@ class FakeCongestion:
     def doubles(self, now: float) -> bool:
         return self.twice
 
-    def sent(self, number: int, size: int, now: float) -> None:
-        self.out.append((number, size))
+    def burst(self, number: int, sizes: Sequence[int], now: float) -> None:
+        self.out += [(number + index & 0xFFFF, size) for index, size in enumerate(sizes)]
 
     def feedback(self, fci: bytes, now: float) -> None:
         self.heard.append(fci)
