@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import urllib.request
 from collections.abc import Callable
 from typing import TypeAlias
@@ -233,3 +234,38 @@ def test_the_frame_that_is_held_is_the_last_one_also_when_nobody_looks(page: Pag
       return Math.max(...data.filter((_, index) => index % 4 === 0));
     }"""
     assert page.evaluate(brightest) > 130
+
+
+def test_a_picture_that_stands_still_under_the_hand_is_reported(page: Page, server: str) -> None:
+    page.evaluate(
+        """() => {
+          // The path loses every camera for a while.
+          const send = RTCDataChannel.prototype.send;
+          RTCDataChannel.prototype.send = function (data) {
+            if (window.deaf && this.label === "camera") return;
+            send.call(this, data);
+          };
+        }"""
+    )
+    turn = "(theta) => { v.cameraOrbit = `${theta}deg 60deg 4m`; v.jumpCameraToGoal(); }"
+    page.evaluate(turn, 252)
+    shows(page, 252)
+    page.evaluate("window.deaf = true")
+    page.evaluate(turn, 300)
+    page.wait_for_timeout(500)
+    page.evaluate("window.deaf = false")
+    page.wait_for_function("sent.some(({ type }) => type === 'report')")
+    (told,) = page.evaluate("sent.filter(({ type }) => type === 'report')")
+    assert told["freezes"] == 1
+    assert told["frozen_ms"] > 180
+    deadline = time.monotonic() + 10
+    while counted(server, "vitrine_viewer_freezes_total") < 1:
+        assert time.monotonic() < deadline
+        page.wait_for_timeout(50)
+
+
+def counted(server: str, name: str) -> float:
+    """A metric's sum over all processes."""
+    with urllib.request.urlopen(f"{server}metrics", timeout=10) as answer:
+        lines = answer.read().decode().splitlines()
+    return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(name))
