@@ -1,7 +1,7 @@
 """Those who get another viewer's packets: what is sent to whom, and how often they may cost it a key frame.
 
-Lives in the render process, on its event loop. Refuses to wait for a watcher and to keep a packet for one, but for the
-last picture when it stands alone: it serves whoever joins while nothing moves, and costs the owner nothing.
+Lives in the render process, on its event loop. Refuses to wait for a watcher and to keep packets for one, but for a key
+frame and the few pictures after it: they serve whoever joins while nothing moves, and cost the owner nothing.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from streaming.protocol import Outbound, dump
 JOIN_SECONDS = 0.5  # between two key frames for those who join
 RECOVER_SECONDS = 3.0  # the same for those who lost a picture or could not follow
 UNSENT = 3  # packets on the way to one watcher; one more, and it skips to the next key frame
-_AGAIN = 90  # ticks (1 ms) by which a picture that is sent once more is later than itself
+_AGAIN = 90  # ticks (1 ms) by which pictures that are sent once more are later than themselves
 
 
 class Timer(Protocol):
@@ -45,11 +45,12 @@ class Output:
 
 @dataclass(eq=False, slots=True)
 class _Watcher:
-    """behind: it has not what the next picture is predicted from."""
+    """behind: it has not what the next picture is predicted from. served: when it was sent pictures once more."""
 
     output: Output
     unsent: int = 0
     behind: bool = True
+    served: float = float("-inf")
 
 
 class KeyBudget:
@@ -90,9 +91,9 @@ class Watchers:
 
     def __init__(self, ask_key: Callable[[], None], later: Later, clock: Callable[[], float] = time.monotonic) -> None:
         """ask_key: for a key frame of the owner's encoder."""
-        self._budget = KeyBudget(ask_key, later, clock)
+        self._budget, self._clock = KeyBudget(ask_key, later, clock), clock
         self._watchers: dict[int, _Watcher] = {}  # bounded by the gateway: max_watchers
-        self._last: Packet | None = None  # the newest, if it is a key frame
+        self._recent: list[Packet] = []  # the newest key frame and all since; none when they are more than UNSENT
 
     def __len__(self) -> int:
         return len(self._watchers)
@@ -112,9 +113,9 @@ class Watchers:
             self._budget.cancel()
 
     def key_wanted(self, session: int) -> None:
-        """A watcher's player lost something."""
+        """A watcher's player lost something; it asks again if it still lacks it."""
         watcher = self._watchers.get(session)
-        if watcher is not None:
+        if watcher is not None and self._clock() - watcher.served >= JOIN_SECONDS:
             watcher.behind = True
             self._catch_up(watcher, RECOVER_SECONDS)
 
@@ -129,9 +130,11 @@ class Watchers:
 
     def put(self, packet: Packet) -> None:
         """The owner's newest packet, for all of them."""
-        self._last = packet if packet.key else None
         if packet.key:
             self._budget.cancel()
+            self._recent = [packet]
+        elif self._recent:
+            self._recent = [*self._recent, packet] if len(self._recent) < UNSENT else []
         for watcher in self._watchers.values():
             self._send(watcher, packet)
 
@@ -143,10 +146,11 @@ class Watchers:
             watcher.output.link.packet(replace(packet, session=watcher.output.session))
 
     def _catch_up(self, watcher: _Watcher, interval: float) -> None:
-        """By the last picture if it can stand alone, else by the next one that can."""
-        last = self._last
-        if last is None:
+        """By the last pictures if they can stand alone, else by the next one that can."""
+        if not self._recent:
             self._budget.want(interval)
-        else:
-            self._last = replace(last, timestamp=(last.timestamp + _AGAIN) & 0xFFFFFFFF)
-            self._send(watcher, self._last)
+            return
+        watcher.served = self._clock()
+        self._recent = [replace(each, timestamp=(each.timestamp + _AGAIN) & 0xFFFFFFFF) for each in self._recent]
+        for packet in self._recent:
+            self._send(watcher, packet)

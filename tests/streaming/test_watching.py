@@ -94,7 +94,15 @@ def test_joining_while_nothing_moves_costs_the_owner_nothing() -> None:
         assert 0 < packet.timestamp - last < 90 * 20
     world.picture()
     assert [packet.data for packet in world.got(5)] == [b"picture 1", b"picture 2"]
+    world.join(20)
+    assert [packet.data for packet in world.got(20)] == [b"picture 1", b"picture 2"]
+    stamps = [packet.timestamp for packet in world.got(20)]
+    assert stamps == sorted(set(stamps))
     assert world.keys == []
+    for _ in range(UNSENT):
+        world.picture()
+    world.join(21)
+    assert (world.got(21), len(world.keys)) == ([], 1)
 
 
 def test_many_who_join_share_key_frames() -> None:
@@ -142,9 +150,12 @@ def test_a_player_that_asks_and_asks_gets_a_key_frame_now_and_then() -> None:
 
 def test_one_that_joins_does_not_wait_for_the_patience_of_another() -> None:
     world = World()
-    world.picture(key=True)
-    world.join(2)
     world.picture()
+    world.join(2)
+    world.picture(key=True)
+    for _ in range(UNSENT):
+        world.picture()
+    world.advance(0.1)
     world.watchers.key_wanted(2)
     world.watchers.key_wanted(2)
     world.advance(0.1)
@@ -153,6 +164,18 @@ def test_one_that_joins_does_not_wait_for_the_patience_of_another() -> None:
     assert world.keys == [0.0, pytest.approx(JOIN_SECONDS)]
     world.advance(10.0)
     assert len(world.keys) == 2  # the one that joins was served together with the one that asked
+
+
+def test_while_nothing_moves_a_player_that_asks_and_asks_costs_the_owner_nothing() -> None:
+    world = World()
+    world.picture(key=True)
+    world.join(2)
+    for _ in range(100):
+        world.watchers.key_wanted(2)
+        world.watchers.acknowledge(2)
+        world.advance(0.1)
+    assert world.keys == []
+    assert 15 <= len(world.got(2)) <= 10.0 / JOIN_SECONDS + 2
 
 
 def test_one_that_does_not_follow_skips_to_a_key_frame_and_holds_up_nobody() -> None:
