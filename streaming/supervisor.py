@@ -33,7 +33,7 @@ RESTART_SECONDS = 0.2  # before what died twice is started again, doubling up to
 RESTART_SECONDS_MAX = 5.0
 STABLE_SECONDS = 10.0  # what lived so long is replaced without waiting
 SPARE_SECONDS = 1.5  # from everybody's readiness until a spare is made: those who watch come first
-SPARE_RETRY_SECONDS = 30.0  # after a spare that could not be prepared
+SPARE_RETRY_SECONDS = 30.0  # the same after a spare that soon died, of what it was to prepare or to read ahead
 END_SECONDS = 4.0  # for a child to end by itself before it is killed
 
 # A child finds its modules where its parent found them, installed or not, whatever the working directory.
@@ -51,7 +51,7 @@ def socket_path(folder: Path, role: str) -> str:
 
 @dataclass(eq=False, slots=True)
 class Instance:
-    """One process. role: what it plays; None while it is a spare."""
+    """One process. role: what it plays; None while it is a spare. began: seconds, monotonic."""
 
     kind: str
     serial: int
@@ -59,6 +59,7 @@ class Instance:
     link: Link | None = None
     process: asyncio.subprocess.Process | None = None
     prepared: bool = False
+    began: float = field(default_factory=time.monotonic)
 
 
 @dataclass(eq=False, slots=True)
@@ -97,6 +98,7 @@ class Supervisor(Handler):
         self._serials = itertools.count()
         self._instances: dict[int, Instance] = {}
         self._spares: dict[str, Instance] = {}
+        self._spare_died = False  # soon after it was made
         self._tasks: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
         self._drained = asyncio.Event()
@@ -179,6 +181,7 @@ class Supervisor(Handler):
         del self._instances[instance.serial]
         if self._spares.get(instance.kind) is instance:
             del self._spares[instance.kind]
+            self._spare_died = time.monotonic() - instance.began < STABLE_SECONDS
         role = instance.role
         if not self._stopping:
             if code == EXIT_CANNOT_START:
@@ -219,14 +222,13 @@ class Supervisor(Handler):
             if missing is None or not all(role.ready for role in self.roles.values()):
                 await self._change()
                 continue
-            await asyncio.sleep(SPARE_SECONDS)
+            await asyncio.sleep(SPARE_RETRY_SECONDS if self._spare_died else SPARE_SECONDS)
             if not all(role.ready for role in self.roles.values()):
                 continue
+            self._spare_died = False
             spare = self._spares[missing] = self._launch(missing)
             while not spare.prepared and spare.serial in self._instances:
                 await self._change()
-            if not spare.prepared:
-                await asyncio.sleep(SPARE_RETRY_SECONDS)
 
     # -- links --------------------------------------------------------------------------------------------------------
 
@@ -234,7 +236,9 @@ class Supervisor(Handler):
         """What the children tell."""
         if method == "hello":
             link.name = str(params["serial"])
-            self._instances[params["serial"]].link = link
+            known = self._instances.get(params["serial"])
+            if known is not None:
+                known.link = link
             return
         instance = self._instances.get(int(link.name)) if link.name.isdecimal() else None
         if instance is None:
