@@ -16,6 +16,7 @@ import aiohttp
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpReceiver, RTCSessionDescription
 
 from benchmarks.errors import BenchError
+from benchmarks.load.feedback import offered
 from benchmarks.load.tap import Tap
 from benchmarks.poses import Pose
 
@@ -32,11 +33,12 @@ class Viewer:
     """One session, of ours (adapter "whep") or of the plain stack ("plain").
 
     packets, octets: RTP received so far, protected payload included. seconds: from POST to the first packet.
-    listening: its event stream is open. event_lines: lines of it so far.
+    feedback: offer transport-wide feedback, which a `Tap` then sends. listening: its event stream is open.
+    event_lines: lines of that so far.
     """
 
-    def __init__(self, codec: str = "h264", adapter: str = "whep") -> None:
-        self._adapter = adapter
+    def __init__(self, codec: str = "h264", adapter: str = "whep", feedback: bool = False) -> None:
+        self._adapter, self._feedback = adapter, feedback
         self._peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self._transceiver = self._peer.addTransceiver("video", direction="recvonly")
         capabilities = RTCRtpReceiver.getCapabilities("video")
@@ -85,7 +87,7 @@ class Viewer:
 
     async def _offer(self, http: aiohttp.ClientSession, url: str, path: str) -> str:
         """The answer's SDP."""
-        offer = self._peer.localDescription.sdp
+        offer = offered(self._peer.localDescription.sdp) if self._feedback else self._peer.localDescription.sdp
         if self._adapter == "plain":
             async with http.post(url + path, json={"sdp": offer, "type": "offer"}) as answer:
                 answer.raise_for_status()

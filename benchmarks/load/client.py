@@ -107,7 +107,7 @@ class Client:
 
         async def one(place: float) -> None:
             nonlocal refused
-            viewer = Viewer(command["codec"], command["adapter"])
+            viewer = Viewer(command["codec"], command["adapter"], feedback=True)
             async with gate:
                 try:
                     await viewer.join(self._http, command["url"], command["path"], tuple(command["size"]))

@@ -27,6 +27,8 @@ from benchmarks.servers import UNLIMITED, Server, baseline_server, vitrine_serve
 
 OURS, BASELINE = "vitrine", "baseline"
 SOURCES = ("model", "frames", "packets")
+# Feedback is read, but a viewer whose packets wait for the processor is not sent less: it would be another measurement.
+_STEADY = {"min_bitrate": "4000000"}
 _LEAD = 1.0  # seconds from the command to the first message
 _PATIENCE = 1.0  # seconds for answers after the last one
 
@@ -60,7 +62,7 @@ def server_of(side: str, plan: Plan, end: Namespace | None = None) -> Iterator[S
         with baseline_server(plan.file, plan.width, plan.height, False, plan.source != "model", end) as server:
             yield server
         return
-    settings = dict(UNLIMITED)
+    settings = {**UNLIMITED, **({} if end else _STEADY)}
     if plan.source != "model":
         settings["backend"] = f"benchmarks.replay:{plan.source}"
     if plan.source == "packets":
