@@ -70,10 +70,8 @@ class StreamEncoder:
 
     def _work(self, stream: Stream) -> None:
         try:
-            with self._pool.scheduler.lock:
-                taken = stream.take()
+            taken = self._pool.scheduler.take(stream)
             if taken is not None:
-                self._pool.scheduler.wake()  # the mailbox is free: the next picture may begin while this one is encoded
                 done = self._encode(*taken)
                 self._sink(done)
                 if done.encoded.again is not None:

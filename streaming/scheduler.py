@@ -18,11 +18,10 @@ from dataclasses import replace
 from typing import Any
 
 from renderer.frame import Frame
-from streaming.load import PROMISED, LoadMeter
+from streaming.load import LoadMeter
 from streaming.state import State
-from streaming.stream import Engine, Pace, Refinement, Shot, Stream
+from streaming.stream import WINDOW, Engine, Pace, Refinement, Shot, Stream
 
-WINDOW = 2  # encoded pictures that a network process may hold unsent, per viewer
 POLISH = 12  # times that a picture at rest is encoded again, where the bitrate did not allow its quality at once
 EARLY = 4  # samples that make a refined picture worth showing before it is complete
 PATIENCE = 8  # moving pictures after which a waiting refinement gets one sample, at the earliest
@@ -79,8 +78,10 @@ class Scheduler:
         with self.lock:
             if state is stream.state:
                 return
+            pending = stream.drawn != stream.version  # then its picture is planned, and will show this instead
             stream.follow(state, self._clock())
-        self.wake()
+        if not pending:
+            self.wake()
 
     def limit(self, stream: Stream, interval: float) -> None:
         """Begin this viewer's moving pictures at least `interval` seconds apart; 0 leaves it to the pace of all."""
@@ -105,10 +106,21 @@ class Scheduler:
     def acknowledge(self, stream: Stream) -> None:
         """One encoded picture has left the host."""
         with self.lock:
-            if stream.unsent >= WINDOW:
+            kept = stream.unsent >= WINDOW
+            if kept:
                 stream.wanted = max(stream.wanted, self._clock())  # what its network kept back is not late
             stream.unsent = max(0, stream.unsent - 1)
-        self.wake()
+        if kept:
+            self.wake()
+
+    def take(self, stream: Stream) -> tuple[Shot, bool] | None:
+        """For an encoder: what waits in the mailbox, see `Stream.take`. The next picture may begin meanwhile."""
+        with self.lock:
+            kept = self._full() or stream.next_at(self._pace) <= self._clock()
+            taken = stream.take()
+        if taken is not None and kept:
+            self.wake()
+        return taken
 
     def moving(self, seconds: float) -> int:
         """How many viewers had a moving picture begun in the last `seconds`; the first one of all moves nothing."""
@@ -137,7 +149,7 @@ class Scheduler:
         with self.lock:
             self._queued = False
             now = self._clock()
-            repeats = [stream for stream in self._streams if self._repeats(stream, now)]
+            repeats = [s for s in self._streams if s.drawn == s.version and self._repeats(s, now)]
             for stream in repeats:
                 self._repeat(stream, now)
             chosen = self._next(now)
@@ -171,7 +183,7 @@ class Scheduler:
     def _repeats(self, stream: Stream, now: float) -> bool:
         """Whether the last picture must be encoded again: as a key frame, for looks, or to answer a newer input."""
         quiet = stream.drawn == stream.version and not stream.state.playing and stream.last is not None
-        return quiet and self._free(stream) and (stream.key_wanted or stream.polish_at <= now or stream.unanswered)
+        return quiet and stream.free and (stream.key_wanted or stream.polish_at <= now or stream.unanswered)
 
     def _repeat(self, stream: Stream, now: float) -> None:
         if stream.last is not None:
@@ -180,30 +192,17 @@ class Scheduler:
             seq = max(stream.last.seq, stream.state.seq)
             stream.mailbox = stream.last = replace(stream.last, seq=seq, captured=now)
 
-    def _free(self, stream: Stream) -> bool:
-        return not stream.busy and stream.mailbox is None and stream.unsent < WINDOW
-
-    def _due(self, stream: Stream) -> float:
-        """When the next moving picture of this viewer may begin; infinity when none is needed."""
-        if stream.drawn != stream.version:
-            return max(stream.last_begin + self._interval(stream), stream.wanted)
-        if stream.state.playing:
-            return stream.last_begin + self._interval(stream)
-        return float("inf")
-
-    def _interval(self, stream: Stream) -> float:
-        return max(stream.interval, self._pace.playing if stream.drawn == stream.version else self._pace.moving)
-
     def _next(self, now: float) -> Stream | None:
         """The one that is past its deadline for longest; nobody while enough pictures wait for the encoders."""
-        if self._full():
-            return None
-        ready = [stream for stream in self._streams if self._free(stream) and self._due(stream) <= now]
-        return min(ready, key=self._due, default=None)
-
-    def _late(self, stream: Stream, now: float) -> bool:
-        interval = max(self._interval(stream), PROMISED)
-        return now > max(stream.last_begin + interval, stream.wanted) + interval / 2
+        chosen, earliest, waiting = None, now, 0
+        for stream in self._streams:  # with many viewers most of the time of a turn: no calls for those at rest
+            if stream.busy or stream.mailbox is not None:
+                waiting += 1
+            elif stream.unsent < WINDOW and (stream.drawn != stream.version or stream.state.playing):
+                due = stream.due(self._pace)
+                if due < earliest or (chosen is None and due <= now):
+                    chosen, earliest = stream, due
+        return None if waiting >= self._pace.ahead else chosen
 
     def _full(self) -> bool:
         return sum(stream.busy or stream.mailbox is not None for stream in self._streams) >= self._pace.ahead
@@ -213,7 +212,7 @@ class Scheduler:
         with self.lock:
             state, now = stream.state, self._clock()
             if stream.last is not None:  # a viewer's first picture waits for what its arrival takes
-                self._meter.began(self._late(stream, now), now)
+                self._meter.began(stream.late(self._pace, now), now)
             stream.drawn, stream.last_begin, stream.busy = stream.version, now, True
         scale = stream.governor.scale
         if scale >= 1.0:
@@ -318,7 +317,7 @@ class Scheduler:
             job.running.close()
 
     def _next_resting(self, now: float) -> Refinement | None:
-        resting = [s for s in self._streams if self._rests_at(s) <= now and self._free(s)]
+        resting = [s for s in self._streams if s.rests_at(self._pace) <= now and s.free]
         return self._refinement(min(resting, key=lambda stream: stream.last_input)) if resting else None
 
     def _begin_stills(self) -> None:
@@ -326,12 +325,6 @@ class Scheduler:
             job = self._stills.popleft()
             if job.current():
                 self._making.append(job)
-
-    def _rests_at(self, stream: Stream) -> float:
-        """When this viewer's refinement may begin; infinity when it has been made or something still moves."""
-        if stream.refined == stream.version or stream.drawn != stream.version or stream.state.playing:
-            return float("inf")
-        return max(stream.last_input, stream.last_begin) + self._pace.rest
 
     def _refinement(self, stream: Stream) -> Refinement:
         """At rest: first, when the moving picture was coarse, one at full resolution; then the refined one."""
@@ -381,10 +374,12 @@ class Scheduler:
     def _when(self) -> float:
         if self._in_flight is not None or self._resting is not None or self._making or self._stills:
             return 0.0
-        full = self._full()  # then an encoder that takes a picture wakes us
-        times = [] if full else [self._due(stream) for stream in self._streams if self._free(stream)]
-        times += [stream.polish_at for stream in self._streams if self._free(stream)]
-        times += [self._rests_at(stream) for stream in self._streams if self._free(stream)]
+        now, full = self._clock(), self._full()
+        times = [
+            at
+            for stream in self._streams
+            if (at := stream.next_at(self._pace, full)) > now or stream.free  # else whatever frees it wakes us
+        ]
         return min(times, default=float("inf"))
 
     def _ring(self) -> None:

@@ -8,7 +8,10 @@ from typing import Any, Protocol
 
 from renderer.frame import Frame, PixelFormat
 from renderer.view import View
+from streaming.load import PROMISED
 from streaming.state import State
+
+WINDOW = 2  # encoded pictures that a network process may hold unsent, per viewer
 
 
 class Accumulation(Protocol):
@@ -142,6 +145,40 @@ class Stream:
     def unanswered(self) -> bool:
         """Whether the last picture shows a newer input than it says."""
         return self.last is not None and self.last.seq < self.state.seq
+
+    @property
+    def free(self) -> bool:
+        """Whether another picture may be begun for it."""
+        return not self.busy and self.mailbox is None and self.unsent < WINDOW
+
+    def interval_in(self, pace: Pace) -> float:
+        """Seconds between two of its moving pictures."""
+        return max(self.interval, pace.playing if self.drawn == self.version else pace.moving)
+
+    def due(self, pace: Pace) -> float:
+        """When its next moving picture may begin; infinity when none is needed."""
+        if self.drawn != self.version:
+            return max(self.last_begin + self.interval_in(pace), self.wanted)
+        return self.last_begin + self.interval_in(pace) if self.state.playing else float("inf")
+
+    def late(self, pace: Pace, now: float) -> bool:
+        """Whether a picture that begins now was promised earlier."""
+        interval = max(self.interval_in(pace), PROMISED)
+        return now > max(self.last_begin + interval, self.wanted) + interval / 2
+
+    def rests_at(self, pace: Pace) -> float:
+        """When its refinement may begin; infinity when it has been made or something still moves."""
+        if self.refined == self.version or self.drawn != self.version or self.state.playing:
+            return float("inf")
+        return max(self.last_input, self.last_begin) + pace.rest
+
+    def next_at(self, pace: Pace, full: bool = False) -> float:
+        """When something is to be done for it next. full: no moving picture."""
+        if self.drawn != self.version or self.state.playing:
+            return float("inf") if full else self.due(pace)
+        if self.key_wanted or self.unanswered:
+            return 0.0 if self.last is not None else float("inf")
+        return min(self.polish_at, self.rests_at(pace))
 
     def answered(self, drawn: State) -> int:
         """The newest input that a picture of `drawn` shows: some may have come meanwhile and changed nothing."""

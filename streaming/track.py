@@ -17,7 +17,7 @@ from aiortc.mediastreams import MediaStreamError
 
 from streaming.ipc import Packet
 
-CAPACITY = 4  # pictures; the render process never has more than scheduler.WINDOW on the way
+CAPACITY = 4  # pictures; the render process never has more than stream.WINDOW on the way
 
 
 class PacketTrack(MediaStreamTrack):

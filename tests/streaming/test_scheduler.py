@@ -12,9 +12,9 @@ import pytest
 from renderer.frame import Frame
 from renderer.view import AnimationState, Orbit, View
 from streaming.load import LoadMeter
-from streaming.scheduler import EARLY, POLISH, WINDOW, Scheduler
+from streaming.scheduler import EARLY, POLISH, Scheduler
 from streaming.state import State
-from streaming.stream import Pace, Refinement, Shot, Stream
+from streaming.stream import WINDOW, Pace, Refinement, Shot, Stream
 from tests.streaming.fakes import FakeAccumulation, FakeEngine, FixedGovernor
 
 SMALL = View(width=64, height=64)
@@ -61,11 +61,9 @@ class World:
             self.encode(stream)
 
     def encode(self, stream: Stream) -> None:
-        with self.scheduler.lock:
-            taken = stream.take()
+        taken = self.scheduler.take(stream)
         assert taken is not None
         self.shots.append((stream, *taken))
-        self.scheduler.wake()
         if self.acknowledging:
             self.scheduler.acknowledge(stream)
 
