@@ -23,9 +23,11 @@ from aiortc import RTCPeerConnection
 
 from streaming.errors import ConfigError, SignallingError
 from streaming.reach import Reach
+from streaming.rtc.handshake import repeat_checks, repeat_flights
 
 COMPONENT = 1  # the only one: RTP and RTCP share a port
 PACE = 0.02  # seconds between two checks that we begin ourselves
+REPEAT = 5  # of these until a check without an answer is sent again
 RECEIVE_BUFFER = 256 << 10  # bytes of one socket, as aioice asks for
 # Where a packet to the Internet would leave; documentation addresses, nothing is ever sent to them.
 _AFAR = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}
@@ -37,6 +39,7 @@ def reach(pc: RTCPeerConnection, policy: Reach) -> None:
         target: Any = connection
         target.gather_candidates = partial(_gather, connection, policy)
         target.connect = partial(_connect, connection)
+    repeat_flights(pc)
 
 
 def connections(pc: RTCPeerConnection) -> set[Connection]:
@@ -196,6 +199,10 @@ async def _connect(connection: Connection) -> None:
 
 
 async def _pace(connection: Connection) -> None:
-    """Begin the checks of waiting pairs, one at a time."""
+    """Begin the checks of waiting pairs, one at a time, and repeat those that were probably lost."""
+    looks = 0
     while connection._check_periodic():
         await asyncio.sleep(PACE)
+        looks += 1
+        if looks % REPEAT == 0:
+            repeat_checks(connection)
