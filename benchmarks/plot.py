@@ -58,6 +58,7 @@ def _distributions(axes: Axes, sides: Mapping[str, Any]) -> None:
     for name, side in sides.items():
         colour = COLOURS.get(name, "grey")
         _curve(axes, side["samples"]["step"], colour, "-", f"{name}, step from rest")
+        _curve(axes, side["samples"]["compositor"], colour, "-.", f"{name}, step, by the compositor")
         for hz, values in side["samples"]["paths"].items():
             _curve(axes, values, colour, "--" if float(hz) > 30 else ":", f"{name}, drag at {hz} Hz")
     axes.set(

@@ -50,6 +50,7 @@ def add_command(commands: Commands) -> None:
         help='instead: one Chromium through a link such as "loss=2%%,delay=40ms,rate=2mbit,queue=300ms"; repeatable; '
         '"standard" are loss 2, 5, 10 %% with 40 ms and 4 to 1 to 4 Mb/s (needs root)',
     )
+    parser.add_argument("--others", type=int, default=0, metavar="N", help="with --network: more viewers on the link")
     parser.add_argument("--runs", type=count, default=1, metavar="N", help="with --network: rounds (default: 1)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="result (default: benchmarks/results/…)")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="PNG (default: beside the JSON)")
@@ -100,7 +101,7 @@ def _run(arguments: argparse.Namespace) -> int:
             dict(arguments.setting),
         )
         if links:
-            result = network.measure(model, plan, links, sides, arguments.runs, progress)
+            result = network.measure(model, plan, links, sides, arguments.runs, max(arguments.others, 0), progress)
         else:
             result = measure.measure(model, plan, sides, arguments.start, arguments.most, progress)
     path = arguments.json or report.default_path("network" if links else "load", f"{source}-{model.stem}")

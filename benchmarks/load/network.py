@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,11 @@ from benchmarks.browser import Chromium, Session
 from benchmarks.conditions import Conditions, Schedule
 from benchmarks.link import Link
 from benchmarks.load import stand
-from benchmarks.load.probe import Plan, server_of
+from benchmarks.load.probe import Plan, client, drag_command, join, judge, server_of
 from benchmarks.machine import cpu_percent, sample_cpu
 from benchmarks.progress import Progress
 from benchmarks.report import envelope
+from benchmarks.servers import Server
 
 _SAMPLE_MS = 100  # between two looks at the receiver's statistics
 _TAIL = 6.0  # seconds dragged after the last change of a schedule, at least
@@ -28,9 +30,12 @@ Networks = Sequence[tuple[str, Schedule]]
 
 
 def measure(
-    model: Path, plan: Plan, networks: Networks, sides: Sequence[str], runs: int, progress: Progress
+    model: Path, plan: Plan, networks: Networks, sides: Sequence[str], runs: int, others: int, progress: Progress
 ) -> dict[str, Any]:
-    """Each set of conditions with each side, `runs` times, a fresh server and session each time."""
+    """Each set of conditions with each side, `runs` times, a fresh server and session each time.
+
+    others: viewers that drag on the same link, without a decoder.
+    """
     namespaces.demand()
     rows: list[dict[str, Any]] = []
     version = ""
@@ -38,7 +43,7 @@ def measure(
     for number in range(runs):
         for index, (text, schedule) in enumerate(networks):
             for side in sides if (number + index) % 2 == 0 else sides[::-1]:
-                found, version = _round(side, plan, text, schedule, seed=number)
+                found, version = _round(side, plan, text, schedule, number, others)
                 rows.append(found)
                 progress.step(side, text, f"{found['freezes']} freezes")
     told = {
@@ -49,6 +54,7 @@ def measure(
         "rate": plan.rate,
         "seconds": plan.seconds,
         "runs": runs,
+        "others": others,
         "settings": dict(plan.settings),
     }
     result = envelope("network", told, model={"name": model.stem, "bytes": model.stat().st_size})
@@ -59,17 +65,17 @@ def measure(
         }
         for text, _ in networks
     }
-    others: dict[str, float] = {}
+    busy: dict[str, float] = {}
     for row in rows:
         key = f"{row['side']}, {row['network']}"
-        others[key] = max(others.get(key, 0.0), row["cpu"]["other"])
+        busy[key] = max(busy.get(key, 0.0), row["cpu"]["other"])
     late = {f"{row['side']}, {row['network']}": row["link"]["late"]["mean"] * 1000 for row in rows}
-    warnings = machine.instability(others, {})
+    warnings = machine.instability(busy, {})
     warnings += [f"{name}: the emulated link itself was {ms:.1f} ms late" for name, ms in late.items() if ms > 2]
     return {**result, "found": found, "rows": rows, "warnings": warnings}
 
 
-def _round(side: str, plan: Plan, text: str, schedule: Schedule, seed: int) -> tuple[dict[str, Any], str]:
+def _round(side: str, plan: Plan, text: str, schedule: Schedule, seed: int, others: int) -> tuple[dict[str, Any], str]:
     """One drag of one side; the connection is made before the conditions begin. Also the browser's version."""
     with ExitStack() as stack:
         link = stack.enter_context(Link(schedule, seed))
@@ -88,13 +94,43 @@ def _round(side: str, plan: Plan, text: str, schedule: Schedule, seed: int) -> t
         session.call("settle", _SETTLE)
         roots = {"server": server.pid, "browser": chromium.pid}
         before = sample_cpu(time.monotonic(), roots)
-        found = _drag(session, link, plan, schedule)
+        crowd = _Crowd(stack, server, link, plan, others)
+        found = _drag(session, link, plan, schedule, crowd)
         found["cpu"] = cpu_percent(before, sample_cpu(time.monotonic(), roots))
         found["link"] = link.tally()
+        found["others"] = crowd.judged()
         return {"side": side, "network": text, **found}, chromium.version
 
 
-def _drag(session: Session, link: Link, plan: Plan, schedule: Schedule) -> dict[str, Any]:
+class _Crowd:
+    """Viewers beside the browser, on its side of the link; perhaps none."""
+
+    def __init__(self, stack: ExitStack, server: Server, link: Link, plan: Plan, count: int) -> None:
+        self._plan = plan
+        self._answer: Future[Any] | None = None
+        self._start = self._end = 0.0
+        if count:
+            self._client = stack.enter_context(client(link.viewer))
+            self._threads = stack.enter_context(ThreadPoolExecutor(1))
+            join(server, [self._client], self._threads, count, plan)
+        self._count = count
+
+    def drag(self, seconds: float) -> None:
+        """Begin now, and go on for so long."""
+        if self._count:
+            self._start = time.monotonic()
+            self._end = self._start + seconds
+            command = drag_command(self._plan, self._start, self._start, self._end)
+            self._answer = self._threads.submit(self._client.ask, command)
+
+    def judged(self) -> dict[str, Any] | None:
+        """What they got, as a probe says it."""
+        if self._answer is None:
+            return None
+        return judge(self._answer.result()["viewers"], self._start, self._end, self._plan.rate)
+
+
+def _drag(session: Session, link: Link, plan: Plan, schedule: Schedule, crowd: _Crowd) -> dict[str, Any]:
     seconds = max(plan.seconds, schedule[-1].at + _TAIL if len(schedule) > 1 else 0.0)
     count = round(seconds * plan.rate)
     at = [1000 * number / plan.rate for number in range(count)]
@@ -103,6 +139,7 @@ def _drag(session: Session, link: Link, plan: Plan, schedule: Schedule) -> dict[
     offset = session.clock_offset()
     epoch = time.time() - time.monotonic()
     start = (link.play() + epoch) * 1000 - offset  # page milliseconds
+    crowd.drag(seconds)
     answer = session.call("drag", {"poses": path, "at": at, "every": _SAMPLE_MS})
     taken = session.take()
     samples = answer["samples"]

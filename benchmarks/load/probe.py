@@ -21,16 +21,16 @@ from benchmarks.companion import Companion
 from benchmarks.load import lateness, processes
 from benchmarks.machine import cpu_percent, sample_cpu
 from benchmarks.namespaces import Namespace
-from benchmarks.poses import Subject
+from benchmarks.poses import FOV, Subject
 from benchmarks.probes import summarise
 from benchmarks.servers import UNLIMITED, Server, baseline_server, vitrine_server
 
 OURS, BASELINE = "vitrine", "baseline"
 SOURCES = ("model", "frames", "packets")
-# Feedback is read, but a viewer whose packets wait for the processor is not sent less: it would be another measurement.
-_STEADY = {"min_bitrate": "4000000"}
+# Feedback is read, but nobody is sent more or less for it: every picture of every probe shall cost the same.
+_STEADY = {"min_bitrate": "4000000", "max_bitrate": "4000000"}
 _LEAD = 1.0  # seconds from the command to the first message
-_PATIENCE = 1.0  # seconds for answers after the last one
+PATIENCE = 1.0  # seconds for answers after the last one
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,14 +108,19 @@ def join(
     return {"refused": refused, "failed": failed}
 
 
+def drag_command(plan: Plan, start: float, settled: float, end: float) -> dict[str, Any]:
+    """What tells a client process to drag. Times of `time.monotonic()`."""
+    frame = {"target": plan.subject.target, "radius": plan.subject.radius, "fov": FOV}
+    times = {"start": start, "settled": settled, "end": end, "patience": PATIENCE}
+    return {"do": "drag", "rate": plan.rate, "frame": frame, **times}
+
+
 def _drag(server: Server, clients: Sequence[Companion], threads: ThreadPoolExecutor, plan: Plan) -> dict[str, Any]:
     """Let everybody drag, look at the processors meanwhile."""
     start = time.monotonic() + _LEAD
     settled = start + plan.warm
     end = settled + plan.seconds
-    frame = {"target": plan.subject.target, "radius": plan.subject.radius, "fov": 30.0}
-    times = {"start": start, "settled": settled, "end": end, "patience": _PATIENCE}
-    command = {"do": "drag", "rate": plan.rate, "frame": frame, **times}
+    command = drag_command(plan, start, settled, end)
     running = [threads.submit(client.ask, command) for client in clients]
     roots = {"server": server.pid, **{f"client {n}": client.pid for n, client in enumerate(clients)}}
     time.sleep(max(settled - time.monotonic(), 0))
@@ -142,7 +147,7 @@ def judge(viewers: Sequence[Mapping[str, Any]], start: float, end: float, rate: 
     """
     shares, waited, answered = [], [], []
     late = owed = 0
-    horizon = end + _PATIENCE
+    horizon = end + PATIENCE
     frames = 0
     for viewer in viewers:
         arrivals = np.array([at for at, _ in viewer["arrivals"]], np.float64)
