@@ -32,7 +32,7 @@ EXIT_CANNOT_START = 2
 RESTART_SECONDS = 0.2  # before what died twice is started again, doubling up to the bound while it keeps dying
 RESTART_SECONDS_MAX = 5.0
 STABLE_SECONDS = 10.0  # what lived so long is replaced without waiting
-SPARE_SECONDS = 1.5  # from everybody's readiness until a spare is made: those who watch come first
+SPARE_SECONDS = 4.0  # from the last time that a role was given until a spare is made: those who watch come first
 SPARE_RETRY_SECONDS = 30.0  # the same after a spare that soon died, of what it was to prepare or to read ahead
 END_SECONDS = 4.0  # for a child to end by itself before it is killed
 
@@ -222,10 +222,11 @@ class Supervisor(Handler):
             if missing is None or not all(role.ready for role in self.roles.values()):
                 await self._change()
                 continue
-            await asyncio.sleep(SPARE_RETRY_SECONDS if self._spare_died else SPARE_SECONDS)
-            if not all(role.ready for role in self.roles.values()):
+            quiet = time.monotonic() - max(role.began for role in self.roles.values())
+            if self._spare_died or quiet < SPARE_SECONDS:
+                await asyncio.sleep(SPARE_RETRY_SECONDS if self._spare_died else SPARE_SECONDS - quiet)
+                self._spare_died = False
                 continue
-            self._spare_died = False
             spare = self._spares[missing] = self._launch(missing)
             while not spare.prepared and spare.serial in self._instances:
                 await self._change()
