@@ -22,7 +22,7 @@ pytestmark = [
 
 PORT = 4000
 PACKET = bytes(1222)  # 1250 bytes with the IP and UDP headers
-SILENCE = 1.0  # seconds without a packet after which nothing more comes
+SILENCE = 0.7  # seconds without a packet after which nothing more comes
 
 
 def _socket(end: namespaces.Namespace) -> socket.socket:
@@ -85,9 +85,11 @@ def test_the_rate_is_kept_and_the_queue_is_bounded() -> None:
 
 def test_loss_is_counted_and_conditions_change_at_once() -> None:
     with Link(parse("loss=20%"), seed=7) as link, _pair(link) as (server, viewer):
-        for _ in range(500):
-            server.sendto(b"x", (link.viewer.address, PORT))
-        came = len(_drain(viewer))
+        came = 0
+        for _ in range(5):  # few enough at a time for any socket's buffer
+            for _ in range(100):
+                server.sendto(b"x", (link.viewer.address, PORT))
+            came += len(_drain(viewer))
         assert came == 500 - link.tally()["down"]["lost"]
         assert 350 < came < 450
         link.change(Conditions(down=Way(loss=1.0)))
