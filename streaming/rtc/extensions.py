@@ -18,6 +18,7 @@ OFFERED = {PLAYOUT_DELAY: 6, TRANSPORT_WIDE: 7}  # beside aiortc's own 1 to 3; a
 FEEDBACK = (RTCRtcpFeedback(type="ccm", parameter="fir"), RTCRtcpFeedback(type="transport-cc"))
 
 _LARGEST_ONE_BYTE_ID = 14
+_NTP_EPOCH = 2_208_988_800  # seconds from 1900 to 1970
 PROFILE = 0xBEDE
 _LAYOUT = "!BBHIIHHI"  # version, marker and type, sequence, timestamp, SSRC, profile, words, first word of the block
 
@@ -31,6 +32,11 @@ def offer() -> None:
     for codec in CODECS["video"]:
         if codec.rtcpFeedback:  # retransmission has none
             codec.rtcpFeedback += [feedback for feedback in FEEDBACK if feedback not in codec.rtcpFeedback]
+
+
+def ntp_of(seconds: float) -> int:
+    """64-bit NTP time of Unix time."""
+    return int((seconds + _NTP_EPOCH) * (1 << 32))
 
 
 class Header:

@@ -1,14 +1,13 @@
-"""What was sent and may be asked for again: bounded in packets, bytes and time, and in what repeating it may cost."""
+"""What was sent and may be asked for again: bounded in packets and time, and in what repeating it may cost."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from streaming.rtc.outgoing import Outgoing
 
-PACKETS = 1024  # kept at most, per viewer
-BYTES = 1 << 20  # of payload kept at most, per viewer: a second at 8 Mb/s
+PACKETS = 1024  # kept at most, per viewer: 1.2 MB of datagrams, more than a second at 8 Mb/s
 KEEP_SECONDS = 5.0  # after the last picture the whole history is forgotten: players give up earlier
 
 PATIENCE = 0.8  # of a round trip, before the same packet is sent again
@@ -29,23 +28,16 @@ class History:
 
     def __init__(self) -> None:
         self._slots: list[Outgoing | None] = [None] * PACKETS
-        self._oldest = self._newest = 0  # sequence numbers of the first and the last that are kept
-        self.octets = 0
+        self._newest = 0  # sequence number
 
-    def put(self, packets: Iterable[Outgoing]) -> None:
-        """Remember packets; what no longer fits is forgotten, oldest first."""
-        slots, octets = self._slots, self.octets
-        for packet in packets:
-            if not octets:
-                self._oldest = packet.sequence
-            index = packet.sequence % PACKETS
-            before, slots[index] = slots[index], packet
-            octets += len(packet.payload) - (0 if before is None else len(before.payload))
-            self._newest = packet.sequence
-        self.octets = octets
-        while self.octets > BYTES:
-            self._drop(self._oldest)
-            self._oldest = self._oldest + 1 & 0xFFFF
+    def put(self, packets: Sequence[Outgoing]) -> None:
+        """Remember packets that follow each other; each takes the place of that PACKETS before it."""
+        if not packets:
+            return
+        first, self._newest = packets[0].sequence % PACKETS, packets[-1].sequence
+        room = PACKETS - first
+        self._slots[first : first + len(packets)] = packets[:room]
+        self._slots[: len(packets[room:])] = packets[room:]
 
     def find(self, sequence: int) -> Outgoing | None:
         """The packet with this number, unless it is forgotten or was never sent."""
@@ -66,14 +58,6 @@ class History:
     def clear(self) -> None:
         """Forget all."""
         self._slots = [None] * PACKETS
-        self.octets = 0
-
-    def _drop(self, sequence: int) -> None:
-        """Empty the slot of this number, whatever it holds."""
-        packet = self._slots[sequence % PACKETS]
-        if packet is not None:
-            self._slots[sequence % PACKETS] = None
-            self.octets -= len(packet.payload)
 
 
 class Repetition:

@@ -114,9 +114,11 @@ class Pacer:
         now, (rate, target) = self._clock(), self._limits()
         self._earn(now, rate, target)
         while (queue := self._repairs or self._media) and (self._tokens is None or self._tokens > 0):
-            batch = self._affordable(queue)
+            batch, octets = self._affordable(queue)
             taken = self._transmit(batch)
-            octets = sum([len(queue.popleft().payload) for _ in range(taken)])
+            if taken < len(batch):
+                octets = sum([len(packet.payload) for packet in batch[:taken]])
+            _take(queue, taken)
             self._train.left -= octets
             if self._tokens is not None:
                 self._tokens -= octets
@@ -144,18 +146,18 @@ class Pacer:
         earned = most if self._tokens is None else self._tokens + (now - self._at) * rate / 8
         self._tokens, self._at = min(most, earned), now
 
-    def _affordable(self, queue: deque[Outgoing]) -> list[Outgoing]:
-        """The next packets, until the tokens are spent; at least one."""
-        if self._tokens is None:
-            return list(islice(queue, BATCH))
-        batch: list[Outgoing] = []
-        tokens = self._tokens
-        for packet in queue:
-            batch.append(packet)
-            tokens -= len(packet.payload)
-            if tokens <= 0 or len(batch) == BATCH:
-                break
-        return batch
+    def _affordable(self, queue: deque[Outgoing]) -> tuple[list[Outgoing], int]:
+        """The next packets and their bytes, until the tokens are spent; at least one."""
+        batch = list(islice(queue, BATCH))
+        sizes = [len(packet.payload) for packet in batch]
+        octets = sum(sizes)
+        if self._tokens is None or octets <= self._tokens:
+            return batch, octets
+        octets = count = 0
+        while count < len(batch) and octets < self._tokens:
+            octets += sizes[count]
+            count += 1
+        return batch[:count], octets
 
     def _wait_for_socket(self, now: float) -> None:
         if self._blocked is None:
@@ -174,3 +176,12 @@ class Pacer:
         if self._timer is not None:
             self._timer.cancel()
         self._timer, self._held = None, False
+
+
+def _take(queue: deque[Outgoing], count: int) -> None:
+    """Remove the first packets."""
+    if count == len(queue):
+        queue.clear()
+        return
+    for _ in range(count):
+        queue.popleft()

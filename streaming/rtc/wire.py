@@ -143,7 +143,10 @@ class Wire:
 
 def run_length(datagrams: Sequence[memoryview | bytes], start: int) -> int:
     """How many from `start` one call can send: all of one size, only the last may be shorter."""
-    size = len(datagrams[start])
+    sizes = [len(datagram) for datagram in datagrams[start:]]
+    size, count = sizes[0], len(sizes)
+    if sizes.count(size) + (sizes[-1] < size) == count:  # the usual picture
+        return count
     end = start + 1
     while end < len(datagrams) and len(datagrams[end]) == size:
         end += 1

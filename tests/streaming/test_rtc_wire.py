@@ -13,7 +13,7 @@ import pylibsrtp
 import pytest
 from aiortc.rtcdtlstransport import State
 
-from streaming.rtc.extensions import ABS_SEND_TIME, MID, PLAYOUT_DELAY, TRANSPORT_WIDE, Header
+from streaming.rtc.extensions import ABS_SEND_TIME, MID, PLAYOUT_DELAY, TRANSPORT_WIDE, Header, ntp_of
 from streaming.rtc.outgoing import BATCH, Outgoing
 from streaming.rtc.wire import DATAGRAM, TAG, Wire, room, run_length
 
@@ -185,6 +185,11 @@ def test_runs_end_with_one_shorter(sizes: tuple[int, ...], runs: list[int]) -> N
         found.append(run_length(datagrams, at))
         at += found[-1]
     assert found == runs
+
+
+def test_times_are_those_of_ntp() -> None:
+    assert ntp_of(0.0) >> 32 == 2_208_988_800
+    assert ntp_of(1_700_000_000.25) & 0xFFFFFFFF == 1 << 30
 
 
 def test_extensions_that_are_not_negotiated_are_not_written(path: Path) -> None:
