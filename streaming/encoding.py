@@ -16,8 +16,9 @@ from streaming.load import LoadMeter
 from streaming.scheduler import Scheduler
 from streaming.stream import Shot, Stream
 
-# Shares of the encoder threads' time: below the first there is headroom to take half as long over each picture, above
-# the second there is none. Taking that long at the first ends well below the second, so it does not go to and fro.
+# Shares of the render and encoder threads' time, the larger counts (a software rasteriser wants the same cores): below
+# the first there is headroom to take half as long again over each picture, above the second there is none. Taking that
+# long at the first ends well below the second, so it does not go to and fro.
 HEADROOM, CROWDED = 0.3, 0.6
 
 
@@ -133,8 +134,8 @@ class EncoderPool:
     @property
     def thorough(self) -> bool:
         """Whether there is time to spend more on each picture, for fewer bytes."""
-        share = self.meter.read(time.monotonic()).encode
-        self._thorough = share < (CROWDED if self._thorough else HEADROOM)
+        load = self.meter.read(time.monotonic())
+        self._thorough = max(load.encode, load.render) < (CROWDED if self._thorough else HEADROOM)
         return self._thorough
 
     def run(self, work: Callable[[], None]) -> None:

@@ -17,8 +17,14 @@ from streaming.encoders.scaling import Scaler
 from streaming.errors import EncoderError
 
 _CLOCK = Fraction(1, 90_000)
+REBUILD, REBUILD_AT_KEY = 0.25, 0.05  # relative changes of the bitrate
 _BT709 = 1  # AVCOL_SPC_BT709, AVCOL_PRI_BT709, AVCOL_TRC_BT709
 _LIMITED = 1  # AVCOL_RANGE_MPEG
+
+
+def worth_a_key_frame(wanted: int, bitrate: int, key: bool) -> bool:
+    """Whether to change the bitrate of an encoder that answers with a key frame. key: one goes out anyway."""
+    return abs(wanted - bitrate) > (REBUILD_AT_KEY if key else REBUILD) * bitrate
 
 
 class LibavEncoder(ABC):

@@ -10,11 +10,10 @@ from av.video.codeccontext import VideoCodecContext
 from numpy.typing import NDArray
 
 from streaming.encoders.base import Encoded, EncoderSettings
-from streaming.encoders.libav import LibavEncoder
+from streaming.encoders.libav import LibavEncoder, worth_a_key_frame
 
 READINGS = 7  # of a still after the first: libvpx lowers its quantiser by little at a time
 BETWEEN = 0.1  # seconds between them, at least: it shares the bitrate out by the time that has passed
-REBUILD = 0.25  # relative change of the bitrate that is worth a new encoder
 
 
 class Vp8(LibavEncoder):
@@ -29,13 +28,13 @@ class Vp8(LibavEncoder):
         self._times = 0  # it was encoded
 
     def retarget(self, bitrate: int) -> None:
-        """See `Encoder.retarget`. FFmpeg cannot change an open libvpx: a large change costs a key frame."""
+        """See `Encoder.retarget`. FFmpeg cannot change an open libvpx: a new one begins with a key frame."""
         self._wanted = bitrate
 
     def encode(self, pixels: NDArray[np.uint8], timestamp: int, *, key: bool, still: bool = False) -> Encoded:
         """See `Encoder.encode`. A still is a key frame, and libvpx makes it finer with each of `READINGS` more."""
         self._open()
-        if abs(self._wanted - self.settings.bitrate) > REBUILD * self.settings.bitrate:
+        if worth_a_key_frame(self._wanted, self.settings.bitrate, key):
             self.settings = replace(self.settings, bitrate=self._wanted)
             self._context = self._opened(self.settings)
             key = True

@@ -88,6 +88,9 @@ def test_vp8_rebuilds_only_for_a_large_change() -> None:
         encoder.encode(noise(0), 0, key=True)
         encoder.retarget(900_000)
         assert not encoder.encode(noise(1), 3000, key=False).key
+        assert encoder.settings.bitrate == 1_000_000
+        assert encoder.encode(noise(1), 4000, key=True).key
+        assert encoder.settings.bitrate == 900_000
         encoder.retarget(300_000)
         assert encoder.encode(noise(2), 6000, key=False).key
         assert not encoder.encode(noise(3), 9000, key=False).key
