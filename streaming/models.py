@@ -55,7 +55,7 @@ class ModelCache:
     _loading: dict[Key, asyncio.Task[Loaded]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.ahead = Ahead(self.backend, self.pool)
+        self.ahead = Ahead(self.backend, self.pool, self.thread)
 
     @property
     def bytes(self) -> int:
