@@ -46,9 +46,7 @@ class Engine(Protocol):
         """Wait for it."""
         ...
 
-    def accumulate(
-        self, model: Any, view: View, *, samples: int = 16, format: PixelFormat = "i420"
-    ) -> Accumulation:
+    def accumulate(self, model: Any, view: View, *, samples: int = 16, format: PixelFormat = "i420") -> Accumulation:
         """Begin a picture of many samples."""
         ...
 
@@ -126,6 +124,7 @@ class Stream:
         self.polished = 0  # times that has been done to it
         self.moving: Callable[[View], View] = _as_it_is  # at which size, on a narrow network; see ladder.py
         self.resting: Callable[[View], View] = _as_it_is  # the same for refined pictures
+        self.calm = 0.0  # seconds of rest more before those, where they cost a key frame and the next move another
         self.unsent = 0  # encoded pictures not yet acknowledged
         self.closed = False
         self.resumed = False  # another render process drew it before: its first picture is one of many at once
@@ -170,7 +169,8 @@ class Stream:
         """When its refinement may begin; infinity when it has been made or something still moves."""
         if self.refined == self.version or self.drawn != self.version or self.state.playing:
             return float("inf")
-        return max(self.last_input, self.last_begin) + pace.rest
+        calm = self.calm if self.sharp == self.version else 0.0
+        return max(self.last_input, self.last_begin) + pace.rest + calm
 
     def next_at(self, pace: Pace, full: bool = False) -> float:
         """When something is to be done for it next. full: no moving picture."""

@@ -29,6 +29,9 @@ from streaming.watching import Output, Watchers
 FORMATS: Mapping[str, PixelFormat] = {"video/H264": "i420", "video/VP8": "i420-601"}
 
 
+CALM = 0.5  # seconds of rest more on a narrow network: pauses within a drag are shorter
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What one viewer may ask for. pixels: of a picture; frame_rate: per second; bitrate: bits per second at first."""
@@ -67,6 +70,7 @@ class Viewer:
         self._scheduler, self._ladder, self._sustained = pool.scheduler, Ladder(), limits.bitrate
         self.stream.moving = self._ladder.moving
         self.stream.resting = lambda view: self._ladder.still(view, self._sustained)
+        self._step()
         self.watchers = Watchers(lambda: pool.scheduler.request_key(self.stream), asyncio.get_running_loop().call_later)
 
     # -- who gets the pictures ----------------------------------------------------------------------------------------
@@ -121,6 +125,7 @@ class Viewer:
         view = self.state.view
         if self._ladder.update(self._sustained, view.width * view.height, time.monotonic()):
             frames = self._ladder.rung.frames
+            self.stream.calm = 0.0 if self._ladder.moving(view) is view else CALM
             self._scheduler.limit(self.stream, 1 / frames if frames < self.limits.frame_rate else 0.0)
 
     def told(self, now: float) -> dict[str, int | float]:

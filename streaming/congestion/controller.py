@@ -27,7 +27,7 @@ CHOKED_SHARE = 0.8  # ...when the queue empties at less than this part of the es
 EXPECTED = 0.1  # seconds that what is on its way will wait, if more than CALM is seen already
 CALM = 0.03  # seconds of standing queue up to which more may be tried
 SPAN = 0.05  # seconds of queue over which its emptying is measured: radio gaps of 20 ms must not decide
-USED = 0.7  # of the estimate that must be sent for its increase to mean anything
+USED = 0.7  # of the estimate that pictures must take for its increase to mean anything
 
 HEADROOM = 0.95  # of the estimate for pictures; the rest is packet headers
 RETREAT_FROM, RETREAT_OVER, RETREAT_LEAST = 0.04, 0.3, 0.3  # standing queue (s) that is drained by sending less
@@ -56,7 +56,7 @@ class Controller:
         self._interval = FEEDBACK_SECONDS  # between two of them while the stream moves, seconds
         self._arrived = 0  # bytes
         self._round_trip = Minimum(10.0)
-        self._rate = Rate(0.5)
+        self._rate, self._pictures = Rate(0.5), Rate(0.5)  # everything that is sent; pictures, each once
         self._last_sent = float("-inf")
         self._shown = START_PACE * start  # bits per second that the path took without holding anything up
 
@@ -74,8 +74,9 @@ class Controller:
         self._last_sent = now
 
     def spent(self, size: int, now: float) -> None:
-        """So many bytes of pictures left, numbered or not: what a player without numbers is measured by."""
+        """So many bytes of pictures left, numbered or not, without what was sent again."""
         self._remb.sent(size, now)
+        self._pictures.add(size, now)
 
     def feedback(self, fci: bytes, now: float) -> None:
         """Transport-wide feedback (RTPFB, format 15, behind its two SSRCs). Raises FeedbackError."""
@@ -168,7 +169,7 @@ class Controller:
         return self._most if self._used(now) and self.estimate >= self._start else self._start
 
     def _used(self, now: float) -> bool:
-        return self._rate.at(now) >= USED * self.estimate
+        return self._pictures.at(now) >= USED * self.estimate
 
     def _decide(self, news: News, now: float) -> None:
         lost = self._loss.add(len(news.arrivals), news.lost - news.found, now)
@@ -197,7 +198,7 @@ class Controller:
 
     def _stands(self, carried: float, now: float) -> bool:
         """Whether a queue stands, or will, as so much is on its way and so little is carried, or is too short to."""
-        if self._loss.average > SUSPECT:
+        if self._loss.average > SUSPECT and self._queue.delay > STANDING:
             return True
         expected = self._history.in_flight(now) * 8 / carried - self.round_trip - self._interval
         return self._queue.delay > CHOKED or (self._queue.delay > CALM and expected > EXPECTED)

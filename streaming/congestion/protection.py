@@ -7,8 +7,8 @@ loss is so frequent that most pictures miss a packet, and there is room, each pi
 
 from __future__ import annotations
 
-COPIES = ((0.08, 3), (0.02, 2))  # loss from which a repetition is sent so many times
-DOUBLE = 0.04  # loss from which pictures are sent twice: at seven packets each, every fourth misses one
+COPIES = ((0.05, 3), (0.005, 2))  # loss from which a repetition is sent so many times
+DOUBLE = 0.03  # loss from which pictures are sent twice: at seven packets each, every fifth misses one
 ROOM = 0.8  # of the estimate that may be in use, both copies counted, for the next picture to be sent twice
 
 

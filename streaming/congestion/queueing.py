@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from streaming.congestion.history import Arrival
 from streaming.congestion.windows import Minimum
 
-BASE_SECONDS = 3.0  # in which the shortest delay is looked for: our own queues drain sooner, other routes last longer
+BASE_SECONDS = 2.0  # in which the shortest delay is looked for: our own queues drain sooner, other routes last longer
 FORGET_SECONDS = 10.0  # of rest after which clocks may have drifted (50 ppm: half a millisecond) and routes changed
 NEWEST = 0.02  # seconds of sending that count as now: one picture at least, whose first packet waits for no other
 MEMORY = 256  # waits kept

@@ -9,7 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
+from av.codec.context import Flags
+from av.video.codeccontext import VideoCodecContext
 
 from renderer.view import View
 from streaming.config import Config
@@ -120,6 +123,40 @@ async def test_a_session_of_an_earlier_process_is_opened_again_with_its_bitrate(
         await until(lambda: any(packet.seq == 500 for packet in network.packets))
         told = (await render.on_request("sessions", {})).result
         assert [(viewer["session"], viewer["bitrate"]) for viewer in told] == [(77, 900_000)]
+
+
+async def test_a_narrow_network_gets_a_smaller_picture_while_it_moves_and_a_whole_one_at_rest(tmp_path: Path) -> None:
+    async with process() as (render, network):
+        view = view_to_json(View(width=1280, height=720))
+        await render.on_request("open", opening(tmp_path / "a", 1, view=view))
+        await until(lambda: len(network.packets) == 1)
+        render.on_notice(network, "bitrate", {"session": 1, "bitrate": 250_000, "sustained": 300_000})
+        for seq in range(1, 6):
+            render.on_ack(1)
+            render.on_camera(CameraInput(1, seq, (36.0 * seq, 75.0, 1.0), TARGET, 30.0))
+            await until(lambda seq=seq: network.packets[-1].seq == seq)  # type: ignore[misc]
+        render.on_ack(1)
+        told = (await render.on_request("sessions", {})).result
+        assert [(viewer["bitrate"], viewer["scale"]) for viewer in told] == [(250_000, 3 / 8)]
+        await until(lambda: sizes(network.packets)[-1] == (1280, 720))
+        seen = sizes(network.packets)
+        assert [size for size, before in zip(seen, [(0, 0), *seen], strict=False) if size != before] == [
+            (1280, 720),
+            (480, 272),
+            (1280, 720),
+        ]
+        changes = [index for index, size in enumerate(seen) if index == 0 or size != seen[index - 1]]
+        assert all(network.packets[index].key for index in changes)
+
+
+def sizes(packets: list[Packet]) -> list[tuple[int, int]]:
+    """Width and height of each picture, as a player decodes it."""
+    decoder = av.CodecContext.create("h264", "r")
+    assert isinstance(decoder, VideoCodecContext)
+    decoder.flags |= Flags.low_delay
+    frames = [frame for packet in packets for frame in decoder.decode(av.Packet(packet.data))]
+    frames += decoder.decode(None)
+    return [(frame.width, frame.height) for frame in frames]
 
 
 async def test_load_figures_tell_who_moves_and_what_it_takes(tmp_path: Path) -> None:

@@ -139,6 +139,7 @@ class Stream:
         size = int(rate / 8 / FRAME_RATE * self._rng.uniform(0.7, 1.3))
         if self.large and self.large[0][0] <= now:
             size = self.large.pop(0)[1]
+        controller.spent(size, now)
         self._spread(size, controller.pacing, burst=max(BURST, int(controller.target * 0.04 / 8)))
         plan = controller.probe(now)
         if plan is not None:
