@@ -13,21 +13,20 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.pictures import STEPS, picture_at
 from renderer.errors import FormatError
-from renderer.frame import Frame
+from renderer.frame import Frame, PixelFormat
 from renderer.view import View
 from streaming.encoders import Encoded, EncoderSettings, find
 from streaming.state import Facts
 
 T = TypeVar("T")
 Pixels = NDArray[np.uint8]
-Format = Literal["i420", "rgba8"]
 
 PACKET_ENCODER = "benchmarks.replay:Replayed"  # for VITRINE_ENCODER_H264, beside the backend `packets`
 _PACKET_BITRATE, _PACKET_RATE = 4_000_000, 30  # of the packets that are replayed
@@ -131,7 +130,7 @@ class _Thread:
 class _Engine:
     """Answers a view with the picture of its theta."""
 
-    def begin(self, model: Turntable, view: View, *, format: Format = "i420", scale: float = 1.0) -> Any:  # noqa: ARG002
+    def begin(self, model: Turntable, view: View, *, format: PixelFormat = "i420", scale: float = 1.0) -> Any:  # noqa: ARG002
         return model, view, format
 
     def finish(self, pending: Any) -> Frame:
@@ -145,7 +144,7 @@ class _Engine:
             return Frame(view.width, view.height, format, np.repeat(grey[:, :, None], 4, axis=2), view)
         return Frame(view.width, view.height, format, _fitted(picture, view), view)
 
-    def accumulate(self, model: Turntable, view: View, *, samples: int = 16, format: Format = "i420") -> _Still:
+    def accumulate(self, model: Turntable, view: View, *, samples: int = 16, format: PixelFormat = "i420") -> _Still:
         return _Still(self, model, view, samples, format)
 
 
@@ -155,7 +154,7 @@ class _Still:
     model: Turntable
     view: View
     samples: int
-    format: Format
+    format: PixelFormat
 
     @property
     def done(self) -> bool:
