@@ -114,7 +114,7 @@ class Session:
         codec = transceiver._codecs[0].mimeType if transceiver._codecs else ""
         if transceiver._offerDirection not in ("sendonly", "sendrecv") or not codec:
             raise unwanted
-        rtc.reach(self._pc, self._reach)
+        rtc.reach(self._pc, self._reach, self._on_key_wanted)
         rtc.await_hello(self._pc, offer)
         self._pump = rtc.PacketPump(transceiver.sender, self._track, self._hooks(), self._controller)
         await self._pc.setLocalDescription(await self._pc.createAnswer())
@@ -153,7 +153,8 @@ class Session:
         if self._opening is None:
             return None
         method, params = self._opening
-        return method, {**params, "session": self.number, "codec": self.codec, **self.replay.told()}
+        known = {"session": self.number, "codec": self.codec, "connected": self._pc.connectionState == "connected"}
+        return method, {**params, **known, **self.replay.told()}
 
     # -- pictures -----------------------------------------------------------------------------------------------------
 
@@ -286,6 +287,7 @@ class Session:
         state = self._pc.connectionState
         if state == "connected":
             self._deadline.cancel()
+            self._render.notice("connected", session=self.number)
         elif state in ("failed", "closed"):
             self.close("connection-lost")
 

@@ -17,17 +17,39 @@ from aiortc import RTCPeerConnection
 from aiortc.rtcdtlstransport import RTCDtlsTransport
 
 REPEAT_SECONDS = 0.1  # then twice as long each time
+HANDSHAKE = (20, 22)  # types of DTLS records: change of cipher, handshake
 FLIGHTS = 3  # repetitions of a connection's flights; then OpenSSL's own timer has its turn
 
 
-def repeat_flights(pc: RTCPeerConnection) -> None:
-    """Replace `RTCDtlsTransport._do_handshake` in this peer connection. Call it before `setLocalDescription`."""
+def repeat_flights(pc: RTCPeerConnection, unheard: Callable[[], None]) -> None:
+    """Replace `RTCDtlsTransport._do_handshake` in this peer connection. Call it before `setLocalDescription`.
+
+    unheard: called when the player shows that it missed our last word: what was sent since then, it could not read.
+    """
     transports = {transceiver.receiver.transport for transceiver in pc.getTransceivers()}
     if pc.sctp is not None:
         transports.add(pc.sctp.transport)
     for transport in transports:
         target: Any = transport
         target._do_handshake = partial(_do_handshake, transport, transport._do_handshake)
+        below: Any = transport.transport._connection
+        below.data_received = partial(_receive, transport, below.data_received, unheard)
+
+
+def _receive(
+    transport: RTCDtlsTransport,
+    deliver: Callable[[bytes, int], None],
+    unheard: Callable[[], None],
+    data: bytes,
+    component: int,
+) -> None:
+    """A player that repeats its part of a handshake that is complete for us has not got our last flight.
+
+    OpenSSL answers it with that flight before anything else can be sent.
+    """
+    deliver(data, component)
+    if transport.encrypted and data[:1] and data[0] in HANDSHAKE:
+        unheard()
 
 
 async def _do_handshake(transport: RTCDtlsTransport, original: Callable[[], Awaitable[None]]) -> None:

@@ -11,7 +11,7 @@ import errno
 import ipaddress
 import random
 import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -33,13 +33,16 @@ RECEIVE_BUFFER = 256 << 10  # bytes of one socket, as aioice asks for
 _AFAR = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}
 
 
-def reach(pc: RTCPeerConnection, policy: Reach) -> None:
-    """Make this peer connection bind and tell what the policy says. Call it before `setLocalDescription`."""
+def reach(pc: RTCPeerConnection, policy: Reach, unheard: Callable[[], None] = lambda: None) -> None:
+    """Make this peer connection bind and tell what the policy says. Call it before `setLocalDescription`.
+
+    unheard: see `repeat_flights`.
+    """
     for connection in connections(pc):
         target: Any = connection
         target.gather_candidates = partial(_gather, connection, policy)
         target.connect = partial(_connect, connection)
-    repeat_flights(pc)
+    repeat_flights(pc, unheard)
 
 
 def connections(pc: RTCPeerConnection) -> set[Connection]:

@@ -16,7 +16,7 @@ from streaming.rtc.handshake import repeat_checks
 from tests.streaming.test_ice import answer, connected, pair
 from tests.streaming.wires import until
 
-HANDSHAKE, BINDING_REQUEST = 22, b"\x00\x01"
+HANDSHAKE, CIPHER, BINDING_REQUEST = 22, 20, b"\x00\x01"
 
 
 def lose(server: RTCPeerConnection, unlucky: Callable[[bytes], bool], count: int) -> list[bytes]:
@@ -55,6 +55,27 @@ async def test_a_lost_flight_of_dtls_goes_out_again_as_it_was() -> None:
         await player.setRemoteDescription(RTCSessionDescription(told, "answer"))
         await connected(player, server)
     assert sent[1] == sent[0]  # OpenSSL's own repetition would be numbered anew
+
+
+async def test_a_player_that_missed_the_last_flight_is_noticed() -> None:
+    """It could not read what was sent meanwhile: there has to be another key frame."""
+    unheard: list[None] = []
+    async with pair() as (player, server):
+        told = await answer(player, server, Reach(), unheard=lambda: unheard.append(None))
+        sent = lose(server, lambda data: data[0] == CIPHER, 1)
+        await player.setRemoteDescription(RTCSessionDescription(told, "answer"))
+        await connected(player, server)
+    assert len(sent) > 1
+    assert unheard
+
+
+async def test_nobody_is_thought_to_have_missed_it_who_has_not() -> None:
+    unheard: list[None] = []
+    async with pair() as (player, server):
+        told = await answer(player, server, Reach(), unheard=lambda: unheard.append(None))
+        await player.setRemoteDescription(RTCSessionDescription(told, "answer"))
+        await connected(player, server)
+    assert unheard == []
 
 
 async def test_a_lost_check_goes_out_again_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import aioice.ice
@@ -58,13 +58,20 @@ async def pair() -> AsyncIterator[tuple[RTCPeerConnection, RTCPeerConnection]]:
         await server.close()
 
 
-async def answer(player: RTCPeerConnection, server: RTCPeerConnection, policy: Reach, *, bare: bool = False) -> str:
+async def answer(
+    player: RTCPeerConnection,
+    server: RTCPeerConnection,
+    policy: Reach,
+    *,
+    bare: bool = False,
+    unheard: Callable[[], None] = lambda: None,
+) -> str:
     """The server's answer to the player's offer; bare: to one without candidates."""
     await player.setLocalDescription(await player.createOffer())
     lines = player.localDescription.sdp.splitlines(keepends=True)
     offer = "".join(line for line in lines if not (bare and line.startswith("a=candidate")))
     await server.setRemoteDescription(RTCSessionDescription(without_unresolvable(offer), "offer"))
-    rtc.reach(server, policy)
+    rtc.reach(server, policy, unheard)
     rtc.await_hello(server, offer)
     await server.setLocalDescription(await server.createAnswer())
     return str(server.localDescription.sdp)
