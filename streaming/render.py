@@ -143,6 +143,8 @@ class RenderProcess(Handler):
                 viewer.greet(watcher, params["message"]["version"])
             case "key":
                 viewer.watchers.key_wanted(watcher.session)
+            case "connected":
+                viewer.watchers.connected(watcher.session)
             case "gone":
                 self._end(watcher.session)
 
@@ -206,6 +208,8 @@ class RenderProcess(Handler):
         self._end(watcher.session)
         self._watched[watcher.session] = viewer
         viewer.watchers.join(watcher)
+        if params["connected"]:
+            viewer.watchers.connected(watcher.session)
         return Answer({})
 
     def _output(self, params: Params) -> Output:

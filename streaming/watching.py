@@ -45,9 +45,13 @@ class Output:
 
 @dataclass(eq=False, slots=True)
 class _Watcher:
-    """behind: it has not what the next picture is predicted from. served: when it was sent pictures once more."""
+    """ready: its player can receive. behind: it has not what the next picture is predicted from.
+
+    served: when it was sent pictures once more.
+    """
 
     output: Output
+    ready: bool = False
     unsent: int = 0
     behind: bool = True
     served: float = float("-inf")
@@ -102,9 +106,15 @@ class Watchers:
         return iter([watcher.output for watcher in self._watchers.values()])
 
     def join(self, output: Output) -> None:
-        """One more; its first picture is a key frame."""
-        watcher = self._watchers[output.session] = _Watcher(output)
-        self._catch_up(watcher, JOIN_SECONDS)
+        """One more. It gets nothing until its player is connected: pictures that waited for that would be old."""
+        self._watchers[output.session] = _Watcher(output)
+
+    def connected(self, session: int) -> None:
+        """A player can receive; its first picture is a key frame."""
+        watcher = self._watchers.get(session)
+        if watcher is not None:
+            watcher.ready = True
+            self._catch_up(watcher, JOIN_SECONDS)
 
     def leave(self, session: int) -> None:
         """One is gone."""
@@ -139,7 +149,7 @@ class Watchers:
             self._send(watcher, packet)
 
     def _send(self, watcher: _Watcher, packet: Packet) -> None:
-        full = watcher.unsent >= UNSENT
+        full = not watcher.ready or watcher.unsent >= UNSENT
         watcher.behind = full or (watcher.behind and not packet.key)
         if not watcher.behind:
             watcher.unsent += 1

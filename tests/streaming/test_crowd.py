@@ -6,6 +6,7 @@ import asyncio
 import re
 import signal
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -117,13 +118,20 @@ def payload(packet: bytes) -> bytes:
 
 
 def pictures(viewer: Client) -> list[bytes]:
-    """The encoded pictures that came whole, in order; the first may lack its beginning."""
-    made, parts = [], []
-    for packet in sorted(viewer.packets, key=lambda packet: int.from_bytes(packet[2:4], "big")):
-        parts.append(payload(packet))
-        if packet[1] & 0x80:
-            made.append(b"".join(parts))
-            parts = []
+    """The encoded pictures that came whole, in order, with what was sent again; the first may lack its beginning."""
+    sources = Counter(packet[8:12] for packet in viewer.packets).most_common(1)
+    parts: dict[int, tuple[bool, bytes]] = {}
+    for packet in viewer.packets:
+        number, body = packet[2:4], payload(packet)
+        if packet[8:12] != sources[0][0]:  # RFC 4588: the number that it had comes first
+            number, body = body[:2], body[2:]
+        parts[int.from_bytes(number, "big")] = bool(packet[1] & 0x80), body
+    made, picture = [], b""
+    for _, (last, body) in sorted(parts.items()):
+        picture += body
+        if last:
+            made.append(picture)
+            picture = b""
     return made
 
 

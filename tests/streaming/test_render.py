@@ -73,7 +73,9 @@ async def test_watchers_get_the_owners_packets_and_a_key_frame_on_joining(tmp_pa
         await render.on_request("open", opening(tmp_path / "a", 1))
         await until(lambda: len(network.packets) >= 1)
         render.on_ack(1)
-        await render.on_request("watch", {"session": 2, "watch": 1, "network": 0, "codec": "video/H264"})
+        await render.on_request(
+            "watch", {"session": 2, "watch": 1, "network": 0, "codec": "video/H264", "connected": True}
+        )
         await until(lambda: 2 in network.sessions())
         first = next(packet for packet in network.packets if packet.session == 2)
         assert first.key
@@ -83,7 +85,9 @@ async def test_watchers_get_the_owners_packets_and_a_key_frame_on_joining(tmp_pa
 async def test_a_watcher_moves_no_camera_and_sets_no_pace(tmp_path: Path) -> None:
     async with process() as (render, network):
         await render.on_request("open", opening(tmp_path / "a", 1))
-        await render.on_request("watch", {"session": 2, "watch": 1, "network": 0, "codec": "video/H264"})
+        await render.on_request(
+            "watch", {"session": 2, "watch": 1, "network": 0, "codec": "video/H264", "connected": True}
+        )
         for seq in range(1, 20):
             render.on_camera(CameraInput(1, seq, (float(seq), 75.0, 1.0), TARGET, 30.0))
             render.on_camera(CameraInput(2, seq + 100, ORBIT, TARGET, 30.0))
@@ -97,7 +101,9 @@ async def test_watchers_end_with_the_owner_and_leave_alone(tmp_path: Path) -> No
     async with process() as (render, network):
         await render.on_request("open", opening(tmp_path / "a", 1))
         for session in (2, 3):
-            await render.on_request("watch", {"session": session, "watch": 1, "network": 0, "codec": "video/H264"})
+            await render.on_request(
+                "watch", {"session": session, "watch": 1, "network": 0, "codec": "video/H264", "connected": True}
+            )
         render.on_notice(network, "gone", {"session": 2})
         told = (await render.on_request("sessions", {})).result
         assert [viewer["session"] for viewer in told] == [1]
@@ -105,14 +111,18 @@ async def test_watchers_end_with_the_owner_and_leave_alone(tmp_path: Path) -> No
         assert ("end", {"session": 3}) in network.notices
         assert ("end", {"session": 2}) not in network.notices
         with pytest.raises(SignallingError, match="has ended"):
-            await render.on_request("watch", {"session": 4, "watch": 1, "network": 0, "codec": "video/H264"})
+            await render.on_request(
+                "watch", {"session": 4, "watch": 1, "network": 0, "codec": "video/H264", "connected": True}
+            )
 
 
 async def test_a_session_of_another_codec_cannot_be_watched(tmp_path: Path) -> None:
     async with process() as (render, _):
         await render.on_request("open", opening(tmp_path / "a", 1))
         with pytest.raises(SignallingError, match="H264"):
-            await render.on_request("watch", {"session": 2, "watch": 1, "network": 0, "codec": "video/VP8"})
+            await render.on_request(
+                "watch", {"session": 2, "watch": 1, "network": 0, "codec": "video/VP8", "connected": True}
+            )
 
 
 async def test_a_session_of_an_earlier_process_is_opened_again_with_its_bitrate(tmp_path: Path) -> None:

@@ -58,6 +58,7 @@ class World:
 
     def join(self, session: int) -> None:
         self.watchers.join(Output(self.wire, session))
+        self.watchers.connected(session)
 
     def picture(self, key: bool = False) -> int:
         """The owner's next; returns its timestamp."""
@@ -103,6 +104,22 @@ def test_joining_while_nothing_moves_costs_the_owner_nothing() -> None:
         world.picture()
     world.join(21)
     assert (world.got(21), len(world.keys)) == ([], 1)
+
+
+def test_nothing_is_sent_to_a_player_that_cannot_receive_yet() -> None:
+    world = World()
+    world.picture(key=True)
+    world.watchers.join(Output(world.wire, 2))
+    for _ in range(20):
+        world.picture()
+    world.advance(1.0)
+    assert (world.got(2), world.keys) == ([], [])
+    world.watchers.connected(2)
+    assert world.keys == [1.0]
+    world.picture()
+    world.picture(key=True)
+    world.picture()
+    assert [packet.data for packet in world.got(2)] == [b"picture 23", b"picture 24"]
 
 
 def test_many_who_join_share_key_frames() -> None:
