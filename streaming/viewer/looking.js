@@ -12,11 +12,12 @@ import { Camera } from "./orbit.js";
  * @typedef {"user-interaction"|"automatic"|"none"} Cause
  * @typedef {{
  *   moved: (cause: Cause) => void,
+ *   led: () => void,
  *   touched: () => void,
  *   pick: (x: number, y: number) => Promise<Picked|null>,
  *   latency: () => number,
  *   watching: () => boolean,
- * }} LookingHandlers  latency: measured input to photon, ms; NaN: unknown
+ * }} LookingHandlers  led: the camera stands, but `pose` may be nearer to it now; latency: measured input to photon, ms; NaN: unknown
  */
 
 /** Auto-rotate waits this long after the last touch unless an attribute says otherwise, ms. */
@@ -32,6 +33,8 @@ export class Looking {
   /** @type {Gestures|undefined} */
   #gestures;
   #turning = false;
+  /** Looks whether a lead is over. */
+  #frame = 0;
 
   /** @param {HTMLElement} host @param {Stage} stage @param {LookingHandlers} handlers */
   constructor(host, stage, handlers) {
@@ -58,6 +61,7 @@ export class Looking {
     this.#gestures?.close();
     this.#gestures = undefined;
     this.#motion.close();
+    cancelAnimationFrame(this.#frame);
     this.#stage.prompt(false);
   }
 
@@ -97,12 +101,21 @@ export class Looking {
     return this.#gestures?.lead(performance.now()) ?? { theta: 0, phi: 0 };
   }
 
+  /** A lead ends even if no further movement says so: the last camera is always the true one. */
+  #follow() {
+    const { theta, phi } = this.#lead;
+    cancelAnimationFrame(this.#frame);
+    if (theta === 0 && phi === 0) return;
+    this.#frame = requestAnimationFrame(() => {
+      this.#handlers.led();
+      this.#follow();
+    });
+  }
+
   /** @param {Cause} cause @param {boolean} settled */
   #tick(cause, settled) {
     this.#handlers.moved(cause);
-    const { theta, phi } = this.#lead;
-    // A lead ends even if no further movement says so: the last camera is always the true one.
-    if (theta !== 0 || phi !== 0) this.#motion.again();
+    this.#follow();
     if (settled && !this.#gestures?.active) this.#say(cause === "user-interaction");
   }
 

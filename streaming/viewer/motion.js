@@ -33,11 +33,6 @@ export class Motion {
     this.#request();
   }
 
-  /** One more animation frame, although nothing may move in it. */
-  again() {
-    this.#request();
-  }
-
   /** @param {{delay: number, speed: number}|null} turning null stops it */
   turn(turning) {
     this.#turning = turning;

@@ -12,10 +12,10 @@ const EARLY = 0.7;
 const FORGET = 1_000;
 /** After so many answers it tries again without a pause: the server may have been slow for a moment only. Doubles while it is not. */
 const TRY = { first: 12, most: 96 };
-/** Pictures that are on their way at most, beyond those that the time from input to photon explains. */
-const SPARE = 4;
+/** Messages that may be unanswered beyond those that the usual time from input to photon explains: a path's delay may step up. */
+const SPARE = 12;
 /** The path seems blocked: one message in so many ms until something comes back. */
-const BLOCKED = 100;
+const BLOCKED = 50;
 /** RTP's clock for video, ticks a millisecond. */
 const TICKS = 90;
 

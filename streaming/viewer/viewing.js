@@ -63,6 +63,7 @@ export class Viewing {
     this.choices = new Choices(host, this.#remote, () => this.#uncover(), (type) => this.#emit(type));
     this.looking = new Looking(host, this.#stage, {
       moved: (source) => this.#moved(source),
+      led: () => this.#tell(),
       touched: () => this.#shown?.video.paused && this.#shown.play(),
       pick: (x, y) => this.#picker.pick(x, y),
       latency: () => this.#remote.latency,
@@ -342,10 +343,15 @@ export class Viewing {
     this.#attend();
   }
 
-  /** @param {import("./looking.js").Cause} source */
-  #moved(source) {
+  /** Tells the server the camera, if it is another one. */
+  #tell() {
     const told = this.ready !== null && !this.watching && this.#remote.camera(this.looking.pose);
     if (told) this.#freezes.input(performance.now(), this.#remote.latency);
+  }
+
+  /** @param {import("./looking.js").Cause} source */
+  #moved(source) {
+    this.#tell();
     this.#bridge.moved();
     if (this.loaded) this.#uncover();
     this.#emit("camera-change", { source });

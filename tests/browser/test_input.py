@@ -81,7 +81,7 @@ def test_however_slow_the_pictures_they_show_a_camera_that_is_not_old(page: Page
 
 def test_a_blocked_path_is_not_flooded(page: Page) -> None:
     told = play(page, display=60, server=60, seconds=4, deaf=True)
-    assert told["sends"] * 4 < 60
+    assert told["sends"] * 4 < 110  # 240 without bounds
     assert told["last"] > 3_800
 
 
