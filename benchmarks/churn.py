@@ -28,6 +28,7 @@ _GONE_SECONDS = 90.0  # until the server must have missed a viewer who vanished
 _SESSIONS = "vitrine_sessions"
 # What a process may have more of afterwards: a timer's thread or a keep-alive socket, and allocator slack.
 _SLACK = {"threads": 2, "files": 2, "sockets": 2, "rss_mib": 24.0}
+_LOADS = ("_share", "_busy")  # gauges of how busy the server is: they come and go by themselves
 
 Footprint = dict[str, dict[str, float]]
 
@@ -119,13 +120,13 @@ def footprint(pid: int) -> Footprint:
 
 
 def gauges(text: str) -> dict[str, float]:
-    """Every `vitrine_…` gauge of Prometheus text, its labels added up."""
+    """Every `vitrine_…` gauge of something that is held, from Prometheus text, its labels added up."""
     from prometheus_client.parser import text_string_to_metric_families
 
     return {
         family.name: sum(sample.value for sample in family.samples)
         for family in text_string_to_metric_families(text)
-        if family.type == "gauge" and family.name.startswith("vitrine_")
+        if family.type == "gauge" and family.name.startswith("vitrine_") and not family.name.endswith(_LOADS)
     }
 
 

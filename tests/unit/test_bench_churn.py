@@ -23,3 +23,16 @@ def test_growth_names_what_did_not_come_back() -> None:
     text = "\n".join(lines)
     for part in ("2: ended", "3: new", "1: threads grew from 10 to 40", "vitrine_sessions went from 0 to 2"):
         assert part in text
+
+
+def test_gauges_of_load_are_nothing_that_is_left_behind() -> None:
+    lines = [
+        "# TYPE vitrine_sessions gauge",
+        'vitrine_sessions{process="a"} 2',
+        'vitrine_sessions{process="b"} 3',
+        "# TYPE vitrine_busy_share gauge",
+        "vitrine_busy_share 0.4",
+        "# TYPE process_open_fds gauge",
+        "process_open_fds 9",
+    ]
+    assert churn.gauges("\n".join(lines) + "\n") == {"vitrine_sessions": 5}
