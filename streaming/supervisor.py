@@ -32,7 +32,7 @@ EXIT_CANNOT_START = 2
 RESTART_SECONDS = 0.2  # before what died twice is started again, doubling up to the bound while it keeps dying
 RESTART_SECONDS_MAX = 5.0
 STABLE_SECONDS = 10.0  # what lived so long is replaced without waiting
-SPARE_SECONDS = 4.0  # from the last time that a role was given until a spare is made: those who watch come first
+SPARE_SECONDS = 2.5  # from the last time that a role was given until a spare is made: those who watch come first
 SPARE_RETRY_SECONDS = 30.0  # the same after a spare that soon died, of what it was to prepare or to read ahead
 END_SECONDS = 4.0  # for a child to end by itself before it is killed
 

@@ -263,6 +263,15 @@ async def test_a_second_signal_ends_at_once(models: Path) -> None:
             assert await asyncio.to_thread(server.process.wait, WAIT_SECONDS) == 0
 
 
+async def test_sigint_says_goodbye_and_does_not_wait_for_anybody(models: Path) -> None:
+    with serving(models, "--drain", "600") as server:
+        async with client(server) as viewer:
+            await viewer.join()
+            server.process.send_signal(signal.SIGINT)
+            await viewer.until(lambda: viewer.of("goaway"))
+            assert await asyncio.to_thread(server.process.wait, WAIT_SECONDS) == 0
+
+
 async def test_children_leave_signals_to_their_parent(models: Path) -> None:
     """A service manager signals every process of the group: a drain must not lose its sessions to that."""
     with serving(models, "--drain", "60") as server:
