@@ -77,6 +77,7 @@ class PacketPump:
         self._tail: asyncio.TimerHandle | None = None
         self._ended = asyncio.Event()
         self._reports = Reports(sender)
+        self.heard = False  # whether the player has told of anything that arrived
         self._received = -1  # the player's last report: highest sequence number, packets lost so far
         self._lost = 0
         self._renewed = float("-inf")  # when a key frame last stood for losses
@@ -144,6 +145,9 @@ class PacketPump:
         columns = zip(kinds, sequences, repeat(timestamp), repeat(source), payloads, repeat(-1), strict=False)
         outgoing = list(map(_outgoing, columns))
         octets = sum(map(len, payloads))
+        if packet.key:  # nobody needs what came before it
+            self._history.clear()
+            self._pacer.forget()
 
         def left() -> None:
             self._left(packet, len(payloads), octets, begun)
@@ -212,7 +216,7 @@ class PacketPump:
     # -- packets ------------------------------------------------------------------------------------------------------
 
     def _limits(self) -> Limits:
-        return Limits(self._congestion.pacing, self._congestion.target)
+        return Limits(self._congestion.pacing, self._told)  # the target itself is dear, and news only after feedback
 
     def _transmit(self, packets: Sequence[Outgoing]) -> int:
         """What the pacer lets go; a closed connection takes everything and ends the stream."""
@@ -284,6 +288,7 @@ class PacketPump:
         if rtt is not None:
             self._repetition.measured(rtt)
         if report.source == self._sender._ssrc:
+            self.heard = True
             self._received, self._lost = report.highest, report.lost
             self._congestion.report(report.fraction, rtt, time.monotonic())
             self._tell()
@@ -301,6 +306,7 @@ class PacketPump:
         except FeedbackError as error:
             logger.debug("feedback is not read: %s", error)
             return
+        self.heard = True
         self._tell()
 
     def _tell(self) -> None:

@@ -51,6 +51,8 @@ class Wire:
         self._length = ffi.new("int *")
         self._pair: Any = None
         self._socket: socket.socket | None = None
+        self._relay: Any = None
+        self._address = ("", 0)
         self._offload = True
 
     def send(self, packets: Sequence[Outgoing], header: Header, ntp: int) -> list[int]:
@@ -117,7 +119,8 @@ class Wire:
             self._pair, self._offload = pair, True
             found = getattr(pair.protocol.transport, "_sock", None)  # a relay's transport has none
             self._socket = found if isinstance(found, socket.socket) else None
-        return self._socket, pair.protocol.transport, pair.remote_addr
+            self._relay, self._address = pair.protocol.transport, pair.remote_addr
+        return self._socket, self._relay, self._address
 
     def _send_runs(self, plain: socket.socket, address: Any, datagrams: Sequence[memoryview | bytes]) -> int:
         at = 0

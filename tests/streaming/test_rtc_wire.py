@@ -152,7 +152,7 @@ def test_a_full_socket_takes_some_and_the_numbers_go_on_from_there(path: Path) -
 
 def test_an_unreachable_network_loses_packets_and_nothing_else(path: Path) -> None:
     wire = Wire(path.transport)
-    path.pairs[1].remote_addr = ("127.0.0.1", 0)
+    path.pairs[1].remote_addr = ("127.0.0.1", 0)  # the kernel refuses to send there
     assert len(wire.send(packets(100, 100), HEADER, 0)) == 2
 
 
