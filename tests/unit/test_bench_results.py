@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from benchmarks import latency, machine, poses, report, stages
@@ -121,3 +122,15 @@ def test_cpu_percentages_belong_to_their_trees_and_the_rest_is_other() -> None:
     before = machine.CpuSample(0.0, {"server": 1.0, "browser": 2.0}, 10.0)
     after = machine.CpuSample(2.0, {"server": 2.0, "browser": 2.5}, 12.0)
     assert machine.cpu_percent(before, after) == {"server": 50, "browser": 25, "other": 25}
+
+
+def test_only_stages_that_follow_each_other_are_put_end_to_end() -> None:
+    from benchmarks.browser import Phase
+    from benchmarks.probes import Recording
+
+    pictures = np.zeros((1, 1), np.uint8)
+    recording = Recording(np.array([130.0]), np.array([120.0]), np.array([-1]), pictures)
+    phase = Phase(recording, [(1, 100.0)], [], 200.0)
+    after = {"render": (40.0, 10), "encode": (30.0, 10), "input_to_send": (90.0, 10), "path_queue": (900.0, 10)}
+    found = stages.breakdown({"histograms": {}}, {"histograms": after}, phase, [0], 0.0)
+    assert found == {"render": 4, "encode": 3, stages.REST: 13, stages.PRESENT: 10}
