@@ -68,9 +68,7 @@ class X264:
             planes = [(plane.buffer_ptr, plane.line_size) for plane in frame.planes]
         else:
             planes = _planes(pixels)
-        if self._wanted != self._thorough:
-            self._coder.change(_THOROUGH if self._wanted else _FAST)
-            self._thorough = self._wanted
+        self._settle(self._wanted or still)
         quantiser = self._quantiser(timestamp / 90_000, self._change(pixels), key, still)
         data = self._coder.encode(planes, timestamp, quantiser, key=key)
         self._rate.spent(len(data), quantiser, key=key, learn=key or not still)
@@ -90,6 +88,11 @@ class X264:
     def close(self) -> None:
         """See `Encoder.close`."""
         self._coder.close()
+
+    def _settle(self, thorough: bool) -> None:
+        if thorough != self._thorough:
+            self._coder.change(_THOROUGH if thorough else _FAST)
+            self._thorough = thorough
 
     def _quantiser(self, now: float, change: float, key: bool, still: bool) -> int:
         if still and self._resting and not key and not change:
