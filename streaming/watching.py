@@ -14,7 +14,7 @@ from typing import Protocol
 from streaming.ipc import Link, Packet
 from streaming.protocol import Outbound, dump
 
-JOIN_SECONDS = 0.5  # between two key frames for those who join
+JOIN_SECONDS = 0.5  # between two key frames for those who join, or have just joined
 RECOVER_SECONDS = 3.0  # the same for those who lost a picture or could not follow
 UNSENT = 3  # packets on the way to one watcher; one more, and it skips to the next key frame
 _AGAIN = 90  # ticks (1 ms) by which pictures that are sent once more are later than themselves
@@ -45,16 +45,12 @@ class Output:
 
 @dataclass(eq=False, slots=True)
 class _Watcher:
-    """ready: its player can receive. behind: it has not what the next picture is predicted from.
-
-    served: when it was sent pictures once more.
-    """
+    """since: when its player could receive. behind: it has not what the next picture is predicted from."""
 
     output: Output
-    ready: bool = False
+    since: float | None = None
     unsent: int = 0
     behind: bool = True
-    served: float = float("-inf")
 
 
 class KeyBudget:
@@ -113,8 +109,8 @@ class Watchers:
         """A player can receive; its first picture is a key frame."""
         watcher = self._watchers.get(session)
         if watcher is not None:
-            watcher.ready = True
-            self._catch_up(watcher, JOIN_SECONDS)
+            watcher.since = self._clock()
+            self._catch_up(watcher)
 
     def leave(self, session: int) -> None:
         """One is gone."""
@@ -123,11 +119,11 @@ class Watchers:
             self._budget.cancel()
 
     def key_wanted(self, session: int) -> None:
-        """A watcher's player lost something; it asks again if it still lacks it."""
+        """A watcher's player lost something. Its network process lets through five such requests a second."""
         watcher = self._watchers.get(session)
-        if watcher is not None and self._clock() - watcher.served >= JOIN_SECONDS:
+        if watcher is not None:
             watcher.behind = True
-            self._catch_up(watcher, RECOVER_SECONDS)
+            self._catch_up(watcher)
 
     def acknowledge(self, session: int) -> None:
         """One picture has left the host towards a watcher; whoever fell behind may have room again."""
@@ -136,7 +132,7 @@ class Watchers:
             return
         watcher.unsent = max(0, watcher.unsent - 1)
         if watcher.behind and not watcher.unsent:
-            self._catch_up(watcher, RECOVER_SECONDS)
+            self._catch_up(watcher)
 
     def put(self, packet: Packet) -> None:
         """The owner's newest packet, for all of them."""
@@ -149,18 +145,17 @@ class Watchers:
             self._send(watcher, packet)
 
     def _send(self, watcher: _Watcher, packet: Packet) -> None:
-        full = not watcher.ready or watcher.unsent >= UNSENT
+        full = watcher.since is None or watcher.unsent >= UNSENT
         watcher.behind = full or (watcher.behind and not packet.key)
         if not watcher.behind:
             watcher.unsent += 1
             watcher.output.link.packet(replace(packet, session=watcher.output.session))
 
-    def _catch_up(self, watcher: _Watcher, interval: float) -> None:
-        """By the last pictures if they can stand alone, else by the next one that can."""
+    def _catch_up(self, watcher: _Watcher) -> None:
+        """By the last pictures if they can stand alone, else by the next one that can. A newcomer waits for less."""
         if not self._recent:
-            self._budget.want(interval)
-            return
-        watcher.served = self._clock()
+            is_new = watcher.since is not None and self._clock() - watcher.since < RECOVER_SECONDS
+            self._budget.want(JOIN_SECONDS if is_new else RECOVER_SECONDS)
         self._recent = [replace(each, timestamp=(each.timestamp + _AGAIN) & 0xFFFFFFFF) for each in self._recent]
         for packet in self._recent:
             self._send(watcher, packet)
