@@ -97,7 +97,7 @@ class Gateway:
         for model in self.config.warm:
             try:
                 asset, path = await self.find(model)
-                await self.peers.render.request("load", model=asset.id, version=asset.version, path=path)
+                await self.peers.render.prepare("load", model=asset.id, version=asset.version, path=path)
             except (SignallingError, ProcessLost) as error:
                 raise StartError(f"--warm {model}: {error}") from error
 
@@ -239,9 +239,8 @@ class Gateway:
         return web.Response(body=data, content_type=CONTENT_TYPES[extension], headers=headers)
 
     async def _render_still(self, still: StillRequest) -> Answer:
-        return await self.peers.render.request(
+        return await self.peers.render.prepare(
             "still",
-            again=True,
             model=still.model,
             version=still.version,
             path=still.path,

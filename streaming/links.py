@@ -44,17 +44,21 @@ class Peer(Handler):
 
         Raises ProcessLost when it is not there, SignallingError as it does.
         """
-        if not self.ready.is_set():
-            try:
-                await asyncio.wait_for(self.ready.wait(), patience)
-            except TimeoutError:
-                raise ProcessLost(f"the {self.role} process is starting") from None
+        await self.present(patience)
         try:
             return await self._now().request(method, **params)
         except ProcessLost:
             if not again:
                 raise
         return await self.request(method, patience=patience, **params)
+
+    async def present(self, patience: float = PATIENCE_SECONDS) -> None:
+        """Wait until it is there. Raises ProcessLost after so many seconds."""
+        if not self.ready.is_set():
+            try:
+                await asyncio.wait_for(self.ready.wait(), patience)
+            except TimeoutError:
+                raise ProcessLost(f"the {self.role} process is starting") from None
 
     def notice(self, method: str, **params: Any) -> None:
         """Tell it; lost when it is not there."""

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from streaming.config import Config
-from streaming.errors import SignallingError
-from streaming.ipc import Link, Params
+from streaming.errors import ProcessLost, SignallingError
+from streaming.ipc import Answer, Link, Params
 from streaming.links import Peer
 from streaming.sessions import Sessions
 from streaming.supervisor import socket_path
+from streaming.suspects import Suspects
 
 SETTLE_SECONDS = 5.0  # that a request waits for network processes which are being replaced
 
@@ -55,6 +57,21 @@ class RenderPeer(Peer):
         super().__init__("render", path)
         self._replaced = replaced
         self._known = False
+        self._suspects = Suspects()
+
+    async def prepare(self, method: str, **params: Any) -> Answer:
+        """A request that has `model` (and `version`) loaded; asked once more when the process dies over it.
+
+        Raises ProcessLost when there is none, and SignallingError 503 for a model over which processes died.
+        """
+        key = (params["model"], params["version"])
+        while True:
+            self._suspects.check(key)
+            await self.present()
+            try:
+                return await self.request(method, **params)
+            except ProcessLost:
+                self._suspects.died(key)
 
     async def greet(self, link: Link) -> None:  # noqa: ARG002
         """Nothing is asked; whoever waited goes on."""

@@ -206,7 +206,7 @@ class Whep:
         try:
             if method == "open":
                 model = {key: params[key] for key in ("model", "version", "path")}
-                await self._peers.render.request("load", again=True, **model)
+                await self._peers.render.prepare("load", **model)
             told: Params = {"facts": entry.facts.told(), "opening": asked.opening, "seconds": asked.grant.seconds}
             told["codec"] = None if watched is None else watched.codec
             answer = (await network.request("offer", sdp=asked.offer, **told)).result
