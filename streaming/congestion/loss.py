@@ -8,7 +8,7 @@ than any usable radio has, or when sending less was tried and less was lost (a p
 from __future__ import annotations
 
 WINDOW_SECONDS, WINDOW_PACKETS = 0.5, 40  # that are judged together, at least
-SMOOTHING = 0.7  # share of the old value in the average
+SMOOTHING = 0.7  # share of the old value in the average, a window later; less when a slow stream took longer for it
 SUSPECT = 0.1  # loss above which a queue beside it is believed to be its cause
 QUEUE = 0.02  # seconds of standing queue that count as one
 UNBEARABLE = 0.3  # loss that is congestion even without a queue
@@ -35,9 +35,9 @@ class Loss:
         total = self._received + self._lost
         if total < WINDOW_PACKETS or now - self._since < WINDOW_SECONDS:
             return None
-        fraction = self._lost / total
+        fraction, kept = self._lost / total, SMOOTHING ** ((now - self._since) / WINDOW_SECONDS)
         self._received, self._lost, self._since = 0, 0, now
-        self.average = SMOOTHING * self.average + (1 - SMOOTHING) * fraction
+        self.average = kept * self.average + (1 - kept) * fraction
         return fraction
 
     def factor(self, fraction: float, queue: float) -> float:

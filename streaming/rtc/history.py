@@ -16,7 +16,7 @@ SHORTEST, LONGEST = 0.01, 0.5  # seconds between two repetitions of one packet, 
 SHARE = 0.5  # of the target bitrate that repetitions may take on average
 LEAST_RATE = 8_000.0  # bytes a second that they may always take
 BURST = 128 << 10  # bytes of repetitions at once: a large key frame's loss at 30 %...
-BURST_SECONDS, LEAST_BURST = 0.5, 16 << 10  # ...but no more than so long of the target takes, or so many bytes
+BURST_SECONDS, LEAST_BURST = 0.25, 6 << 10  # ...but no more than so long of the target takes, or so many bytes
 
 
 class History:

@@ -101,6 +101,10 @@ class Pacer:
         if not self._held:
             self._flush()
 
+    def forget(self) -> None:
+        """Drop the repetitions that wait."""
+        self._repairs.clear()
+
     def close(self) -> None:
         """Drop what waits and stop."""
         self._disarm()

@@ -141,6 +141,16 @@ async def test_more_losses_than_can_be_made_good_ask_for_one_key_frame() -> None
         assert len(wire.keys) == 1
 
 
+async def test_what_came_before_a_key_frame_is_not_sent_again() -> None:
+    async with connected() as wire:
+        small = b"\0\0\0\1\x65" + bytes(range(1, 200)) * 40
+        before, after = await wire.send(0, small), await wire.send(90_000, small)
+        await wire.lose(struct.unpack_from("!H", before[1], 2)[0])
+        assert wire.resent == []
+        await wire.lose(struct.unpack_from("!H", after[1], 2)[0])
+        assert len(wire.resent) == 1
+
+
 async def test_the_last_packet_before_a_rest_goes_out_twice() -> None:
     async with connected(tail=0.05) as wire:
         packets = await wire.send(0, key_frame())
