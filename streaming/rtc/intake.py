@@ -17,10 +17,10 @@ from aiortc.rtcdtlstransport import State
 from OpenSSL import SSL
 
 from streaming.rtc.feedback import Reader
+from streaming.rtc.records import Records
 from streaming.rtc.sctp import PlainSctp
 
 _APPLICATION_DATA = 23  # type of a DTLS 1.2 record
-_LARGEST = 1500  # bytes of a datagram, as aiortc reads them
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +32,7 @@ class Intake:
         self._transport: Any = transport
         self._connection: Any = transport.transport._connection
         self._queued: Callable[[bytes, int], None] = self._connection.data_received
+        self._open: Records | None = None  # once the connection is
         self._sctp = None if sctp is None else PlainSctp(sctp, self._send)
 
     def deliver(self, data: bytes, component: int) -> None:
@@ -48,15 +49,17 @@ class Intake:
         self._queued(data, component)
 
     def _application(self, data: bytes, sctp: PlainSctp) -> None:
-        ssl = self._transport._ssl
-        ssl.bio_write(data)
         try:
-            packet = ssl.recv(_LARGEST)
+            packet = self._records().open(data)
         except SSL.Error as error:
             logger.debug("a record is not read: %s", error)
             return
-        if packet:
-            sctp.receive(packet)
+        sctp.receive(packet)
+
+    def _records(self) -> Records:
+        if self._open is None:
+            self._open = Records(self._transport._ssl)
+        return self._open
 
     def _report(self, data: bytes, reader: Reader) -> None:
         try:
@@ -71,10 +74,8 @@ class Intake:
         pair = self._connection._nominated.get(1)
         if self._transport._state is not State.CONNECTED or pair is None:
             return
-        ssl = self._transport._ssl
         try:
-            ssl.send(packet)
-            record = ssl.bio_read(_LARGEST)
+            record = self._records().seal(packet)
         except SSL.Error as error:
             logger.debug("a message is not sent: %s", error)
             return

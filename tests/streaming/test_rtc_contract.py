@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 import socket
 from typing import Any
@@ -12,8 +13,11 @@ import pylibsrtp
 import pytest
 from aioice import turn
 from aioice.ice import CandidatePair, Connection, StunProtocol
-from aiortc import RTCConfiguration, RTCDtlsTransport, RTCIceTransport, RTCPeerConnection, RTCRtpSender
+from aiortc import RTCCertificate, RTCConfiguration, RTCDtlsTransport, RTCIceTransport, RTCPeerConnection, RTCRtpSender
+from aiortc.rtcdtlstransport import SRTP_PROFILES
+from OpenSSL import SSL
 
+from streaming.rtc.records import Records
 from streaming.rtc.wire import _binding
 
 SENDER = ("lsr", "lsr_time", "ntp_timestamp", "octet_count", "packet_count", "rtp_exited", "rtp_started")
@@ -69,6 +73,30 @@ async def test_a_plain_socket_is_found_and_a_relay_has_none() -> None:
     transport.close()
     assert "_sock" not in inspect.getsource(turn.TurnTransport)
     assert not hasattr(turn.TurnTransport, "_sock")
+
+
+async def test_records_are_opened_and_sealed_as_pyopenssl_would() -> None:
+    certificates = [RTCCertificate.generateCertificate() for _ in range(2)]
+    client, server = (SSL.Connection(certificate._create_ssl_context(SRTP_PROFILES)) for certificate in certificates)
+    client.set_connect_state()
+    server.set_accept_state()
+    for _ in range(10):
+        for end, other in ((client, server), (server, client)):
+            with contextlib.suppress(SSL.WantReadError):
+                end.do_handshake()
+            with contextlib.suppress(SSL.WantReadError):
+                while True:
+                    other.bio_write(end.bio_read(1500))
+    ours = Records(client)
+    server.bio_write(ours.seal(b"question" * 100))
+    assert server.recv(1500) == b"question" * 100
+    server.send(b"answer")
+    assert ours.open(server.bio_read(1500)) == b"answer"
+    for broken in (b"\x17", bytes(64), b"\x17\xfe\xfd" + bytes(40)):
+        with pytest.raises(SSL.Error):
+            ours.open(broken)
+    server.send(b"still there")
+    assert ours.open(server.bio_read(1500)) == b"still there"
 
 
 @pytest.mark.parametrize(
