@@ -84,12 +84,12 @@ class Controller:
         if self._heard is not None:
             self._interval += FEEDBACK_SHARE * (min(now - self._heard, FEEDBACK_MOST) - self._interval)
         self._heard = now
-        self._arrived += sum(arrival.size for arrival in news.arrivals)
+        self._arrived += sum([packet.size for packet in news.arrivals])
         self._queue.add(news.arrivals)
-        for arrival in news.arrivals:
-            self._trend.add(arrival)
+        for packet in news.arrivals:
+            self._trend.add(packet)
         if news.arrivals:
-            self._round_trip.add(now - news.arrivals[-1].sent, now)
+            self._round_trip.add(now - news.arrivals[-1].at, now)
         self._decide(news, now)
 
     def remb(self, bitrate: int, now: float) -> None:
@@ -189,16 +189,18 @@ class Controller:
 
     def _full(self, now: float) -> float | None:
         """What the path carries, in bits per second, when that is less than it is given; else None."""
+        if self._queue.delay <= STANDING:
+            return None
         carried = self._queue.drained(SPAN)
         if carried is None:
             return None
-        growing = self._trend.usage is Usage.OVER and self._queue.delay > STANDING
+        growing = self._trend.usage is Usage.OVER
         narrow = carried < CHOKED_SHARE * self._aimd.estimate
         return carried if growing or (narrow and self._stands(carried, now)) else None
 
     def _stands(self, carried: float, now: float) -> bool:
         """Whether a queue stands, or will, as so much is on its way and so little is carried, or is too short to."""
-        if self._loss.average > SUSPECT and self._queue.delay > STANDING:
+        if self._loss.average > SUSPECT:
             return True
         expected = self._history.in_flight(now) * 8 / carried - self.round_trip - self._interval
         return self._queue.delay > CHOKED or (self._queue.delay > CALM and expected > EXPECTED)

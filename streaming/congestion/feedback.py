@@ -7,7 +7,7 @@ the work is bounded by MOST_PACKETS and the length of the datagram, whatever the
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 MOST_PACKETS = 4096  # that one message may be about: three seconds at 12 Mb/s, where players send ten a second or more
@@ -29,11 +29,12 @@ class FeedbackError(ValueError):
 class Feedback:
     """What one message says.
 
-    base: 16-bit number of the first packet. arrivals: for each packet from there the time it arrived, in ticks of the
-    player's clock modulo 2**32 (24 bits of reference time, 8 bits of ticks), or None when it has not.
+    base: 16-bit number of the first packet. reference: ticks of the player's clock modulo 2**32. arrivals: for each
+    packet from the first on the time it arrived, in ticks, counted on from the reference; None when it has not.
     """
 
     base: int
+    reference: int
     arrivals: tuple[int | None, ...]
 
 
@@ -45,16 +46,8 @@ def parse(fci: bytes) -> Feedback:
     if not 0 < count <= MOST_PACKETS:
         raise FeedbackError(f"feedback about {count} packets: allowed are 1 to {MOST_PACKETS}")
     statuses, offset = _statuses(fci, count)
-    ticks = (int.from_bytes(tail[:3], "big") * REFERENCE_TICKS) & 0xFFFFFFFF
-    arrivals: list[int | None] = []
-    for status in statuses:
-        if status == _ABSENT:
-            arrivals.append(None)
-            continue
-        delta, offset = _delta(fci, offset, status)
-        ticks = (ticks + delta) & 0xFFFFFFFF
-        arrivals.append(ticks)
-    return Feedback(base, tuple(arrivals))
+    reference = int.from_bytes(tail[:3], "big") * REFERENCE_TICKS
+    return Feedback(base, reference, tuple(_arrivals(fci, offset, statuses, reference)))
 
 
 def _statuses(fci: bytes, count: int) -> tuple[list[int], int]:
@@ -84,13 +77,19 @@ def _symbols(chunk: int, most: int) -> Iterator[int]:
         yield chunk >> width * (symbols - 1 - index) & ((1 << width) - 1)
 
 
-def _delta(fci: bytes, offset: int, status: int) -> tuple[int, int]:
-    """One arrival delta in ticks, and where the next one begins."""
-    end = offset + (1 if status == _SMALL_DELTA else 2)
-    if end > len(fci):
+def _arrivals(fci: bytes, offset: int, statuses: Sequence[int], ticks: int) -> list[int | None]:
+    """The times of the packets, each of which has a delta of one byte or two, or none."""
+    if offset + sum(statuses) > len(fci):  # a small delta has status and length 1, a large one 2
         raise FeedbackError("feedback ends before the last arrival time")
-    delta: int = fci[offset] if status == _SMALL_DELTA else _LARGE.unpack_from(fci, offset)[0]
-    return delta, end
+    arrivals: list[int | None] = []
+    for status in statuses:
+        if status == _ABSENT:
+            arrivals.append(None)
+            continue
+        ticks += fci[offset] if status == _SMALL_DELTA else _LARGE.unpack_from(fci, offset)[0]
+        offset += status
+        arrivals.append(ticks)
+    return arrivals
 
 
 class Unwrapper:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 
 from streaming.congestion.feedback import TICK, Feedback, Unwrapper
 
@@ -17,35 +18,25 @@ OVERHEAD = 28  # bytes of IPv4 and UDP in front of each packet
 class Sent:
     """A packet. number: without wrap; size: bytes on the wire; at: seconds, our clock; lost: the player misses it.
 
-    arrived: seconds, the player's clock, which begins anywhere; None as long as nothing is known.
+    arrived: seconds, the player's clock, which begins anywhere; infinity as long as nothing is known.
     """
 
     number: int
     size: int
     at: float
-    arrived: float | None = None
+    arrived: float = inf
     lost: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """A packet that arrived. sent: seconds, our clock; arrived: seconds, the player's."""
-
-    number: int
-    size: int
-    sent: float
-    arrived: float
 
 
 @dataclass(frozen=True, slots=True)
 class News:
     """What a feedback message told that was not known.
 
-    arrivals: by number. lost: packets newly missing. found: packets that were missing and arrived after all. newest:
-    the highest number of an arrival, -1 without one.
+    arrivals: packets, by number. lost: packets newly missing. found: packets that were missing and arrived after all.
+    newest: the highest number of an arrival, -1 without one.
     """
 
-    arrivals: tuple[Arrival, ...]
+    arrivals: list[Sent]
     lost: int
     found: int
     newest: int
@@ -79,22 +70,25 @@ class History:
 
     def match(self, feedback: Feedback) -> News:
         """What is new in a feedback message."""
-        base = self._numbers.peek(feedback.base)
-        arrivals, lost, found = [], 0, 0
-        for index, ticks in enumerate(feedback.arrivals):
-            packet = self._packets.get(base + index)
-            if packet is None or packet.arrived is not None:
+        number = self._numbers.peek(feedback.base) - 1
+        shift = self._ticks.unwrap(feedback.reference) - feedback.reference
+        arrivals: list[Sent] = []
+        lost = found = 0
+        for ticks in feedback.arrivals:
+            number += 1
+            packet = self._packets.get(number)
+            if packet is None or packet.arrived < inf:
                 continue
             if ticks is None:
                 lost += not packet.lost
                 packet.lost = True
                 continue
             found += packet.lost
-            packet.lost, packet.arrived = False, self._ticks.unwrap(ticks) * TICK
-            arrivals.append(Arrival(packet.number, packet.size, packet.at, packet.arrived))
+            packet.lost, packet.arrived = False, (ticks + shift) * TICK
+            arrivals.append(packet)
         newest = arrivals[-1].number if arrivals else -1
         self._land(newest)
-        return News(tuple(arrivals), lost, found, newest)
+        return News(arrivals, lost, found, newest)
 
     def in_flight(self, now: float) -> int:
         """Bytes sent that nothing is known of yet."""

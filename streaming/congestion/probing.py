@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import inf
 
 from streaming.congestion.history import Sent
 
@@ -132,7 +133,7 @@ class Prober:
 
 def measure(packets: Sequence[Sent]) -> Finding | None:
     """What a train of packets showed; None when too few of them arrived."""
-    came = [(packet.at, packet.arrived, packet.size) for packet in packets if packet.arrived is not None]
+    came = [(packet.at, packet.arrived, packet.size) for packet in packets if packet.arrived < inf]
     if len(came) < max(LEAST_PACKETS - 1, ARRIVED * len(packets)):
         return None
     sending = came[-1][0] - came[0][0]

@@ -9,9 +9,9 @@ techniques and a capacity-estimation methodology", IEEE/ACM ToN 12(6), 2004), ap
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Sequence
 
-from streaming.congestion.history import Arrival
+from streaming.congestion.history import Sent
 from streaming.congestion.windows import Minimum
 
 BASE_SECONDS = 2.0  # in which the shortest delay is looked for: our own queues drain sooner, other routes last longer
@@ -27,26 +27,32 @@ class Queueing:
     def __init__(self) -> None:
         self.delay = 0.0  # seconds that the least delayed of the newest packets waited: the standing queue
         self._base = Minimum(BASE_SECONDS)
-        self._last: Arrival | None = None  # the last to arrive
+        self._last: Sent | None = None  # the last to arrive
         self._waits: deque[tuple[float, float, int]] = deque(maxlen=MEMORY)  # arrival, seconds on the link, bytes
 
-    def add(self, arrivals: Iterable[Arrival]) -> None:
-        """What one feedback message said."""
-        ordered = sorted(arrivals, key=lambda packet: packet.arrived)
-        if not ordered:
+    def add(self, arrivals: Sequence[Sent]) -> None:
+        """What one feedback message said, in the order of sending."""
+        if not arrivals:
             return
-        if self._last is not None and ordered[0].sent - self._last.sent > FORGET_SECONDS:
+        if self._last is not None and arrivals[0].at - self._last.at > FORGET_SECONDS:
             self._base.forget()
             self._last = None
-        newest = max(packet.sent for packet in ordered)
-        self._base.add(min(packet.arrived - packet.sent for packet in ordered), newest)
-        recent = min(packet.arrived - packet.sent for packet in ordered if packet.sent >= newest - NEWEST)
-        self.delay = recent - self._base.value
+        newest = arrivals[-1].at
+        delays = [packet.arrived - packet.at for packet in arrivals]
+        self._base.add(min(delays), newest)
+        base = self._base.value
+        recent = [delay for delay, packet in zip(delays, arrivals, strict=True) if packet.at >= newest - NEWEST]
+        self.delay = min(recent) - base
+        self._wait(sorted(arrivals, key=_arrival), base)
+
+    def _wait(self, ordered: Sequence[Sent], base: float) -> None:
+        last = self._last or ordered[0]
         for packet in ordered:
-            last = self._last
-            if last is not None and packet.sent + self._base.value < last.arrived:
-                self._waits.append((packet.arrived, packet.arrived - last.arrived, packet.size))
-            self._last = packet
+            arrived, before = packet.arrived, last.arrived
+            if packet.at + base < before and packet is not last:
+                self._waits.append((arrived, arrived - before, packet.size))
+            last = packet
+        self._last = last
 
     def drained(self, span: float) -> float | None:
         """Bits per second that left the queue, over its newest `span` seconds; None when it was shorter lately.
@@ -65,3 +71,7 @@ class Queueing:
             if seconds - longest[0] >= span:
                 return (size - longest[1]) * 8 / (seconds - longest[0])
         return None
+
+
+def _arrival(packet: Sent) -> float:
+    return packet.arrived

@@ -10,7 +10,7 @@ from collections import deque
 from dataclasses import dataclass
 from enum import Enum
 
-from streaming.congestion.history import Arrival
+from streaming.congestion.history import Sent
 
 BURST_SECONDS = 0.005  # packets sent within this time are one group (section 5.2)
 REST_SECONDS = 0.25  # without a packet: what comes then is compared with nothing from before
@@ -60,21 +60,21 @@ class Trendline:
         self._over_for = 0.0
         self._over_count = 0
 
-    def add(self, packet: Arrival) -> None:
+    def add(self, packet: Sent) -> None:
         """One more packet; updates `usage`."""
         group = self._group
-        if group is None or packet.sent - group.sent > REST_SECONDS:
-            self._group, self._before = _Group(packet.sent, packet.sent, packet.arrived), None
+        if group is None or packet.at - group.sent > REST_SECONDS:
+            self._group, self._before = _Group(packet.at, packet.at, packet.arrived), None
             self._reset()
             self.usage = Usage.NORMAL
-        elif packet.sent < group.first_sent:
+        elif packet.at < group.first_sent:
             return  # overtaken by a later group: late, and no news about the queue
-        elif packet.sent - group.first_sent <= BURST_SECONDS:
-            group.sent, group.arrived = max(group.sent, packet.sent), max(group.arrived, packet.arrived)
+        elif packet.at - group.first_sent <= BURST_SECONDS:
+            group.sent, group.arrived = max(group.sent, packet.at), max(group.arrived, packet.arrived)
         else:
             if self._before is not None:
                 self._compare(self._before, group)
-            self._before, self._group = group, _Group(packet.sent, packet.sent, packet.arrived)
+            self._before, self._group = group, _Group(packet.at, packet.at, packet.arrived)
 
     def _compare(self, before: _Group, group: _Group) -> None:
         spacing = group.sent - before.sent
@@ -112,9 +112,13 @@ def slope(points: deque[tuple[float, float]]) -> float:
     n = len(points)
     if n < 2:
         return 0.0
-    mean_x = sum(x for x, _ in points) / n
-    mean_y = sum(y for _, y in points) / n
-    spread = sum((x - mean_x) ** 2 for x, _ in points)
-    if spread <= 0:
-        return 0.0
-    return sum((x - mean_x) * (y - mean_y) for x, y in points) / spread / 1e3
+    origin = points[0][0]  # seconds since anything would cost precision
+    sum_x = sum_y = sum_xx = sum_xy = 0.0
+    for at, y in points:
+        x = at - origin
+        sum_x += x
+        sum_y += y
+        sum_xx += x * x
+        sum_xy += x * y
+    spread = n * sum_xx - sum_x * sum_x
+    return (n * sum_xy - sum_x * sum_y) / spread / 1e3 if spread > 0 else 0.0
