@@ -31,22 +31,30 @@ class Minimum:
 
 
 class Rate:
-    """Bits per second over the last `seconds`; at most MOST entries are kept, one for each SLOT of time."""
+    """Bits per second over the last `seconds`, in entries of SLOT seconds: their number is bounded by that."""
 
     SLOT = 0.02  # seconds that share an entry
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._slots: deque[tuple[float, int]] = deque(maxlen=round(seconds / self.SLOT) + 1)
+        self._slots: deque[tuple[float, int]] = deque()
+        self._sum = 0  # bytes in them
 
     def add(self, size: int, now: float) -> None:
         """So many bytes."""
+        self._sum += size
         if self._slots and now - self._slots[-1][0] < self.SLOT:
             began, octets = self._slots[-1]
             self._slots[-1] = began, octets + size
         else:
             self._slots.append((now, size))
+            self._expire(now)
 
     def at(self, now: float) -> float:
         """The rate; low while there is less than `seconds` to look back on."""
-        return sum(octets for began, octets in self._slots if now - began <= self._seconds) * 8 / self._seconds
+        self._expire(now)
+        return self._sum * 8 / self._seconds
+
+    def _expire(self, now: float) -> None:
+        while self._slots and now - self._slots[0][0] > self._seconds:
+            self._sum -= self._slots.popleft()[1]
