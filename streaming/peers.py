@@ -73,8 +73,9 @@ class RenderPeer(Peer):
             except ProcessLost:
                 self._suspects.died(key)
 
-    async def greet(self, link: Link) -> None:  # noqa: ARG002
-        """Nothing is asked; whoever waited goes on."""
+    async def greet(self, link: Link) -> None:
+        """Hear it answer: the socket of one that is just dying still takes links."""
+        await link.request("sessions")
         if self._known:
             asyncio.get_running_loop().call_soon(self._replaced)
         self._known = True
