@@ -195,7 +195,8 @@ class Link(asyncio.Protocol):
                     return
                 if len(buffer) - at < _HEAD.size + length:
                     break
-                self._paths[kind](view[at + _HEAD.size : at + _HEAD.size + length])
+                with view[at + _HEAD.size : at + _HEAD.size + length] as body:  # released whatever a handler raises
+                    self._paths[kind](body)
                 at += _HEAD.size + length
         finally:
             view.release()

@@ -74,6 +74,7 @@ class RenderProcess(Handler):
         """End every session, free every model, end every thread."""
         for number in list(self._viewers):
             self._end(number)
+        self._scheduler.close()
         self._trimmer.close()
         self.models.close()
         self._encoders.close()

@@ -50,7 +50,7 @@ class Scheduler:
         self._making: deque[Refinement] = deque()  # stills that are made, a sample each by turns
         self._still_next = False  # whether a still's sample comes before that of a viewer at rest
         self._in_flight: tuple[Stream, Any, State, float] | None = None
-        self._queued = False
+        self._queued = self._closed = False
         self._alarm = float("inf")
         self._since_refinement = 0  # moving pictures
         self._moved = self._sampled = 0.0  # seconds they took since then, and seconds the last sample took
@@ -135,10 +135,15 @@ class Scheduler:
             self._stills.append(refinement)
         self.wake()
 
+    def close(self) -> None:
+        """Draw no more; alarms that still ring are not heard."""
+        with self.lock:
+            self._closed = True
+
     def wake(self) -> None:
         """Look again; cheap, and harmless when nothing is to do."""
         with self.lock:
-            if self._queued:
+            if self._queued or self._closed:
                 return
             self._queued = True
         self._submit(self._turn)

@@ -569,3 +569,16 @@ def test_arrivals_are_no_load() -> None:
     load = world.meter.read(world.now)
     assert (load.render < 0.01, load.late) == (True, 0.0)
     assert world.scheduler.moving(1.0) == 0
+
+
+def test_an_alarm_after_the_end_wakes_nobody() -> None:
+    world = World()
+    stream = world.stream(at(0.0))
+    world.work()
+    world.scheduler.change(stream, at(1.0))
+    world.work()
+    assert world.alarms
+    world.scheduler.close()
+    for _, ring in world.alarms:
+        ring()
+    assert world.jobs == []
