@@ -77,7 +77,6 @@ class PacketPump:
         self._tail: asyncio.TimerHandle | None = None
         self._ended = asyncio.Event()
         self._reports = Reports(sender)
-        self.heard = False  # whether the player has told of anything that arrived
         self._received = -1  # the player's last report: highest sequence number, packets lost so far
         self._lost = 0
         self._renewed = float("-inf")  # when a key frame last stood for losses
@@ -288,7 +287,6 @@ class PacketPump:
         if rtt is not None:
             self._repetition.measured(rtt)
         if report.source == self._sender._ssrc:
-            self.heard = True
             self._received, self._lost = report.highest, report.lost
             self._congestion.report(report.fraction, rtt, time.monotonic())
             self._tell()
@@ -306,7 +304,6 @@ class PacketPump:
         except FeedbackError as error:
             logger.debug("feedback is not read: %s", error)
             return
-        self.heard = True
         self._tell()
 
     def _tell(self) -> None:
