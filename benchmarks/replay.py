@@ -29,7 +29,8 @@ T = TypeVar("T")
 Pixels = NDArray[np.uint8]
 
 PACKET_ENCODER = "benchmarks.replay:Replayed"  # for VITRINE_ENCODER_H264, beside the backend `packets`
-_PACKET_BITRATE, _PACKET_RATE = 4_000_000, 30  # of the packets that are replayed
+_PACKET_BITRATE, _PACKET_RATE = 3_000_000, 30  # of the packets that are replayed, whatever the pictures are of
+_FILLER = b"\0\0\0\1\x0c"  # a NAL unit of H.264 that decoders skip, of any length
 _SIZE = struct.Struct("<I")
 
 
@@ -83,8 +84,14 @@ def pack(predicted: bytes, key: bytes) -> Pixels:
     return np.frombuffer(_SIZE.pack(len(predicted)) + predicted + key, np.uint8)
 
 
+def filled(data: bytes, size: int) -> bytes:
+    """A picture of at least about `size` bytes: what is missing is filler."""
+    room = size - len(data) - len(_FILLER) - 1
+    return data if room < 0 else data + _FILLER + b"\xff" * room + b"\x80"
+
+
 def encode_all(pictures: Pixels) -> list[Pixels]:
-    """Every picture as a packet that follows the one before it, and as a key frame."""
+    """Every picture as a packet that follows the one before it, filled up to the bitrate, and as a key frame."""
     height, width = pictures.shape[1] * 2 // 3, pictures.shape[2]
     make = find("x264")
     settings = EncoderSettings(width, height, _PACKET_RATE, _PACKET_BITRATE)
@@ -94,7 +101,7 @@ def encode_all(pictures: Pixels) -> list[Pixels]:
     for step, picture in enumerate(pictures):
         time = (step + 1) * 90_000 // _PACKET_RATE
         predicted, key = chain.encode(picture, time, key=False), single.encode(picture, time, key=True)
-        found.append(pack(predicted.data, key.data))
+        found.append(pack(filled(predicted.data, _PACKET_BITRATE // _PACKET_RATE // 8), key.data))
     chain.close()
     single.close()
     return found

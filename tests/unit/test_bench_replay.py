@@ -65,4 +65,17 @@ def test_packets_are_what_x264_made_once_and_the_encoder_passes_them_on() -> Non
     assert predicted.data.startswith(b"\0\0")
     assert key.data.startswith(b"\0\0")
     assert len(key.data) + len(predicted.data) + 4 == packets[20].size
-    assert len(key.data) > len(predicted.data)
+    assert 12_400 < len(predicted.data) <= 12_500  # 3 Mb/s at 30 a second, mostly filler in a picture as small as this
+    assert replay.filled(b"x" * 100, 60) == b"x" * 100
+
+
+def test_filler_is_skipped_by_decoders() -> None:
+    import av
+
+    source = replay.encode_all(pictures())
+    encoder = replay.Replayed(EncoderSettings(WIDTH, HEIGHT, 30, 1_000_000))
+    decoder = av.CodecContext.create("h264", "r")
+    stream = [encoder.encode(source[0], 0, key=True), *(encoder.encode(p, 0, key=False) for p in source[1:6])]
+    shown = [frame for part in stream for frame in decoder.decode(av.Packet(part.data))]
+    shown += decoder.decode(None)
+    assert len(shown) == 6
