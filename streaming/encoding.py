@@ -19,7 +19,8 @@ from streaming.stream import Shot, Stream
 # Shares of the render and encoder threads' time, the larger counts (a software rasteriser wants the same cores): below
 # the first there is headroom to take half as long again over each picture, above the second there is none. Taking that
 # long at the first ends well below the second, so it does not go to and fro.
-HEADROOM, CROWDED = 0.3, 0.6
+HEADROOM, CROWDED = 0.2, 0.4
+LATE = 10  # times as much as busy threads count late pictures: whatever else wants the cores, they tell
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -135,7 +136,7 @@ class EncoderPool:
     def thorough(self) -> bool:
         """Whether there is time to spend more on each picture, for fewer bytes."""
         load = self.meter.read(time.monotonic())
-        self._thorough = max(load.encode, load.render) < (CROWDED if self._thorough else HEADROOM)
+        self._thorough = max(load.encode, load.render, LATE * load.late) < (CROWDED if self._thorough else HEADROOM)
         return self._thorough
 
     def run(self, work: Callable[[], None]) -> None:

@@ -96,13 +96,13 @@ def bench() -> Iterator[Bench]:
         made.pool.close()
 
 
-@pytest.mark.parametrize("busy", ["encode", "render"])
+@pytest.mark.parametrize(("busy", "unit"), [("encode", 1.0), ("render", 1.0), ("late", 0.1)])
 def test_effort_falls_when_threads_get_busy_and_rises_only_when_they_are_idle_again(
-    monkeypatch: pytest.MonkeyPatch, busy: str
+    monkeypatch: pytest.MonkeyPatch, busy: str, unit: float
 ) -> None:
-    shares = iter((0.1, 0.5, 0.7, 0.5, 0.35, 0.2, 0.5))
+    shares = iter((0.1, 0.3, 0.5, 0.3, 0.25, 0.1, 0.3))
     idle = LoadMeter(1).read(0.0)
-    monkeypatch.setattr(LoadMeter, "read", lambda *_: replace(idle, **{busy: next(shares)}))
+    monkeypatch.setattr(LoadMeter, "read", lambda *_: replace(idle, **{busy: unit * next(shares)}))
     with bench() as b:
         for _ in range(7):
             b.encode()
