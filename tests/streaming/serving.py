@@ -40,8 +40,11 @@ class Served:
 
 
 def name_of(process: psutil.Process) -> str:
-    """What the kernel calls it: a process names itself when it takes a role."""
-    return Path(f"/proc/{process.pid}/comm").read_text().strip()
+    """What the kernel calls it: a process names itself when it takes a role. "" when it is gone."""
+    try:
+        return Path(f"/proc/{process.pid}/comm").read_text().strip()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 def command(*arguments: str) -> list[str]:
