@@ -213,9 +213,7 @@ def _encode(arguments: argparse.Namespace) -> int:
 
     width, height = arguments.size
     with Progress() as progress:
-        result = encode.measure(
-            model_of(arguments), width, height, arguments.pictures, arguments.bitrates, progress
-        )
+        result = encode.measure(model_of(arguments), width, height, arguments.pictures, arguments.bitrates, progress)
     report.save(result, arguments.json or report.default_path("encode", result["model"]["name"]))
     report.show(encode.table(result), result["warnings"])
     return 0

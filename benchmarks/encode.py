@@ -191,7 +191,5 @@ def _aiortc(name: str, settings: EncoderSettings) -> Iterator[Encode]:
 
 def _warnings(bitrates: Sequence[int]) -> list[str]:
     return [
-        f"{name} takes no more than {most / 1e6:g} Mb/s"
-        for name, most in _AIORTC_MOST.items()
-        if max(bitrates) > most
+        f"{name} takes no more than {most / 1e6:g} Mb/s" for name, most in _AIORTC_MOST.items() if max(bitrates) > most
     ]

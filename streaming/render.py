@@ -45,9 +45,7 @@ class RenderProcess(Handler):
         self._loop = asyncio.get_running_loop()
         self._workers = ThreadPoolExecutor(config.load_threads, thread_name_prefix="load")
         self._picker = asked.Picker(backend)
-        self.models = ModelCache(
-            backend, thread, config.gpu_bytes, config.frame_budget, self._workers, config.channels
-        )
+        self.models = ModelCache(backend, thread, config.gpu_bytes, config.frame_budget, self._workers, config.channels)
         self.broken = asyncio.Event()  # the device fails again and again: only a new process helps
         self._device_failures = 0  # in a row
         self._viewers: dict[int, Viewer] = {}  # by their owners' sessions
