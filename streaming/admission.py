@@ -112,8 +112,11 @@ class Admission:
 
     def free(self, sessions: int, now: float) -> int:
         """How many average viewers would be let in now, one after the other."""
-        kept = sum(until > now for until in self._returning)
-        return max(0, min(self._most - sessions, max(self._least - sessions, kept, self._fitting(now))))
+        return max(0, min(self._most - sessions, max(self._least - sessions, self.kept(now), self._fitting(now))))
+
+    def kept(self, now: float) -> int:
+        """How many of them are places of viewers who lost theirs with a process."""
+        return sum(until > now for until in self._returning)
 
     def reason(self, sessions: int) -> str:
         """Why nobody is let in: "sessions" (all places are taken) or "load"."""

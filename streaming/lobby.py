@@ -21,6 +21,7 @@ from streaming.metrics import GatewayMetrics
 from streaming.waiting import LineFull, Wait, WaitingRoom
 
 MEASURE_SECONDS = 1.0  # between two measurements, while there is anybody
+MEASURE_SECONDS_MOST = 5.0  # for one of them
 FULL_SECONDS = 10  # after which one should ask again who cannot even wait
 
 logger = logging.getLogger(__name__)
@@ -107,12 +108,17 @@ class Lobby:
         return self._room.renews(ticket, self._clock())
 
     @contextmanager
-    def place(self, ticket: str, address: str) -> Iterator[None]:
+    def place(self, ticket: str, address: str, *, returning: bool = False) -> Iterator[None]:
         """A place for as long as it takes to open a session, which counts from then on. Raises FullError.
 
         ticket: of an earlier refusal, or anything. Who had one gets it back when the session cannot be opened.
+        returning: it had a place a moment ago, and lost it with a process; it does not wait behind others.
         """
         free, now = self._look(), self._clock()
+        if returning and self._admission.free(self._counts.viewers, now):
+            self._admission.arrived(now)
+            yield
+            return
         waited = self._room.waited(ticket, now)
         limited = None if is_loopback(address) else address
         try:
@@ -182,8 +188,9 @@ class Lobby:
 
     async def _tick(self) -> None:
         try:
-            load = await self._measure()
-        except (ProcessLost, SignallingError) as error:
+            async with asyncio.timeout(MEASURE_SECONDS_MOST):
+                load = await self._measure()
+        except (ProcessLost, SignallingError, TimeoutError) as error:
             logger.debug("no load figures: %s", error)  # a process is being replaced; the figures before it stay
         else:
             self._admission.observe(load, self._clock())
@@ -209,5 +216,7 @@ class Lobby:
             self._admission.lost(counts.displaced - self._displaced, now)
         self._departed, self._displaced = counts.departed, counts.displaced
         free = self._admission.free(counts.viewers, now)
+        if len(self._room):  # those who lost their places are not made to wait behind the line
+            free = max(0, free - self._admission.kept(now))
         self._room.look(free, now)
         return free

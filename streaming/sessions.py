@@ -96,8 +96,7 @@ class Entry:
 
         Made from the name of the first, which it does not give away: who knows that name is its owner.
         """
-        digest = hashlib.sha256(b"watch " + (self.facts.again or self.facts.name).encode()).digest()
-        return base64.urlsafe_b64encode(digest[:18]).decode()
+        return _key(self.facts.again or self.facts.name)
 
     def listed(self, **more: object) -> dict[str, object]:
         """For logs and lists."""
@@ -151,6 +150,10 @@ class Sessions:
     def is_missed(self, key: str) -> bool:
         """Whether a session of this key was lost a moment ago, or begins just now: its owner may come again."""
         return key in self._by_key or self._missed.get(key, 0.0) > time.monotonic()
+
+    def returns(self, again: str) -> bool:
+        """Whether who names this first session of its own lost its last one a moment ago."""
+        return bool(again) and self._missed.get(_key(again), 0.0) > time.monotonic()
 
     def watchers_of(self, entry: Entry) -> int:
         """How many watch it."""
@@ -243,6 +246,11 @@ class Sessions:
             self._missed.move_to_end(entry.watch_key)
             while len(self._missed) > MISSED:
                 self._missed.popitem(last=False)
+
+
+def _key(name: str) -> str:
+    digest = hashlib.sha256(b"watch " + name.encode()).digest()
+    return base64.urlsafe_b64encode(digest[:18]).decode()
 
 
 def _drop(table: dict[Any, list[Entry]], key: object, entry: Entry) -> None:

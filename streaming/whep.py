@@ -78,11 +78,10 @@ class Whep:
         asset, path = await self._find(request.match_info["model"])
         offer = await _offer(request)
         opening = {"model": asset.id, "version": asset.version, "path": path, **self._view(request, grant)}
-        address = self._gate.client(request)
+        address, again = self._gate.client(request), _again(request)
         await self._settled()
-        with self._lobby.place(ticket, address):
-            asked = Asked(offer, asset.id, ("open", opening), grant, shortened(address), again=_again(request))
-            return await self._open(asked)
+        with self._lobby.place(ticket, address, returning=self._sessions.returns(again)):
+            return await self._open(Asked(offer, asset.id, ("open", opening), grant, shortened(address), again=again))
 
     async def _watch(self, request: web.Request, key: str) -> web.Response:
         """The same, for another's pictures."""

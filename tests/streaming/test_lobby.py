@@ -49,9 +49,9 @@ class World:
             raise self.load
         return self.load
 
-    def come(self, ticket: str = "", address: str = VISITOR) -> FullError | None:
+    def come(self, ticket: str = "", address: str = VISITOR, *, returning: bool = False) -> FullError | None:
         try:
-            with self.lobby.place(ticket, address):
+            with self.lobby.place(ticket, address, returning=returning):
                 self.counts.viewers += 1
         except FullError as error:
             return error
@@ -132,10 +132,39 @@ def test_viewers_of_a_lost_process_come_before_the_line() -> None:
     world = World({"max_sessions": 4, "min_sessions": 0})
     for _ in range(4):
         world.come()
+    head = queue(world.come())
     world.counts.viewers -= 2
     world.counts.displaced += 2
-    assert [world.come(), world.come()] == [None, None]
-    assert queue(world.come())["position"] == 1
+    world.now += 2.0
+    assert queue(world.come(head["ticket"]))["position"] == 1
+    assert [world.come(returning=True), world.come(returning=True)] == [None, None]
+    assert queue(world.come(returning=True))["position"] == 2
+    world.leave()
+    world.now += 2.0
+    assert world.come(head["ticket"]) is None
+
+
+def test_places_of_the_lost_are_not_kept_for_long() -> None:
+    world = World({"max_sessions": 2, "min_sessions": 0})
+    world.come()
+    world.come()
+    head = queue(world.come())
+    world.counts.viewers -= 1
+    world.counts.displaced += 1
+    for _ in range(6):
+        world.now += 2.0
+        refused = world.come(head["ticket"])
+    assert refused is None
+    assert world.counts.viewers == 2
+
+
+def test_where_nobody_waits_any_viewer_may_take_the_place_of_one_that_was_lost() -> None:
+    world = World({"max_sessions": 2, "min_sessions": 0})
+    world.come()
+    world.come()
+    world.counts.viewers -= 1
+    world.counts.displaced += 1
+    assert world.come() is None  # it may be the same, in another's player
 
 
 def test_who_could_not_begin_keeps_the_head_of_the_line() -> None:

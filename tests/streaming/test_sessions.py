@@ -88,6 +88,7 @@ def test_watchers_may_hope_for_a_lost_owner_but_not_for_one_that_left(monkeypatc
     sessions.forget(left, "ended")
     sessions.forget(lost, "connection-lost")
     assert (sessions.is_missed(left.watch_key), sessions.is_missed(lost.watch_key)) == (False, True)
+    assert (sessions.returns(left.name), sessions.returns(lost.name), sessions.returns("")) == (False, True, False)
     beginning = begin(sessions, network, codec="", again=lost.name)
     assert sessions.watched(lost.watch_key) is None
     assert sessions.is_missed(lost.watch_key)
