@@ -1,10 +1,10 @@
 """All that this project changes in aiortc 1.16 and aioice 0.13, in one package; contract tests pin what is relied upon.
 
-`install` prepares a process: aioice gets loopback when a machine has nothing else, a client that vanished is noticed in
-about 20 seconds. `pump` is our RTP loop: packets from a PacketTrack, the playout-delay extension (0/0: show at once);
-key frame requests and bitrate estimates, which aiortc keeps for its own encoders, become callbacks. `shaper` polices
-what one client may send. `ice` says which addresses and ports are bound and told, `handshake` repeats what is lost
-while a connection begins.
+`prepare` sets a process up; `ice` says which addresses and ports are bound and told; `handshake` repeats what is lost
+while a connection begins. Out: `pump` stands in aiortc's sender, `packets` cuts a picture, `pacer` says when packets
+leave, `wire` writes, encrypts and sends them by the dozen, `history` knows what may be sent again, `reports` tells the
+player our clock. In: `shaper` polices what one client may send, `intake` reads it where it arrives, `records` opens
+DTLS, `feedback` reads RTCP, `sctp` messages.
 """
 
 from streaming.rtc.ice import check_policy, reach
