@@ -52,9 +52,7 @@ class EnvironmentFilter:
         self._stack = ExitStack()
         enter = self._stack.enter_context
         self._cube = enter(Program(context, "fullscreen.vert", "environment_cube.frag"))
-        self._specular = enter(
-            Program(context, "fullscreen.vert", "environment_specular.frag")
-        )
+        self._specular = enter(Program(context, "fullscreen.vert", "environment_specular.frag"))
         self._irradiance = enter(
             Program(context, "fullscreen.vert", "environment_irradiance.frag", {"SAMPLES": _IRRADIANCE_SAMPLES})
         )
