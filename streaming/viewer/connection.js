@@ -206,8 +206,10 @@ export class Connection {
     this.#handlers.lost(session);
     session.close();
     if (!this.#endpoint || this.#coming) return;
-    // While there is still a picture, its end is waited for: whatever refuses now may not refuse then.
-    if (error.permanent && !this.#shown) this.#handlers.failed(error);
+    // While there is still a picture, its end is waited for: whatever refuses now may not refuse then. Nor does it count
+    // that a token was refused when there is another by now.
+    const outdated = [401, 403].includes(error.status) && error.token !== this.#token();
+    if (error.permanent && !this.#shown && !outdated) this.#handlers.failed(error);
     else this.#wait(error);
   }
 

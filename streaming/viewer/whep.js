@@ -33,16 +33,18 @@ const FINAL = new Set([400, 401, 403, 404, 405, 406, 410, 413, 415, 422]);
 export class SessionError extends Error {
   /**
    * @param {string} message
-   * @param {{status?: number, retryAfter?: number, queue?: Queue|null, ended?: boolean, cause?: unknown}} [details]
-   *   retryAfter: ms; queue: the place in it; ended: the session is no more, for a reason that does not concern the next one
+   * @param {{status?: number, retryAfter?: number, queue?: Queue|null, ended?: boolean, token?: string, cause?: unknown}} [details]
+   *   retryAfter: ms; queue: the place in it; ended: the session is no more, for a reason that does not concern the next one;
+   *   token: what was refused
    */
-  constructor(message, { status = 0, retryAfter = 0, queue = null, ended = false, cause } = {}) {
+  constructor(message, { status = 0, retryAfter = 0, queue = null, ended = false, token = "", cause } = {}) {
     super(message, { cause });
     this.name = "SessionError";
     this.status = status;
     this.retryAfter = retryAfter;
     this.queue = queue;
     this.ended = ended;
+    this.token = token;
     this.permanent = FINAL.has(status);
   }
 }
@@ -204,12 +206,14 @@ export class Session {
 
   /** @param {string} offer @returns {Promise<Response>} 201 */
   async #post(offer) {
-    const headers = { "Content-Type": "application/sdp", ...authorization(this.#token()) };
+    const token = this.#token();
+    const headers = { "Content-Type": "application/sdp", ...authorization(token) };
     const response = await fetch(this.#endpoint, { method: "POST", headers, body: offer, signal: AbortSignal.timeout(LOADING) });
     if (response.status === 201) return response;
     const retryAfter = 1000 * (Number(response.headers.get("Retry-After")) || 0);
     const { reason, queue } = await complaint(response);
-    throw new SessionError(reason || `the server answered ${response.status}`, { status: response.status, retryAfter, queue });
+    const details = { status: response.status, retryAfter, queue, token };
+    throw new SessionError(reason || `the server answered ${response.status}`, details);
   }
 
   /** @param {string} candidates as a fragment of SDP */

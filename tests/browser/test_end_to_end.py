@@ -56,6 +56,7 @@ def test_a_drag_turns_the_model_to_its_other_side(slab: Page) -> None:
 
 def test_the_still_and_the_stream_show_the_same_picture(slab: Page) -> None:
     slab.wait_for_function("events.some(({ type }) => type === 'poster-dismissed')", timeout=30_000)
+    slab.wait_for_function('v.shadowRoot.querySelector("img").naturalWidth > 0')  # the stream may have been quicker
     assert slab.evaluate(POSTER) == pytest.approx(slab.evaluate(MIDDLE), abs=10)
     edges = """(selector) => {
       const picture = v.shadowRoot.querySelector(selector);
