@@ -7,7 +7,7 @@ from renderer.view import MIN_SCALE
 _STEPS = 16  # scales are multiples of 1/16: the picture does not breathe with every millisecond
 _SMOOTHING = 0.25
 _SLACK = 0.95  # grow only when the larger picture is sure to fit
-_PATIENCE = 2.5  # at SOFT_SCALE a frame may take this many times its target before it gets any smaller
+_PATIENCE = 4.0  # at SOFT_SCALE a frame may take this many times its target before it gets any smaller
 #: Below this the eye sees pixels: frames may take longer rather than be drawn smaller.
 SOFT_SCALE = 0.5
 # A frame costs something whatever its size (vertices, conversion, readback): this share of it, when nothing is known.

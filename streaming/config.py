@@ -56,7 +56,7 @@ class Config:
     spares: bool = True  # a process of each kind waits, ready to take over from one that dies
     drain_seconds: float = 10.0  # that viewers may stay after SIGTERM
 
-    max_sessions: int = 64  # viewers at once; one more gets 503 and a place in line
+    max_sessions: int = 128  # viewers at once; one more gets 503 and a place in line
     min_sessions: int = 12  # viewers at once that are let in whatever the measured load
     max_watchers: int = 16  # who may watch one viewer's session (?watch=)
     queue_length: int = 256  # who may wait for a place
@@ -74,7 +74,7 @@ class Config:
 
     frame_rate: float = 60.0  # frames per second, highest per viewer
     animation_rate: float = 30.0  # the same while only time moves
-    frame_budget: float = 10.0  # milliseconds a moving frame should take; the resolution follows
+    frame_budget: float = 6.0  # milliseconds a moving frame should take; the resolution follows
     rest_seconds: float = 0.06  # without input, until refinement starts
     prompt_seconds: float = 0.13  # without input, until it is shown as far as it is
     refine_samples: int = 16  # jittered samples in the refined frame

@@ -87,7 +87,7 @@ async def test_a_viewer_too_many_for_the_ports_is_refused_and_the_others_go_on(t
             assert await second.leave() == 200
         async with client(server) as fourth:
             await fourth.join()
-    assert "udp_ports has 2 ports for max_sessions 64" in log.read_text()
+    assert "udp_ports has 2 ports for max_sessions 128" in log.read_text()
 
 
 def candidates(viewer: Client) -> list[str]:
