@@ -137,6 +137,8 @@ class _Thread:
 class _Engine:
     """Answers a view with the picture of its theta."""
 
+    overlaps = False
+
     def begin(self, model: Turntable, view: View, *, format: PixelFormat = "i420", scale: float = 1.0) -> Any:  # noqa: ARG002
         return model, view, format
 

@@ -113,6 +113,11 @@ class Engine:
         return self._context.info
 
     @property
+    def overlaps(self) -> bool:
+        """Whether a begun picture is made while something else is done; a software rasteriser has made it by then."""
+        return not self.info.software
+
+    @property
     def ledger(self) -> Ledger:
         """Live GPU objects."""
         return self._context.ledger

@@ -75,7 +75,7 @@ class Config:
     frame_rate: float = 60.0  # frames per second, highest per viewer
     animation_rate: float = 30.0  # the same while only time moves
     frame_budget: float = 6.0  # milliseconds a moving frame should take; the resolution follows
-    rest_seconds: float = 0.06  # without input, until refinement starts
+    rest_seconds: float = 0.1  # without input, until refinement starts
     prompt_seconds: float = 0.13  # without input, until it is shown as far as it is
     refine_samples: int = 16  # jittered samples in the refined frame
 

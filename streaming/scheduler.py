@@ -167,7 +167,7 @@ class Scheduler:
             self._draw(engine, chosen)
         with self.lock:
             alone = self._next(self._clock()) is None
-        if alone:
+        if alone or not engine.overlaps:
             self._complete(engine)
         if not fresh:
             self._measure(now)
@@ -294,24 +294,32 @@ class Scheduler:
 
     def _step(self, engine: Engine, job: Refinement) -> None:
         try:
-            if job.running is None:
-                job.running = engine.accumulate(job.model, job.view, samples=job.samples, format=job.format)
-            job.running.step()
-            job.steps += 1
-            early = job.early if job.steps >= EARLY and self._clock() >= job.early_at else None
-            if not job.running.done and early is None:
-                return
-            frame = job.running.frame()
+            frame = self._single(engine, job) if job.samples == 1 else self._sample(engine, job)
         except Exception as error:
             self._end(job)
             job.failed(error)
             return
-        if early is not None and not job.running.done:
-            job.early = None
-            early(frame)
-            return
-        self._end(job)
-        job.finished(frame)
+        if frame is not None:
+            self._end(job)
+            job.finished(frame)
+
+    @staticmethod
+    def _single(engine: Engine, job: Refinement) -> Frame:
+        """There is nothing to add up: as a moving picture, which takes a third of the time."""
+        return engine.finish(engine.begin(job.model, job.view, format=job.format))
+
+    def _sample(self, engine: Engine, job: Refinement) -> Frame | None:
+        """One more sample; the picture when it was the last. Once, when its time has come, it is shown early."""
+        if job.running is None:
+            job.running = engine.accumulate(job.model, job.view, samples=job.samples, format=job.format)
+        job.running.step()
+        job.steps += 1
+        if job.running.done:
+            return job.running.frame()
+        if job.early is not None and job.steps >= EARLY and self._clock() >= job.early_at:
+            early, job.early = job.early, None
+            early(job.running.frame())
+        return None
 
     def _end(self, job: Refinement) -> None:
         with self.lock:
@@ -353,7 +361,7 @@ class Scheduler:
             self._hand_over(stream, Shot(frame, stream.answered(state), self._clock()))
 
         samples = 1 if coarse else self._pace.samples
-        view = stream.moving(state.view) if coarse else stream.resting(state.view)
+        view = (stream.moving if coarse else stream.resting)(state.view)
         early_at = stream.last_input + self._pace.prompt
         return Refinement(
             stream.model, view, samples, stream.format, finished, failed, current, None if coarse else early, early_at

@@ -38,6 +38,11 @@ class Accumulation(Protocol):
 class Engine(Protocol):
     """The renderer, as far as the scheduler needs it; lives on the render thread."""
 
+    @property
+    def overlaps(self) -> bool:
+        """Whether a begun picture is made while another is begun."""
+        ...
+
     def begin(self, model: Any, view: View, *, format: PixelFormat = "i420", scale: float = 1.0) -> Any:
         """Queue a picture and return at once."""
         ...

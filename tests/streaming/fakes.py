@@ -75,6 +75,7 @@ class FakeEngine:
     log: list[tuple[Any, ...]] = field(default_factory=list)
     models: int = 0
     accumulations: int = 0
+    overlaps: bool = True  # as on a GPU
 
     def begin(self, model: Any, view: View, *, format: Format = "i420", scale: float = 1.0) -> Any:
         self.log.append(("begin", view.orbit.theta))

@@ -91,6 +91,15 @@ def test_the_next_picture_is_begun_before_the_one_before_is_finished() -> None:
     assert world.engine.log[:4] == [("begin", 1.0), ("begin", 2.0), ("finish", 1.0), ("finish", 2.0)]
 
 
+def test_a_processor_gains_nothing_by_holding_a_picture_back() -> None:
+    world = World()
+    world.engine.overlaps = False
+    world.stream(at(1.0))
+    world.stream(at(2.0))
+    world.work()
+    assert world.engine.log[:4] == [("begin", 1.0), ("finish", 1.0), ("begin", 2.0), ("finish", 2.0)]
+
+
 def test_at_rest_one_refined_picture_and_then_silence() -> None:
     world = World()
     stream = world.stream(at(0.0))
