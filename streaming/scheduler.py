@@ -166,8 +166,8 @@ class Scheduler:
             self._since_refinement += 1
             self._draw(engine, chosen)
         with self.lock:
-            alone = self._next(self._clock()) is None
-        if alone or not engine.overlaps:
+            another = engine.overlaps and self._next(self._clock()) is not None
+        if not another:
             self._complete(engine)
         if not fresh:
             self._measure(now)
@@ -294,7 +294,10 @@ class Scheduler:
 
     def _step(self, engine: Engine, job: Refinement) -> None:
         try:
-            frame = self._single(engine, job) if job.samples == 1 else self._sample(engine, job)
+            if job.samples == 1:  # nothing to add up: as a moving picture, which takes a third of the time
+                frame: Frame | None = engine.finish(engine.begin(job.model, job.view, format=job.format))
+            else:
+                frame = self._sample(engine, job)
         except Exception as error:
             self._end(job)
             job.failed(error)
@@ -302,11 +305,6 @@ class Scheduler:
         if frame is not None:
             self._end(job)
             job.finished(frame)
-
-    @staticmethod
-    def _single(engine: Engine, job: Refinement) -> Frame:
-        """There is nothing to add up: as a moving picture, which takes a third of the time."""
-        return engine.finish(engine.begin(job.model, job.view, format=job.format))
 
     def _sample(self, engine: Engine, job: Refinement) -> Frame | None:
         """One more sample; the picture when it was the last. Once, when its time has come, it is shown early."""

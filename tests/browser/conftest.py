@@ -178,6 +178,17 @@ def show(context: BrowserContext, server: str) -> Iterator[Show]:
         assert complaints == []
 
 
+@pytest.fixture(scope="module")
+def page(browser: Browser, server: str) -> Iterator[Page]:
+    """An empty page of the server, for what its modules do by themselves."""
+    with window(browser) as context:
+        page, complaints = watched(context)
+        page.route("**/harness", lambda route: route.fulfill(content_type="text/html", body=HARNESS.format(body="")))
+        page.goto(f"{server}harness")
+        yield page
+        assert complaints == []
+
+
 def shows(page: Page, theta: float, *, within: float = 4.0) -> None:
     """Wait until the streamed picture was drawn at `theta` degrees."""
     page.wait_for_function(

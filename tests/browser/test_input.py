@@ -2,25 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
-
-from tests.browser.conftest import HARNESS, watched, window
+from playwright.sync_api import Page
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def page(browser: Browser, server: str) -> Iterator[Page]:
-    with window(browser) as context:
-        page, complaints = watched(context)
-        page.route("**/harness", lambda route: route.fulfill(content_type="text/html", body=HARNESS.format(body="")))
-        page.goto(f"{server}harness")
-        yield page
-        assert complaints == []
 
 
 # A display that ticks, a server that draws the newest camera it has at its own rate, and a path with a delay.

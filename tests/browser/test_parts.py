@@ -4,26 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
 from streaming import protocol
-from tests.browser.conftest import HARNESS, watched, window
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def page(browser: Browser, server: str) -> Iterator[Page]:
-    with window(browser) as context:
-        page, complaints = watched(context)
-        page.route("**/harness", lambda route: route.fulfill(content_type="text/html", body=HARNESS.format(body="")))
-        page.goto(f"{server}harness")
-        yield page
-        assert complaints == []
 
 
 def run(page: Page, module: str, body: str) -> Any:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
 from streaming.sdp import parse_fragment
 from streaming.turn import Turn
-from tests.browser.conftest import HARNESS, watched, window
 
 pytestmark = pytest.mark.browser
 
@@ -20,16 +18,6 @@ RELAYED = "candidate:1 1 udp 8331263 203.0.113.50 60001 typ relay raddr 0.0.0.0 
 REFLEXIVE = "candidate:2 1 udp 1677729535 203.0.113.9 40001 typ srflx raddr 0.0.0.0 rport 0 generation 0"
 HIDDEN = "candidate:3 1 udp 2113937151 0b4c2a36-9f0c-4a71-d3be-5e1d0c7a8b9f.local 40000 typ host generation 0"
 OVER_TCP = "candidate:4 1 tcp 1518280447 203.0.113.9 9 typ host tcptype active generation 0"
-
-
-@pytest.fixture(scope="module")
-def page(browser: Browser, server: str) -> Iterator[Page]:
-    with window(browser) as context:
-        page, complaints = watched(context)
-        page.route("**/harness", lambda route: route.fulfill(content_type="text/html", body=HARNESS.format(body="")))
-        page.goto(f"{server}harness")
-        yield page
-        assert complaints == []
 
 
 def told(page: Page, candidates: list[str]) -> list[str]:

@@ -10,20 +10,10 @@ import pytest
 from renderer.engine import Engine
 from renderer.frame import PixelFormat
 from renderer.scene import TextureInfo
-from renderer.view import Orbit, View
 from tests.gl.scenes import quad, scene, textured, unlit
+from tests.gl.test_engine import FRONT
 
 pytestmark = pytest.mark.gl
-
-#: Straight at the XY plane from +Z; the picture is exactly one metre high at the target.
-FRONT = View(
-    Orbit(0, 90, 1.0),
-    (0, 0, 0),
-    fov=float(np.degrees(2 * np.arctan(0.5))),
-    width=64,
-    height=64,
-    background="transparent",
-)
 
 
 @pytest.mark.parametrize(
