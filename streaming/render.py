@@ -54,12 +54,12 @@ class RenderProcess(Handler):
         self._networks: dict[int, Link] = {}
         self._meter = LoadMeter(config.encoder_threads)
         pace = Pace(
-            1 / config.frame_rate,
-            1 / config.animation_rate,
-            config.rest_seconds,
-            config.prompt_seconds,
-            config.refine_samples,
-            config.encoder_threads + 1,
+            moving=1 / config.frame_rate,
+            playing=1 / config.animation_rate,
+            rest=config.rest_seconds,
+            prompt=config.prompt_seconds,
+            samples=config.refine_samples,
+            ahead=config.encoder_threads + 1,
         )
         self._scheduler = Scheduler(thread.submit, self._timer, time.monotonic, pace, self._stream_failed, self._meter)
         factories = {

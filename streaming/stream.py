@@ -79,7 +79,7 @@ class Pace:
 
     moving: float = 1 / 60
     playing: float = 1 / 30
-    rest: float = 0.06
+    rest: float = 0.1
     prompt: float = 0.13
     samples: int = 16
     ahead: int = 3

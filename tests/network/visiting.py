@@ -16,22 +16,14 @@ from playwright.sync_api import Page, sync_playwright
 from streaming import rtc
 from streaming.rtc import ice
 from tests.browser import bidi
+from tests.browser import conftest as browsing
 from tests.browser.bidi import Firefox
 from tests.browser.windows import until
 from tests.network.topology import House
 from tests.streaming.serving import Client
 
 PATIENCE, IMPATIENCE = 15.0, 3.0  # seconds: for a connection that must come, and for one that must not
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--ignore-certificate-errors",  # the relay's is made for the occasion
-]
+FLAGS = [*browsing.FLAGS, "--ignore-certificate-errors"]  # the relay's is made for the occasion
 RELAY_LINK = re.compile(r'<(.+?)>; rel="ice-server"; username="(.+?)"; credential="(.+?)"')
 REMEMBER = """
   const Original = RTCPeerConnection;
