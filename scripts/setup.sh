@@ -2,7 +2,7 @@
 # Makes this checkout runnable. Safe to repeat: what is there is left alone, and a second run takes a fraction of a second.
 #
 #   scripts/setup.sh            system libraries (EGL and OpenGL through Mesa, unless a driver is there) and .venv
-#   scripts/setup.sh browser    the same, and what the tests drive: Chromium, Firefox, GStreamer's webrtcbin, and
+#   scripts/setup.sh browser    the same, and what the tests drive: Chromium, Firefox, nginx, GStreamer's webrtcbin, and
 #                               what networks are emulated with (coturn, nftables)
 #
 # As root on Debian or Ubuntu it installs what is missing with apt-get. Otherwise it says what to install.
@@ -133,6 +133,8 @@ has_player() {
     compgen -G '/usr/lib/*/girepository-1.0/GstWebRTC-1.0.typelib' >/dev/null && [[ -d /usr/lib/python3/dist-packages/gi ]]
 }
 
+has_nginx() { PATH="$PATH:/usr/sbin:/sbin" command -v nginx >/dev/null; }
+
 has_networks() {
     local name
     for name in ip nft nsenter sysctl turnserver; do
@@ -147,10 +149,18 @@ ensure_networks() {
     ! command -v systemctl >/dev/null || systemctl disable --now coturn >/dev/null 2>&1 || true
 }
 
+ensure_nginx() {
+    has_nginx && return 0
+    need 'nginx, as a CDN' nginx-light || return 1
+    # As with coturn: the tests start one of their own.
+    ! command -v systemctl >/dev/null || systemctl disable --now nginx >/dev/null 2>&1 || true
+}
+
 # Without these the tests that need them skip, and with CI=true they fail: so their absence is said, and is no error here.
 ensure_browser() {
     has_chromium || need Chromium chromium || say 'the tests that need a browser will be skipped'
     has_firefox || need Firefox firefox-esr || say 'the tests that need Firefox will be skipped'
+    ensure_nginx || say 'the tests with a caching proxy will be skipped'
     has_player || need "GStreamer's webrtcbin" "${PLAYER_PACKAGES[@]}" || say 'the test with an independent player will be skipped'
     ensure_networks || say 'the tests of networks will be skipped'
 }

@@ -1,7 +1,7 @@
 """What every test gets: strict numpy, seeded randomness, and one way to find or miss Chromium, EGL and the shared data.
 
 A missing tool skips the tests that need it, with the reason. It fails them instead when it was promised: `CI=true`, or
-`VITRINE_EXPECT` with any of `chromium`, `firefox`, `egl`, `netns`, `player`, `shared`, separated by commas.
+`VITRINE_EXPECT` with any of `chromium`, `firefox`, `egl`, `netns`, `nginx`, `player`, `shared`, separated by commas.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import pytest
 from benchmarks import namespaces
 
 ROOT = Path(__file__).resolve().parents[1]
-PROMISED_IN_CI = frozenset({"chromium", "firefox", "egl", "netns", "player"})
+PROMISED_IN_CI = frozenset({"chromium", "firefox", "egl", "netns", "nginx", "player"})
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -118,4 +118,13 @@ def firefox_path() -> str:
     path = shutil.which("firefox-esr") or shutil.which("firefox")
     if path is None:
         missing("firefox", "Firefox is not installed: run `make browser`")
+    return path
+
+
+@pytest.fixture(scope="session")
+def nginx_path() -> str:
+    """Path of Debian's nginx: the CDN of the tests."""
+    path = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+    if path is None:
+        missing("nginx", "nginx is not installed: run `make browser`")
     return path

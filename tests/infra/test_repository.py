@@ -29,7 +29,7 @@ FORBIDDEN = [
         r"(?<![\w.])/home" + r"/\w",
     )
 ]
-PACKAGES = ("renderer", "streaming", "assets", "demo", "benchmarks")
+PACKAGES = ("renderer", "streaming", "assets", "publishing", "demo", "benchmarks")
 RUNS = {".py", ".glsl", ".vert", ".frag", ".comp", ".js", ".html", ".css", ".svg", ".png", ".webp", ".json"}
 PIN = re.compile(r"^[A-Za-z0-9._-]+==[A-Za-z0-9.+!]+$")
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("renderer", "streaming", "assets", "demo", "benchmarks")
+PACKAGES = ("renderer", "streaming", "assets", "publishing", "demo", "benchmarks")
 ENVIRONMENT = {"environ", "environb", "getenv", "putenv", "unsetenv"}
 MAY_READ_ENVIRONMENT = {"streaming/config.py", "renderer/gl/egl.py"}
 FETCHERS = {"urllib.request", "http.client", "ftplib", "smtplib", "requests", "httpx"}
@@ -73,6 +73,7 @@ def test_contracts_notice_a_breach(tmp_path: Path) -> None:
         "streaming/bad.py": "import aiortc\nimport av\nimport renderer.gl\nimport vitrine",
         "assets/bad.py": "import boto3\nimport numpy",
         "demo/bad.py": "import renderer",
+        "publishing/bad.py": "import renderer.gl",
     }
     for folder in (*PACKAGES, "renderer/gl", "renderer/passes"):
         (tmp_path / folder).mkdir()
