@@ -11,7 +11,7 @@ from pathlib import Path
 
 from assets.catalog import describe
 from assets.errors import NotFoundError, StoreError
-from assets.store import Asset
+from assets.store import MODEL, Asset, Progress
 
 SUFFIXES = (".glb", ".gltf", ".stl", ".obj", ".ply", ".off", ".3mf", ".dae")
 MAX_FILES = 10_000  # looked at in one listing
@@ -30,12 +30,18 @@ class LocalStore:
 
     folder: Path
     _entries: dict[str, _Entry] = field(default_factory=dict, init=False)
+    _told: dict[str, str] = field(default_factory=dict, init=False)  # versions, as of the last refresh
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def __post_init__(self) -> None:
         if not self.folder.is_dir():
             raise StoreError(f"{self.folder}: no such folder; give one with model files ({', '.join(SUFFIXES)})")
         self.folder = self.folder.resolve()
+
+    @property
+    def stale(self) -> str | None:
+        """See `Store.stale`; a folder is looked at whenever it is asked."""
+        return None
 
     def list(self) -> Sequence[Asset]:
         """See `Store.list`; files that were not described before are opened for their title."""
@@ -45,9 +51,31 @@ class LocalStore:
         """See `Store.stat`."""
         return self._entry(model).asset
 
-    def fetch(self, model: str) -> Path:
-        """See `Store.fetch`."""
-        return self._entry(model).path
+    def fetch(
+        self, model: str, *, version: str | None = None, part: str = MODEL, progress: Progress | None = None
+    ) -> Path:
+        """See `Store.fetch`; there is the model itself only, and what was overwritten is gone."""
+        entry = self._entry(model)
+        if version not in (None, entry.asset.version):
+            raise NotFoundError(f"{model}: version {str(version)[:80]!r} is gone; the file is {entry.asset.version}")
+        if part not in entry.asset.parts:
+            raise NotFoundError(f"{model}: no {part[:80]!r}; a plain file is its own and only part, {MODEL!r}")
+        if progress is not None:
+            progress(entry.asset.bytes, entry.asset.bytes)
+        return entry.path
+
+    def warm(self, models: Sequence[str]) -> None:
+        """See `Store.warm`; everything is at hand."""
+
+    def refresh(self) -> set[str]:
+        """See `Store.refresh`."""
+        versions = {model: entry.asset.version for model, entry in self._look().items()}
+        with self._lock:
+            before, self._told = self._told, versions
+        return {model for model in before.keys() | versions.keys() if before.get(model) != versions.get(model)}
+
+    def close(self) -> None:
+        """See `Store.close`; nothing is held."""
 
     def _entry(self, model: str) -> _Entry:
         with self._lock:

@@ -2,49 +2,100 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from assets.errors import StoreError
+from assets.source import SourceOptions
+
+Progress = Callable[[int, int], None]  # bytes that are here, bytes in all; from any thread, must not raise or block
+
+MODEL = "model"  # the part that every model has
+CACHE_BYTES = 20 << 30
 
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """One model. id: safe in a URL path; version: changes with the content; bytes: of the main file."""
+    """One model as it is shown now. id: safe in a URL path; version: changes with the content; bytes: of the main file.
+
+    sha256: of the main file, in hex, where the store tells. triangles: None when unknown. secret: its geometry must not
+    be handed out. parts: what `Store.fetch` can give.
+    """
 
     id: str
     title: str
     version: str
     bytes: int
     variants: tuple[str, ...] = ()
+    sha256: str | None = None
+    triangles: int | None = None
+    secret: bool = False
+    parts: frozenset[str] = frozenset({MODEL})
+
+
+@dataclass(frozen=True, slots=True)
+class StoreOptions:
+    """How a store is used. cache_folder: of the copies of remote files; None = no remote store can be opened.
+
+    cache_bytes: they take at most so much of the disk. source: how a remote store is reached.
+    """
+
+    cache_folder: Path | None = None
+    cache_bytes: int = CACHE_BYTES
+    source: SourceOptions = field(default_factory=SourceOptions)
 
 
 class Store(Protocol):
-    """A place with models."""
+    """A place with models, for several threads at once. Every method may block and raises of the StoreError tree."""
+
+    @property
+    def stale(self) -> str | None:
+        """Why what is listed may be old (one line), or None."""
+        ...
 
     def list(self) -> Sequence[Asset]:
-        """All models, by id. Blocking."""
+        """All models, by id."""
         ...
 
     def stat(self, model: str) -> Asset:
         """One model. Raises NotFoundError."""
         ...
 
-    def fetch(self, model: str) -> Path:
-        """A local file with the model's content, siblings beside it. Blocking. Raises NotFoundError."""
+    def fetch(
+        self, model: str, *, version: str | None = None, part: str = MODEL, progress: Progress | None = None
+    ) -> Path:
+        """A local file with verified content; a model's side files lie beside it under their own names.
+
+        version: of an older release; None = what is shown now. part: model, preview, client, usdz, poster, thumbnail/N
+        or spin/N. However many ask at once, one download serves them all, and each is told its progress. The file may
+        leave the cache some minutes later: whoever opens it again asks again. Raises NotFoundError.
+        """
+        ...
+
+    def warm(self, models: Sequence[str]) -> None:
+        """Have these at hand, the first ones first. What cannot be had is logged, and does not stop the others."""
+        ...
+
+    def refresh(self) -> set[str]:
+        """Look for what is new; the ids of models that changed, came or went since the last call. Ask every 20 s."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections and locks."""
         ...
 
 
-def open_store(url: str) -> Store:
+def open_store(url: str, options: StoreOptions | None = None) -> Store:
     """The store at a folder's path or file: address. Raises StoreError for anything else."""
     from assets.local import LocalStore
 
+    del options  # a folder of this machine needs none
     parts = urlsplit(url)
     if parts.scheme in ("s3", "http", "https"):
         raise StoreError(f"{url}: {parts.scheme}:// stores are not in this version; give a folder of model files")
     if parts.scheme == "file":
-        return LocalStore(Path(parts.path))
+        return LocalStore(Path(unquote(parts.path)))
     return LocalStore(Path(url))
