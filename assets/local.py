@@ -47,21 +47,18 @@ class LocalStore:
         """See `Store.list`; files that were not described before are opened for their title."""
         return [entry.asset for entry in self._look().values()]
 
-    def stat(self, model: str) -> Asset:
-        """See `Store.stat`."""
-        return self._entry(model).asset
+    def stat(self, model: str, version: str | None = None) -> Asset:
+        """See `Store.stat`; what was overwritten is gone."""
+        return self._entry(model, version).asset
 
     def fetch(
         self, model: str, *, version: str | None = None, part: str = MODEL, progress: Progress | None = None
     ) -> Path:
-        """See `Store.fetch`; there is the model itself only, and what was overwritten is gone."""
-        entry = self._entry(model)
-        if version not in (None, entry.asset.version):
-            raise NotFoundError(f"{model}: version {str(version)[:80]!r} is gone; the file is {entry.asset.version}")
+        """See `Store.fetch`; it is here already, and the model itself is its only part."""
+        del progress  # nothing moves
+        entry = self._entry(model, version)
         if part not in entry.asset.parts:
             raise NotFoundError(f"{model}: no {part[:80]!r}; a plain file is its own and only part, {MODEL!r}")
-        if progress is not None:
-            progress(entry.asset.bytes, entry.asset.bytes)
         return entry.path
 
     def warm(self, models: Sequence[str]) -> None:
@@ -77,13 +74,15 @@ class LocalStore:
     def close(self) -> None:
         """See `Store.close`; nothing is held."""
 
-    def _entry(self, model: str) -> _Entry:
+    def _entry(self, model: str, version: str | None) -> _Entry:
         with self._lock:
             entry = self._entries.get(model)
         if entry is None or _version(entry.path) != entry.asset.version:
             entry = self._look().get(model)
         if entry is None:
             raise NotFoundError(f"no model {model[:80]!r}")
+        if version not in (None, entry.asset.version):
+            raise NotFoundError(f"{model}: version {str(version)[:80]!r} is gone; the file is {entry.asset.version}")
         return entry
 
     def _look(self) -> dict[str, _Entry]:

@@ -49,9 +49,10 @@ class File:
 class Release:
     """One published state of a model; its files never change.
 
-    version: the first 16 hex digits of the model file's sha256. side: files that the model refers to, below its folder.
+    version: 16 hex digits, the first of the model file's sha256, or of its files' where it has side files. side: files that the model refers to, below its folder.
     preview: a small level of detail. client: for viewers in the browser. bytes_source: of the file that was published.
-    limits: numbers that a host may apply to this model alone. A secret release has neither client nor usdz.
+    limits: numbers that a host may apply to this model alone. source: digest of what it was made of, and how. A secret
+    release has neither client nor usdz.
     """
 
     version: str
@@ -70,6 +71,7 @@ class Release:
     spin: tuple[File, ...] = ()
     limits: Mapping[str, float] = field(default_factory=dict)
     published: str = ""
+    source: str | None = None
 
     def parts(self) -> dict[str, File]:
         """What can be fetched, by name: model, preview, client, usdz, poster, thumbnail/N and spin/N from 0."""
@@ -200,6 +202,7 @@ def _release(model: str, value: Value) -> Release:
         spin=tuple(places.picture(item) for item in value.every("spin", MAX_PICTURES)),
         limits=dict(_limits(value)),
         published=_time(value.member("published")),
+        source=_optional_digest(value, "source"),
     )
     if secret and (release.client or release.usdz):
         raise value.wrong("a secret release without client and usdz: both would be handed to browsers")
@@ -243,6 +246,11 @@ def _file(value: Value, folders: tuple[str, ...]) -> File:
 def _optional_count(value: Value, name: str) -> int | None:
     found = value.optional(name)
     return None if found is None else found.count(MAX_COUNT)
+
+
+def _optional_digest(value: Value, name: str) -> str | None:
+    found = value.optional(name)
+    return None if found is None else found.text(64, _SHA256)
 
 
 def _limits(value: Value) -> Iterator[tuple[str, float]]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 from assets.errors import StoreError
+from assets.manifest import File
 from assets.source import SourceOptions
 
 Progress = Callable[[int, int], None]  # bytes that are here, bytes in all; from any thread, must not raise or block
@@ -22,7 +23,7 @@ class Asset:
     """One model as it is shown now. id: safe in a URL path; version: changes with the content; bytes: of the main file.
 
     sha256: of the main file, in hex, where the store tells. triangles: None when unknown. secret: its geometry must not
-    be handed out. parts: what `Store.fetch` can give.
+    be handed out. parts: what `Store.fetch` can give. files: what the store says of them; none of a plain file.
     """
 
     id: str
@@ -34,6 +35,7 @@ class Asset:
     triangles: int | None = None
     secret: bool = False
     parts: frozenset[str] = frozenset({MODEL})
+    files: Mapping[str, File] = field(default_factory=dict, hash=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +62,8 @@ class Store(Protocol):
         """All models, by id."""
         ...
 
-    def stat(self, model: str) -> Asset:
-        """One model. Raises NotFoundError."""
+    def stat(self, model: str, version: str | None = None) -> Asset:
+        """One model as it is shown now, or an older release of it. Raises NotFoundError."""
         ...
 
     def fetch(
@@ -70,8 +72,9 @@ class Store(Protocol):
         """A local file with verified content; a model's side files lie beside it under their own names.
 
         version: of an older release; None = what is shown now. part: model, preview, client, usdz, poster, thumbnail/N
-        or spin/N. However many ask at once, one download serves them all, and each is told its progress. The file may
-        leave the cache some minutes later: whoever opens it again asks again. Raises NotFoundError.
+        or spin/N. However many ask at once, one download serves them all, and each is told its progress; not once when
+        the file is here already. It may leave the cache some minutes later: whoever opens it again asks again. Raises
+        NotFoundError.
         """
         ...
 
