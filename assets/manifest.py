@@ -49,8 +49,9 @@ class File:
 class Release:
     """One published state of a model; its files never change.
 
-    version: 16 hex digits, the first of the model file's sha256, or of its files' where it has side files. side: files that the model refers to, below its folder.
-    preview: a small level of detail. client: for viewers in the browser. bytes_source: of the file that was published.
+    version: 16 hex digits, the first of the model file's sha256, or of one over all files where there are side files.
+    side: files that the model refers to, below its folder. preview: a small level of detail. client: for viewers in the
+    browser. bytes_source: of the file that was published.
     limits: numbers that a host may apply to this model alone. source: digest of what it was made of, and how. A secret
     release has neither client nor usdz.
     """
