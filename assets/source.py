@@ -6,6 +6,7 @@ paths below it. No key leads out of it: what `check_key` refuses never reaches a
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 from urllib.parse import unquote, urlsplit
 
-from assets.errors import StoreError
+from assets.errors import StoreError, UnavailableError
 
 if TYPE_CHECKING:
     from assets.manifest import File
@@ -177,3 +178,23 @@ def check_published_key(key: str) -> str:
     if not _PUBLISHED.fullmatch(check_key(key)):
         raise StoreError(f"{key[:80]!r}: not a key to publish; use letters, digits, '.', '_', '/' and '-'")
     return key
+
+
+def exactly(pieces: Iterator[bytes], length: int, what: str) -> Iterator[bytes]:
+    """`pieces` as they come; UnavailableError when they are not `length` bytes together. No piece goes beyond."""
+    left = length
+    for piece in pieces:
+        left -= len(piece)
+        if left < 0:
+            break
+        yield piece
+    if left:
+        told = f"{-left} more bytes came" if left < 0 else f"the last {left} bytes did not come"
+        raise UnavailableError(f"{what}: {length} bytes were expected, {told}")
+
+
+def sha256_of(path: Path) -> tuple[str, int]:
+    """Hex digits, and how many bytes they are of."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256")
+        return digest.hexdigest(), file.tell()
