@@ -99,6 +99,14 @@ class Config:
     still_cache_bytes: int = 64 << 20  # finished stills kept in memory
     still_pixels: int = 2048 * 2048  # of one still
 
+    delivery_seconds: float = 1.0  # from an offer to a stream's first picture, without the round trips on the way
+    delivery_downlink: float = 25.0  # Mbit/s that a device has which says nothing, or the most that browsers tell
+    delivery_stream_downlink: float = 0.5  # Mbit/s: with less, a turn of pictures is better than a stream
+    delivery_bytes: int = 16 << 20  # largest file that a device is given to draw
+    delivery_triangles_phone: int = 250_000  # most that phones and tablets are given to draw
+    delivery_triangles_desktop: int = 1_000_000
+    model_viewer: str = ""  # address of the module of <model-viewer> for pages without one, "" = none
+
     def to_json(self) -> str:
         """One line that `from_json` reads back, for a child process."""
         return json.dumps(asdict(self))
@@ -181,6 +189,12 @@ def _checked(config: Config) -> Config:
         "refusal_burst": (1, 1e6),
         "address_table": (1, 1_000_000),
         "turn_seconds": (60, 86_400),
+        "delivery_seconds": (0, 60),
+        "delivery_downlink": (0.01, 1e6),
+        "delivery_stream_downlink": (0, 1e6),
+        "delivery_bytes": (0, 1 << 32),
+        "delivery_triangles_phone": (0, 1 << 32),
+        "delivery_triangles_desktop": (0, 1 << 32),
     }
     for name, (low, high) in bounds.items():
         value = getattr(config, name)
