@@ -23,7 +23,7 @@ REALM = 'Bearer realm="vitrine"'
 CORS_METHODS = "GET, HEAD, POST, PATCH, DELETE, OPTIONS"
 CORS_HEADERS = "Content-Type, Authorization, If-Match"
 CORS_EXPOSED = "Location, ETag, Link, Accept-Patch, Retry-After, WWW-Authenticate"
-CORS_PATHS = ("/models", "/channels", "/render", "/whep", "/viewer")
+CORS_PATHS = ("/models", "/channels", "/render", "/whep", "/viewer", "/delivery", "/files")
 MAX_HOPS = 16  # of X-Forwarded-For that are looked at
 
 
@@ -133,7 +133,7 @@ class Gate:
         if "*" in self._origins:
             headers["Access-Control-Allow-Origin"] = "*"
         else:
-            headers["Vary"] = "Origin"
+            headers["Vary"] = ", ".join(filter(None, (headers.get("Vary"), "Origin")))
             if origin not in self._origins:
                 return
             headers["Access-Control-Allow-Origin"] = origin
