@@ -62,7 +62,7 @@ class Difference:
 class Options:
     """How far optimising may go.
 
-    model_db, client_db, preview_db: likeness to the source below which steps are taken back, dB (see docs/publishing.md).
+    model_db, client_db, preview_db: likeness to the source below which steps are taken back, in dB.
     model_pixels, client_pixels: longest side of a picture. preview_bytes: what a preview should not exceed.
     preview: whether one is made at all. compare: whether results are drawn beside the source; needs EGL, and is off
     only where nothing can be drawn: then only steps that cannot be seen by their nature are taken.

@@ -1,4 +1,4 @@
-"""Whether a file keeps glTF's rules: our own reader always, Khronos' gltf-validator where node has it. Changes nothing."""
+"""Whether a file keeps glTF's rules: our own reader always, Khronos' gltf-validator where node has it."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ __all__ = ["Report", "validate"]
 
 
 def validate(path: Path) -> Report:
-    """Everything that is wrong with a model file; what it says never stops in an exception but when there is no file."""
+    """Everything that is wrong with a model file; raises a SceneError only when there is no file."""
     raise NotImplementedError(str(path))
