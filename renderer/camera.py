@@ -22,6 +22,7 @@ VIEW_DTYPE = np.dtype(
         ("cameraForward", np.float32, (4,)),
         ("backgroundRadiance", np.float32, (4,)),
         ("target", np.float32, (4,)),
+        ("display", np.float32, (4,)),
         ("lights", LIGHT_DTYPE, (MAX_LIGHTS,)),
     ]
 )

@@ -186,6 +186,9 @@ class Engine:
         begun = time.perf_counter()
         targets = self._target(view, format)
         width, height = (view.width, view.height) if format == "rgba8" else _reduced(view, scale)
+        if format != "rgba8" and self._radiance.shows(model, view, targets):
+            self._draw_scene(model, view, targets, (width, height), shown=True)
+            return self._deliver(targets, view, format, width, height, 1, begun, upright=False)
         part = self._draw_scene(model, view, targets, (width, height))
         self._post.tone_map(targets, view, width, height, part)
         return self._deliver(targets, view, format, width, height, 1, begun)
@@ -289,20 +292,32 @@ class Engine:
         size: tuple[int, int],
         jitter: tuple[float, float] = (0.0, 0.0),
         step: Step | None = None,
+        *,
+        shown: bool = False,
     ) -> Rectangle:
         """Linear radiance in the first `size` pixels of `targets.radiance`; returns the part it may cover.
 
         jitter: pixels. step: which of many pictures that are averaged; None for a picture that stands alone.
+        shown: display values in `targets.display` instead.
         """
         light = self._environment(view.environment)
-        return self._radiance.draw(model, view, light, targets, size, jitter, step=step)
+        return self._radiance.draw(model, view, light, targets, size, jitter, step=step, shown=shown)
 
     def _deliver(
-        self, targets: Targets, view: View, format: PixelFormat, width: int, height: int, samples: int, begun: float
+        self,
+        targets: Targets,
+        view: View,
+        format: PixelFormat,
+        width: int,
+        height: int,
+        samples: int,
+        begun: float,
+        *,
+        upright: bool = True,
     ) -> Pending:
-        """Queues everything from display values to bytes in main memory."""
+        """Queues everything from display values to bytes in main memory. upright: see `PostPass.planes`."""
         if format != "rgba8":
-            self._post.planes(targets, width, height, format)
+            self._post.planes(targets, width, height, format, upright=upright)
             transfer = self._readback.start(targets.planes_buffer, width // 4, height * 3 // 2, 4)
             transfer.shape = (height * 3 // 2, width)
         else:

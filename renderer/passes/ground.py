@@ -82,7 +82,8 @@ class GroundPass:
         enter = self._stack.enter_context
         self._hide = enter(Program(context, "fullscreen.vert", "ground_hide.frag"))
         self._smooth = enter(Program(context, "fullscreen.vert", "ground_smooth.frag"))
-        self._plane = enter(Program(context, "ground.vert", "ground.frag"))
+        defines = [{"DISPLAY": shown, "TONE_MAPPING": 0} for shown in (0, 1)]
+        self._planes = [enter(Program(context, "ground.vert", "ground.frag", one)) for one in defines]
         self._heights = [enter(DepthPicture(context, _HEIGHTS, _HEIGHTS, "ground heights")) for _ in range(2)]
         self._buffers = [enter(Framebuffer(context, "ground heights", None, h)) for h in self._heights]
         self._rough = enter(Texture(context, _STILL, _STILL, formats.RGBA8, "ground shadow"))
@@ -106,12 +107,16 @@ class GroundPass:
         self._fill(made, place)
         return made
 
-    def draw(self, shadow: Texture, place: Floor, *, alone: bool = False) -> None:
-        """Draws the shadow over what is behind it, against the depth of what stands before it unless it is alone."""
+    def draw(self, shadow: Texture, place: Floor, *, alone: bool = False, shown: bool = False) -> None:
+        """Draws the shadow over what is behind it, against the depth of what stands before it unless it is alone.
+
+        shown: as a screen shows it, with nothing but the background behind it.
+        """
         (x0, z0), (x1, z1) = place.low, place.high
-        self._plane.set(u_low=(x0, place.level, z0), u_high=(x1, place.level, z1), u_strength=_STRENGTH)
-        draw.state(depth_test=not alone, depth_write=False, blend=Blend.OVER)
-        draw.use(self._plane.name)
+        plane = self._planes[shown]
+        plane.set(u_low=(x0, place.level, z0), u_high=(x1, place.level, z1), u_strength=_STRENGTH)
+        draw.state(depth_test=not alone, depth_write=False, blend=Blend.NONE if shown else Blend.OVER)
+        draw.use(plane.name)
         draw.bind_textures({0: shadow})
         draw.strip(self._empty, 4)
 

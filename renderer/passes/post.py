@@ -13,14 +13,14 @@ from renderer.gl.draw import Blend
 from renderer.gl.program import Program
 from renderer.gl.resources import Texture, VertexArray
 from renderer.passes.targets import Sum, Targets
-from renderer.view import TONE_MAPPINGS, View
+from renderer.view import TONE_MAPPINGS, ToneMapping, View
 
 # White pages count as white paper, not as lamps: the radiance that maps to full white is infinite.
 _PAPER = 0.92
 # The define BT601 of post_i420.frag.
 _BT601: dict[PixelFormat, int] = {"i420": 0, "i420-601": 1}
-# The define TONE_MAPPING of post_tone_mapping.glsl.
-_CURVES = {"none": 0, "neutral": 1, "aces": 2, "agx": 3}
+#: The define TONE_MAPPING of common_display.glsl.
+CURVES: dict[ToneMapping, int] = {"none": 0, "neutral": 1, "aces": 2, "agx": 3}
 
 
 def srgb_to_linear(value: float) -> float:
@@ -36,6 +36,11 @@ def background(view: View) -> tuple[float, float, float, float]:
     return (r, g, b, 1.0)
 
 
+def backdrop(view: View) -> tuple[float, float, float, float]:
+    """The backdrop as a screen shows it, sRGB."""
+    return (0.0, 0.0, 0.0, 0.0) if isinstance(view.background, str) else (*view.background, 1.0)
+
+
 def background_radiance(view: View) -> tuple[float, float, float, float]:
     """The radiance that tone mapping turns into the backdrop's colour, for glass in front of it."""
     r, g, b, a = background(view)
@@ -47,7 +52,7 @@ def background_radiance(view: View) -> tuple[float, float, float, float]:
 
 
 def _neutral_inverse(display: float) -> float:
-    """Inverse of the PBR Neutral curve for a grey of this display value (post_tone_mapping.glsl)."""
+    """Inverse of the PBR Neutral curve for a grey of this display value (common_display.glsl)."""
     start = 0.8 - 0.04
     d = 1.0 - start
     peak = display if display < start else d * d / (1.0 - display) - d + start
@@ -63,8 +68,8 @@ class PostPass:
         def program(fragment: str, **defines: int) -> Program:
             return Program(context, "fullscreen.vert", fragment, defines)
 
-        self._tone_map = {c: program("post_tonemap.frag", TONE_MAPPING=_CURVES[c], ENCODE=1) for c in TONE_MAPPINGS}
-        self._data = program("post_tonemap.frag", TONE_MAPPING=_CURVES["none"], ENCODE=0)
+        self._tone_map = {c: program("post_tonemap.frag", TONE_MAPPING=CURVES[c], ENCODE=1) for c in TONE_MAPPINGS}
+        self._data = program("post_tonemap.frag", TONE_MAPPING=CURVES["none"], ENCODE=0)
         self._accumulate = program("post_accumulate.frag")
         self._under = program("post_under.frag")
         self._planes = {
@@ -101,12 +106,11 @@ class PostPass:
         Only `part` of the radiance may hold anything; around it the background needs no arithmetic.
         """
         weight = 1.0 / total.samples if total else 1.0
-        program, exposure, backdrop = self._display(view)
+        program, exposure, behind = self._display(view)
         draw.target(targets.display_buffer, width, height)
         draw.state(depth_test=False, depth_write=False)
-        solid = (0.0, 0.0, 0.0, 0.0) if isinstance(view.background, str) else (*view.background, 1.0)
-        draw.clear(targets.display_buffer, solid, depth=False)
-        program.set(u_exposure=exposure * weight, u_weight=weight, u_background=backdrop)
+        draw.clear(targets.display_buffer, backdrop(view), depth=False)
+        program.set(u_exposure=exposure * weight, u_weight=weight, u_background=behind)
         program.set_ivec2("u_size", width, height)
         x, y, w, h = part
         with draw.only((x, height - y - h, w, h)):  # display rows run from the top
@@ -118,16 +122,19 @@ class PostPass:
             return self._tone_map[view.tone_mapping], view.exposure, background(view)
         if is_color(view.channel):
             return self._tone_map["none"], 1.0, background(view)
-        backdrop = (0.0, 0.0, 0.0, 0.0) if isinstance(view.background, str) else (*view.background, 1.0)
-        return self._data, 1.0, backdrop
+        return self._data, 1.0, backdrop(view)
 
-    def planes(self, targets: Targets, width: int, height: int, format: PixelFormat) -> None:
-        """Converts the drawn width × height pixels of `targets.display` to I420 in `planes_buffer`."""
+    def planes(self, targets: Targets, width: int, height: int, format: PixelFormat, *, upright: bool = True) -> None:
+        """Converts the drawn width × height pixels of `targets.display` to I420 in `planes_buffer`.
+
+        upright: row 0 is the top, as `tone_map` leaves it; else it is the bottom.
+        """
         draw.state(depth_test=False, depth_write=False)
         luma, chroma = self._planes[format]
         chroma.set(u_texel=(1 / targets.width, 1 / targets.height))
-        chroma.set_ivec2("u_size", width, height)
         for program, first, rows in ((luma, 0, height), (chroma, height, height // 2)):
+            program.set(u_upright=int(upright))
+            program.set_ivec2("u_size", width, height)
             draw.target(targets.planes_buffer, width // 4, rows, y=first)
             self._run(program, targets.display)
 

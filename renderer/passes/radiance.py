@@ -1,4 +1,7 @@
-"""One picture of linear radiance: shadows, opaque surfaces, backdrop, see-through surfaces, in this order."""
+"""One picture of linear radiance: shadows, opaque surfaces, backdrop, see-through surfaces, in this order.
+
+Or, where nothing is seen through anything, of display values at once.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ from renderer.passes.environment import Environment
 from renderer.passes.ground import Floor, GroundPass, floor
 from renderer.passes.layers import LayersPass
 from renderer.passes.occlusion import OcclusionPass
-from renderer.passes.post import background_radiance
+from renderer.passes.post import backdrop, background, background_radiance
 from renderer.passes.shadow import ShadowPass
 from renderer.passes.sky import MIN_PICTURES, SkyPass, Step
 from renderer.passes.surface import Against, Style, SurfacePass
@@ -86,12 +89,14 @@ class RadiancePass:
         jitter: tuple[float, float],
         *,
         step: Step | None = None,
+        shown: bool = False,
     ) -> Rectangle:
         """Draws into the lower left part, of `size` pixels, of `targets.radiance`.
 
-        jitter: (x, y) in pixels, each in [-0.5, 0.5]. step: of many pictures that are averaged. Returns the part that
-        may hold anything; what `targets.radiance` has outside it is left over from earlier frames. Raises
-        ViewError for an unknown variant or channel.
+        jitter: (x, y) in pixels, each in [-0.5, 0.5]. step: of many pictures that are averaged. shown: draws to
+        `targets.display` instead, its row 0 at the bottom, the background around the model, too; where `shows` allows
+        it. Returns the part that may hold anything; what `targets.radiance` has outside it is left over from earlier
+        frames. Raises ViewError for an unknown variant or channel.
         """
         pose = model.pose(view.animation)
         drawing, commands = model.draw_list(view.variant, pose)
@@ -109,26 +114,37 @@ class RadiancePass:
         if self._occlusion is not None and occluded:
             solid = drawing.opaque
             hidden = self._occlusion.draw(model.gpu, commands, solid, targets, size, part, projection, pose.box)
-        style = Style(len(pose.lights) > 0, targets.msaa, step is not None, looks, occluded)
+        tone_mapping = view.tone_mapping if shown else None
+        style = Style(len(pose.lights) > 0, targets.msaa, step is not None, looks, occluded, tone_mapping)
         shadow_map = self._shadows.map if shadows and self._shadows else None
         frame = _Frame(model.gpu, commands, drawing, targets, size, part, style, environment, shadow_map, hidden)
-        self._draw_solid(frame)
+        self._draw_solid(frame, view)
         if view.background == "environment":
             self._background.draw(environment, seen, projection)
         if place is not None and below is not None:
-            self._grounds().draw(below, place)
+            self._grounds().draw(below, place, shown=shown)
         if drawing.see_through:
             self._draw_see_through(frame, drawlist.back_to_front(drawing.singles, pose.carried, seen.forward))
         if targets.msaa > 1:
             draw.resolve(targets.draw_buffer, targets.radiance_buffer, *size)
         return part
 
-    def _draw_solid(self, frame: _Frame) -> None:
+    def shows(self, model: Model, view: View, targets: Targets) -> bool:
+        """Whether a picture can be drawn as a screen shows it, without radiance: a third less work for a processor."""
+        if targets.msaa > 1 or view.channel is not None or view.background == "environment":
+            return False
+        return not model.draw_list(view.variant, model.pose(view.animation))[0].see_through
+
+    def _draw_solid(self, frame: _Frame, view: View) -> None:
         """Opaque surfaces in an empty picture, which stays the current target."""
         targets, drawing = frame.targets, frame.drawing
-        draw.target(targets.draw_buffer, *frame.size)
-        with draw.only(frame.part if drawing.blur is None else (0, 0, *frame.size)):  # blurred glass reads beyond
-            draw.clear(targets.draw_buffer, (0.0, 0.0, 0.0, 0.0), depth=True)
+        if frame.style.shown is not None:
+            draw.target(targets.display_drawing, *frame.size)
+            draw.clear(targets.display_drawing, backdrop(view), depth=True)
+        else:
+            draw.target(targets.draw_buffer, *frame.size)
+            with draw.only(frame.part if drawing.blur is None else (0, 0, *frame.size)):  # blurred glass reads beyond
+                draw.clear(targets.draw_buffer, (0.0, 0.0, 0.0, 0.0), depth=True)
         self._bind(frame)
         self._surfaces.draw(frame.gpu, frame.commands, drawing.opaque, frame.style)
 
@@ -265,6 +281,7 @@ class RadiancePass:
         block["cameraForward"] = (*seen.forward, 1.0)
         block["backgroundRadiance"] = background_radiance(view)
         block["target"] = (1 / targets.width, 1 / targets.height, size[0] / targets.width, size[1] / targets.height)
+        block["display"] = (*background(view)[:3], view.exposure)
         block["lights"] = lights_block(lights, shadows or [-1] * len(lights))
         self._view_block.write(block)
         draw.bind_uniforms(_VIEW_BINDING, self._view_block)

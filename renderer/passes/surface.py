@@ -20,8 +20,10 @@ from renderer.gl.resources import Buffer, DepthArray, DepthPicture, Texture
 from renderer.layout import Layout
 from renderer.material import MaterialKey
 from renderer.passes.environment import DFG_SIZE, SPECULAR_LEVELS, Environment
+from renderer.passes.post import CURVES
 from renderer.scene import Material, Mode
 from renderer.upload import GpuScene
+from renderer.view import ToneMapping
 
 #: Programs kept; the least recently used goes first.
 MAX_PROGRAMS = 256
@@ -34,7 +36,8 @@ class Kind:
 
     samples: a pixel of the target. peeled: only behind a layer. sky: directions in which it is known what hides
     the environment. occlusion: it is known from depth (passes/occlusion.py). stretched: oblique reflections are as long
-    as they are, for three lookups; on a processor that is half a frame.
+    as they are, for three lookups; on a processor that is half a frame. shown: what is written is as a screen shows it
+    after this tone mapping, else radiance.
     """
 
     material: MaterialKey
@@ -47,6 +50,7 @@ class Kind:
     sky: int = 0
     occlusion: bool = False
     stretched: bool = False
+    shown: ToneMapping | None = None
 
 
 class Against(Enum):
@@ -63,7 +67,7 @@ class Style:
 
     lights: there are punctual ones. samples: a pixel of the target. refined: one of many pictures that are averaged.
     sky: from how many directions it is known what surfaces hide of the environment (passes/sky.py).
-    occlusion: depth tells it, for what is solid (passes/occlusion.py).
+    occlusion: depth tells it, for what is solid (passes/occlusion.py). shown: as in `Kind`, for what is opaque.
     """
 
     lights: bool
@@ -71,6 +75,7 @@ class Style:
     refined: bool = False
     sky: int = 0
     occlusion: bool = False
+    shown: ToneMapping | None = None
 
 
 class SurfacePass:
@@ -156,6 +161,7 @@ class SurfacePass:
             0 if "UNLIT" in material.features else style.sky,
             style.occlusion and group.mode in TRIANGLES and "UNLIT" not in material.features,
             style.refined or style.samples > 1,
+            style.shown,
         )
         if kind in self._programs:
             self._programs.move_to_end(kind)
@@ -204,6 +210,8 @@ def compile_surface(
         "SPREAD": int(kind.samples > 1 and not kind.peeled),
         "PEELED": int(kind.peeled),
         "STRETCHED": int(kind.stretched),
+        "DISPLAY": int(kind.shown is not None),
+        "TONE_MAPPING": CURVES[kind.shown or "none"],
         "SPECULAR_LEVELS": SPECULAR_LEVELS,
         "DFG_SIZE": DFG_SIZE,
     }

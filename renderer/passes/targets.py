@@ -70,6 +70,11 @@ class Targets:
             self.draw_buffer = self.radiance_buffer = self._framebuffer("radiance", self.radiance, self.depth)
 
     @cached_property
+    def display_drawing(self) -> Framebuffer:
+        """Draws to `display` against `depth`, of one sample a pixel both."""
+        return self._framebuffer("drawn display", self.display, self.depth)
+
+    @cached_property
     def behind(self) -> Texture:
         """RGBA16F with mip levels: the opaque picture, for transmission."""
         levels = max(self.width, self.height).bit_length()

@@ -14,5 +14,6 @@ layout(std140, binding = 0) uniform View {
     vec4 u_cameraForward;      // xyz: unit, w: radiance scale of the environment
     vec4 u_backgroundRadiance; // rgb: linear, a: 1 when the background is opaque
     vec4 u_target;             // xy: 1 / size of the target in pixels, zw: size of the drawn part / size of the target
+    vec4 u_display;            // rgb: linear display values of the background, a: exposure
     Light u_lights[MAX_LIGHTS];
 };

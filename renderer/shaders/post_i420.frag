@@ -1,8 +1,9 @@
 // Display values to planar YCbCr 4:2:0, BT.709 or BT.601, limited range.
 // Four bytes a fragment: the target is RGBA8, a quarter as wide as a plane row.
-layout(binding = 0) uniform sampler2D u_display; // row 0 is the top
+layout(binding = 0) uniform sampler2D u_picture;
 uniform ivec2 u_size;      // of the drawn part, pixels
 uniform vec2 u_texel;      // 1 / size of the texture
+uniform bool u_upright;    // the picture's row 0 is its top, else its bottom
 layout(location = 0) out vec4 o_bytes;
 
 // ITU-R BT.709-6 §3 and BT.601-7 §2.5, quantised to 16–235 and 16–240.
@@ -17,7 +18,8 @@ const vec3 CR = (vec3(1, 0, 0) - WEIGHTS) / (2.0 * (1.0 - WEIGHTS.r)) * 224.0 / 
 
 #if CHROMA
 vec3 at(vec2 corner) {
-    return texture(u_display, corner * u_texel).rgb; // bilinear where four pixels meet averages them
+    corner.y = u_upright ? corner.y : float(u_size.y) - corner.y;
+    return texture(u_picture, corner * u_texel).rgb; // bilinear where four pixels meet averages them
 }
 
 void main() {
@@ -34,9 +36,10 @@ void main() {
 }
 #else
 void main() {
-    ivec2 p = ivec2(int(gl_FragCoord.x) * 4, int(gl_FragCoord.y));
-    mat4x3 rgb = mat4x3(texelFetch(u_display, p, 0).rgb, texelFetch(u_display, p + ivec2(1, 0), 0).rgb,
-                        texelFetch(u_display, p + ivec2(2, 0), 0).rgb, texelFetch(u_display, p + ivec2(3, 0), 0).rgb);
+    int row = int(gl_FragCoord.y);
+    ivec2 p = ivec2(int(gl_FragCoord.x) * 4, u_upright ? row : u_size.y - 1 - row);
+    mat4x3 rgb = mat4x3(texelFetch(u_picture, p, 0).rgb, texelFetch(u_picture, p + ivec2(1, 0), 0).rgb,
+                        texelFetch(u_picture, p + ivec2(2, 0), 0).rgb, texelFetch(u_picture, p + ivec2(3, 0), 0).rgb);
     o_bytes = LUMA * rgb + 16.0 / 255.0;
 }
 #endif

@@ -16,7 +16,19 @@
 #include "surface_layer.glsl"
 #endif
 
+#if DISPLAY
+#include "common_display.glsl"
+
+layout(location = 0) out vec4 o_color; // as a screen shows it; only what is opaque is drawn this way
+
+vec4 shown(vec4 radiance) {
+    return vec4(srgb_encode(clamp(tone_map(radiance.rgb * u_display.a), 0.0, 1.0)), 1.0);
+}
+#else
 layout(location = 0) out vec4 o_color; // linear radiance, premultiplied
+
+vec4 shown(vec4 radiance) { return radiance; }
+#endif
 
 void main() {
 #if PEELED
@@ -24,7 +36,7 @@ void main() {
 #endif
     Surface s = core_info();
 #if UNLIT
-    o_color = vec4(s.baseColor, 1.0) * s.alpha;
+    o_color = shown(vec4(s.baseColor, 1.0) * s.alpha);
 #else
     hooks_info(s);
     s.roughness = widened_roughness(s.roughness, s.normal);
@@ -57,6 +69,6 @@ void main() {
     }
 #endif
     vec4 color = hooks_compose(s, sum);
-    o_color = vec4(color.rgb, color.a) * s.alpha;
+    o_color = shown(color * s.alpha);
 #endif
 }
