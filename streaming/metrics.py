@@ -12,6 +12,7 @@ from prometheus_client.registry import Collector
 _KILOBITS = (100, 200, 350, 500, 750, 1000, 1500, 2000, 3000, 4000, 6000, 8000, 12000)
 _PERCENT = (0.1, 0.5, 1, 2, 5, 10, 20, 30, 50)
 _SECONDS = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600)
+_LOADING = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100)  # seconds
 _MILLISECONDS = (1, 2, 3, 5, 8, 12, 16, 24, 33, 50, 80, 120, 200, 500, 1000)
 
 Snapshot = list[dict[str, Any]]
@@ -30,6 +31,16 @@ class RenderMetrics:
         self.late = Gauge("vitrine_late_share", "Share of moving pictures that began too late.", registry=registry)
         self.models = Gauge("vitrine_models_loaded", "Models on the device.", registry=registry)
         self.model_bytes = Gauge("vitrine_model_bytes", "Bytes of models on the device.", registry=registry)
+        self.decoded = Histogram(
+            "vitrine_model_decode_seconds", "Reading one model file.", registry=registry, buckets=_LOADING
+        )
+        self.uploaded = Histogram(
+            "vitrine_model_upload_seconds",
+            "Bringing one to the device, waiting for the render thread included.",
+            registry=registry,
+            buckets=_LOADING,
+        )
+        self.undecoded = Counter("vitrine_model_failures", "Models not loaded.", ["code"], registry=registry)
         self.objects = Gauge("vitrine_device_objects", "Objects that live on the device.", registry=registry)
         self.device = Gauge("vitrine_device_bytes", "Bytes of all of them.", registry=registry)
         self.frames = Counter("vitrine_frames_rendered", "Pictures drawn.", ["kind"], registry=registry)
@@ -90,11 +101,31 @@ class NetworkMetrics:
         self.frozen = Counter("vitrine_viewer_frozen_seconds", "How long they lasted in all.", registry=registry)
 
 
+class StoreMetrics:
+    """Of the gateway: models on their way from the store."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.fetches = Counter("vitrine_store_fetches", "Files asked for, by origin.", ["source"], registry=registry)
+        self.fetched = Counter("vitrine_store_fetched_bytes", "Bytes that came from the store.", registry=registry)
+        self.seconds = Histogram(
+            "vitrine_store_fetch_seconds", "Fetching one file.", registry=registry, buckets=_LOADING
+        )
+        self.failures = Counter("vitrine_store_failures", "What the store failed at.", ["code"], registry=registry)
+        self.fresh = Gauge(
+            "vitrine_store_fresh_timestamp_seconds", "When it was last looked for news.", registry=registry
+        )
+        self.prepared = Counter(
+            "vitrine_models_prepared", "Models made ready to be shown.", ["part", "outcome"], registry=registry
+        )
+        self.exchanged = Counter("vitrine_previews_exchanged", "Sessions whose model became whole.", registry=registry)
+
+
 class GatewayMetrics:
     """Of the gateway."""
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
+        self.store = StoreMetrics(registry)
         self.restarts = Counter("vitrine_restarts", "Child processes started again.", ["role"], registry=registry)
         self.stills = Counter("vitrine_stills", "Stills answered.", ["source"], registry=registry)
         self.denied = Counter("vitrine_access_refused", "Requests without the right.", ["code"], registry=registry)
