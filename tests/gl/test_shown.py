@@ -33,7 +33,8 @@ def test_both_ways_show_the_same(
     engine: Engine, monkeypatch: pytest.MonkeyPatch, changes: dict[str, object], scale: float
 ) -> None:
     view = replace(ABOVE, **changes)  # type: ignore[arg-type]
-    model = engine.load(scene(sphere(), materials=(Material(factors={"roughnessFactor": (0.4,), "metallicFactor": (0.3,)}),)))
+    shiny = Material(factors={"roughnessFactor": (0.4,), "metallicFactor": (0.3,)})
+    model = engine.load(scene(sphere(), materials=(shiny,)))
     shown = engine.finish(engine.begin(model, view, scale=scale)).pixels.astype(int)
     monkeypatch.setattr(RadiancePass, "shows", lambda *_: False)
     through_radiance = engine.finish(engine.begin(model, view, scale=scale)).pixels.astype(int)
