@@ -5,6 +5,7 @@ StoreError
 ├── ForbiddenError      the store refuses us: no credentials, not these, or not this address
 ├── CorruptError        what came, or lies there, is not what was published; asking again does not help
 ├── UnavailableError    not now: network, throttling, time-outs; asking again may help
+│   └── BrokenOffError      after it had begun; what came is right, going on from there may help
 ├── FullError           no room on this machine's disk
 ├── ChangedError        the file has another content than the one that was asked for
 ├── ConflictError       somebody else has written in between; read again, then try again
@@ -37,6 +38,10 @@ class CorruptError(StoreError):
 
 class UnavailableError(StoreError):
     """The store does not answer now, after the tries that were allowed."""
+
+
+class BrokenOffError(UnavailableError):
+    """Bytes came, then no more."""
 
 
 class FullError(StoreError):

@@ -1,8 +1,8 @@
 """Which bytes of a scratch file are there, in memory and in a small file beside it, so that a killed transfer goes on.
 
 A journal is one line of JSON that says what the scratch file is of, then a line `start end` for each stretch that has
-been written. It outlives the process, not the machine: what the page cache had not yet brought to the disk is gone after
-a reboot, so a journal of another boot does not count.
+been written. It outlives the process, not the machine: what the page cache had not yet brought to the disk is gone
+after a reboot, so a journal of another boot does not count.
 """
 
 from __future__ import annotations

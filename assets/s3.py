@@ -20,6 +20,7 @@ from botocore import exceptions as boto
 from botocore.config import Config
 
 from assets.errors import (
+    BrokenOffError,
     ChangedError,
     ConflictError,
     CorruptError,
@@ -29,12 +30,14 @@ from assets.errors import (
     UnavailableError,
     disk_error,
 )
+from assets.patience import patiently
 from assets.source import CHUNK, MAX_LISTED, Head, SourceOptions, check_key, check_published_key, exactly, sha256_of
 
 if TYPE_CHECKING:
     from assets.manifest import File
 
 CONNECTIONS = 32  # kept open at most
+BODIES = 3  # a small file is begun so often when its connection breaks
 MAX_PUT = 5_000_000_000  # bytes of one PUT; S3's own bound
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -113,13 +116,19 @@ class Bucket:
         with closing(found["Body"]) as body:
             if etag and found["ETag"] != etag:
                 raise ChangedError(f"{self._name}/{key}: has changed since it was asked for")
-            if "Range" in asked and not found.get("ContentRange", "").startswith(f"bytes {start}-"):
+            told = found.get("ContentRange", "")
+            if "Range" in asked and not told:
                 raise StoreError(f"{self._name}/{key}: this S3 ignores ranges of bytes")
+            if "Range" in asked and not told.startswith(f"bytes {start}-"):
+                raise BrokenOffError(f"{self._name}/{key}: asked from byte {start}, got {told}")
             size = found["ContentLength"] if length is None else length
             yield exactly(self._pieces(key, body), size, f"{self._name}/{key}")
 
     def read(self, key: str, most: int, etag: str | None = None) -> tuple[bytes, str] | None:
         """See `Source.read`."""
+        return patiently(lambda: self._read(key, most, etag), BODIES, BrokenOffError)
+
+    def _read(self, key: str, most: int, etag: str | None) -> tuple[bytes, str] | None:
         try:
             with self._explained(key):
                 found = self._client.get_object(**self._at(key), **({"IfNoneMatch": etag} if etag else {}))

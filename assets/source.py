@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 from urllib.parse import unquote, urlsplit
 
-from assets.errors import StoreError, UnavailableError
+from assets.errors import BrokenOffError, StoreError, UnavailableError
 
 if TYPE_CHECKING:
     from assets.manifest import File
@@ -75,8 +75,8 @@ class SourceOptions:
 class Source(Protocol):
     """Files to read. Blocking, for several threads at once. All methods raise of the StoreError tree.
 
-    Until the first byte came, a source tries again by itself; what breaks later is UnavailableError at once, and going
-    on from there is the caller's (`assets.transfer`).
+    Until the first byte came, a source tries again by itself, and `read` always does. What breaks later is at once
+    BrokenOffError, and going on from there is the caller's (`assets.transfer`).
     """
 
     def head(self, key: str) -> Head:
@@ -181,16 +181,18 @@ def check_published_key(key: str) -> str:
 
 
 def exactly(pieces: Iterator[bytes], length: int, what: str) -> Iterator[bytes]:
-    """`pieces` as they come; UnavailableError when they are not `length` bytes together. No piece goes beyond."""
+    """`pieces` as they come; BrokenOffError when they are not `length` bytes together. No piece goes beyond."""
     left = length
-    for piece in pieces:
-        left -= len(piece)
-        if left < 0:
-            break
-        yield piece
+    try:
+        for piece in pieces:
+            left -= len(piece)
+            if left < 0:
+                raise BrokenOffError(f"{what}: more than the {length} bytes came that were asked for")
+            yield piece
+    except UnavailableError as error:
+        raise BrokenOffError(f"{error} (after {length - left} of {length} bytes)") from error
     if left:
-        told = f"{-left} more bytes came" if left < 0 else f"the last {left} bytes did not come"
-        raise UnavailableError(f"{what}: {length} bytes were expected, {told}")
+        raise BrokenOffError(f"{what}: of {length} bytes the last {left} did not come")
 
 
 def sha256_of(path: Path) -> tuple[str, int]:

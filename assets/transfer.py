@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import random
 import secrets
 import threading
 from collections.abc import Callable, Iterator
@@ -19,8 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from assets.errors import ChangedError, CorruptError, FullError, StoreError, UnavailableError, disk_error
+from assets.errors import BrokenOffError, ChangedError, CorruptError, FullError, StoreError, disk_error
 from assets.journal import Journal
+from assets.patience import pause
 from assets.source import Head, Source
 
 PART = 8 << 20  # bytes of one request
@@ -28,7 +28,6 @@ NOTE = 1 << 20  # bytes after which the journal says so: what a kill costs, for 
 PARALLEL = 8
 FRESH_STARTS = 3  # files are begun anew when they change on the way
 BREAKS = 6  # one after another without NOTE bytes between them, of one request
-BACKOFF = 0.25, 8.0  # seconds: the mean of the first pause, and no pause is longer
 _HASHED = 1 << 20  # bytes read back at once
 
 Progress = Callable[[int, int], None]
@@ -205,24 +204,23 @@ class _Attempt:
                 breaks = 1 if cursor.position - before >= NOTE else breaks + 1
                 if breaks == BREAKS:
                     raise broken
-                first, longest = BACKOFF
-                self._stop.wait(random.uniform(0, min(longest, first * 2**breaks)))
+                self._stop.wait(pause(breaks))
 
-    def _stretch(self, cursor: _Cursor, end: int) -> UnavailableError | None:
+    def _stretch(self, cursor: _Cursor, end: int) -> BrokenOffError | None:
         """On from the cursor. Returns what broke it off after it had begun; what came until then is kept."""
         start, etag = cursor.position, self._head.etag or None
-        with self._source.open(self._head.key, start, end - start, etag) as pieces:
-            try:
+        try:
+            with self._source.open(self._head.key, start, end - start, etag) as pieces:
                 for piece in pieces:
                     self._write(cursor, piece)
                     if cursor.position - cursor.noted >= NOTE:
                         self._note(cursor)
                     if self._stop.is_set():
                         break
-            except UnavailableError as error:
-                return error
-            finally:
-                self._note(cursor)
+        except BrokenOffError as error:
+            return error
+        finally:
+            self._note(cursor)
         return None
 
     def _write(self, cursor: _Cursor, piece: bytes) -> None:
