@@ -54,13 +54,15 @@ class Settings:
 class Prepared:
     """A model ready to be uploaded, and what there is to tell.
 
-    outputs: "model", "client", "preview" → details. warnings: of validator, optimiser and AR converter, one line each.
+    outputs: "model", "client", "preview" → details. sizes: bytes of the files for hosts, browsers and AR, by part.
+    warnings: of validator, optimiser and AR converter, one line each.
     """
 
     bundle: Bundle
     before: Facts
     after: Facts
     outputs: dict[str, Output]
+    sizes: dict[str, int]
     warnings: tuple[str, ...]
 
 
@@ -146,7 +148,8 @@ def prepare(
         spin=pictures.spin,
         source=digest,
     )
-    return Prepared(bundle, made.before, made.after, made.outputs, (*report.warnings, *made.warnings, *notes))
+    warnings = (*report.warnings, *made.warnings, *notes)
+    return Prepared(bundle, made.before, made.after, made.outputs, _sizes(bundle), warnings)
 
 
 def deliver(
@@ -282,6 +285,11 @@ def _for_ar(
     made = make_usdz(scene, path)
     _tell(progress, "usdz", 1)
     return made.path, tuple(f"AR: {note}" for note in made.notes)
+
+
+def _sizes(bundle: Bundle) -> dict[str, int]:
+    files = {"model": bundle.model, "preview": bundle.preview, "client": bundle.client, "usdz": bundle.usdz}
+    return {name: path.stat().st_size for name, path in files.items() if path is not None}
 
 
 def _uploading(progress: Progress | None) -> Uploaded | None:
