@@ -1,4 +1,4 @@
-"""`vitrine publish`: arguments, progress, report, exit code. The work is `publishing.pipeline`'s, `assets.publish`'s."""
+"""`vitrine publish`: arguments, progress, report, exit code. `pipeline` and `assets.publish` do the work."""
 
 from __future__ import annotations
 
