@@ -24,7 +24,7 @@ def read_foreign(data: bytes, name: str, suffix: str, resolver: Resolver, budget
     draft = Draft(budget)
     try:
         return build(name, suffix, _read(data, suffix, SideFiles(resolver, draft), draft), draft)
-    except SceneError:
+    except (SceneError, MemoryError):
         raise
     except ImportError as error:  # trimesh asks for a package that guesses encodings
         raise FormatError(f"not a readable {suffix} file: neither what its format says nor UTF-8 text") from error

@@ -28,6 +28,8 @@ class Limits:
     text_bytes: a file of a text or zipped format (OBJ, OFF, 3MF …), unpacked.
     decoder_bytes: what a decoding process may take beyond what its item needs. decoder_seconds: of processor time, for
     one item, and once more for each 16 MiB of it; six times that for all items of a model.
+    process_bytes, process_seconds: what a confined process (`renderer/decoding/sandbox.py`) may map beyond what it
+    begins with, and the processor time it may take, once more for each 64 MiB of the file.
     """
 
     file_bytes: int = 512 << 20
@@ -44,6 +46,8 @@ class Limits:
     text_bytes: int = 128 << 20
     decoder_bytes: int = 512 << 20
     decoder_seconds: float = 5.0
+    process_bytes: int = 4 << 30
+    process_seconds: float = 30.0
 
 
 DEFAULT_LIMITS = Limits()

@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Literal, TypeAlias, cast
+from typing import IO, Any, Literal, Protocol, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,16 +33,26 @@ Array: TypeAlias = NDArray[Any]
 _SCRIPT = Path(__file__).with_name("worker.py")
 _START_SECONDS = 60.0
 _MOST_HEAD_BYTES = 1 << 16
-_DTYPES = frozenset({"|i1", "|u1", "<i2", "<u2", "<i4", "<u4", "<f4"})
+DTYPES = frozenset({"|i1", "|u1", "<i2", "<u2", "<i4", "<u4", "<f4"})
 #: A large honest item gets its seconds once more for each of these; Draco, the slowest, decodes them in one or two.
-_HONEST_BYTES = 16 << 20
+HONEST_BYTES = 16 << 20
 #: Seconds are the processor's, so that a busy machine refuses nothing; after so many times as many by the clock the
 #: process is taken for stuck.
 _PATIENCE = 6
 #: What decoders hold for each byte of their output at most; Draco, the hungriest, was measured at 6.
-_HOLD = 8
+HOLD = 8
 #: All items of one model together may take this many times what one may.
 _ITEMS = 6
+
+
+class Decoder(Protocol):
+    """Takes the compressed items of a model: `Guard` in processes, `inplace.InPlace` in one that is confined."""
+
+    def decode(
+        self, kind: Kind, data: bytes | memoryview, size: int, place: str, wanted: Collection[str] = ("pixels",)
+    ) -> dict[str, Array]:
+        """See `Guard.decode`."""
+        ...
 
 
 class Guard:
@@ -83,7 +93,7 @@ class Guard:
         worker = self._take(kind)
         before = processor_seconds(worker.pid)
         try:
-            memory = self._limits.decoder_bytes + len(data) + _HOLD * size
+            memory = self._limits.decoder_bytes + len(data) + HOLD * size
             return worker.decode(data, memory, seconds, size, wanted)
         except SceneError as error:
             raise type(error)(f"{place} {error}") from error
@@ -93,7 +103,7 @@ class Guard:
     def _grant(self, length: int, place: str) -> float:
         """Seconds that an item of `length` bytes may take."""
         most = self._limits.decoder_seconds
-        share = most * length / _HONEST_BYTES
+        share = most * length / HONEST_BYTES
         with self._lock:
             self._left += share
             left = self._left
@@ -235,6 +245,6 @@ def _refusal(head: dict[str, Any]) -> SceneError:
 
 
 def _bytes(dtype: str, shape: tuple[int, ...]) -> int:
-    if dtype not in _DTYPES or not all(length >= 0 for length in shape):
+    if dtype not in DTYPES or not all(length >= 0 for length in shape):
         raise ValueError(dtype)
     return math.prod(shape) * np.dtype(dtype).itemsize

@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 from urllib.parse import unquote, unquote_to_bytes
 
 from renderer.errors import FormatError, LimitError, SceneError
@@ -33,9 +35,10 @@ class FolderResolver:
 
     def read(self, uri: str, limit: int) -> bytes:
         """Read a file below the folder; what leads out of it, by name or by symbolic link, is a FormatError."""
-        return read_file(self._inside(uri), limit, f"the file {show(uri)}")
+        return read_file(self.path(uri), limit, f"the file {show(uri)}")
 
-    def _inside(self, uri: str) -> Path:
+    def path(self, uri: str) -> Path:
+        """Where such a file would be; FormatError as for `read`."""
         name = unquote(uri)
         refusal = FormatError(
             f"the uri {show(uri)} leads out of the model's folder, only relative paths inside it are allowed"
@@ -57,16 +60,23 @@ class FolderResolver:
 
 def read_file(path: Path, limit: int, what: str) -> bytes:
     """All bytes of a regular file; LimitError when there are more than `limit`, FormatError when there is none."""
+    with open_file(path, what) as stream:
+        data = stream.read(limit + 1)
+    if len(data) > limit:
+        raise LimitError(f"{what} has more than the {limit:,} bytes that are allowed here")
+    return data
+
+
+@contextmanager
+def open_file(path: Path, what: str) -> Iterator[BinaryIO]:
+    """A regular file for reading; FormatError when there is none, or it cannot be read."""
     try:
         if not path.is_file():
             raise FormatError(f"{what} does not exist")
         with path.open("rb") as stream:
-            data = stream.read(limit + 1)
+            yield stream
     except (OSError, ValueError) as error:
         raise FormatError(f"{what} cannot be read: {getattr(error, 'strerror', None) or 'not a file name'}") from error
-    if len(data) > limit:
-        raise LimitError(f"{what} has more than the {limit:,} bytes that are allowed here")
-    return data
 
 
 class Buffers:

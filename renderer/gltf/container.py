@@ -30,7 +30,7 @@ class Container:
     warnings: tuple[str, ...] = ()
 
 
-def open_container(data: bytes, limits: Limits) -> Container:
+def open_container(data: bytes | memoryview, limits: Limits) -> Container:
     """Take a `.glb` or `.gltf` apart; which of both it is follows from the bytes, not from the name."""
     if data[:4] == _MAGIC:
         text, binary, warnings = _split_glb(data)
@@ -76,7 +76,7 @@ def _depth(structure: bytes) -> int:
     return int(np.cumsum(steps, dtype=np.int32).max(initial=0))
 
 
-def _split_glb(data: bytes) -> tuple[memoryview, memoryview | None, tuple[str, ...]]:
+def _split_glb(data: bytes | memoryview) -> tuple[memoryview, memoryview | None, tuple[str, ...]]:
     """JSON chunk, BIN chunk and warnings of a GLB."""
     if len(data) < _HEADER.size + _CHUNK.size:
         raise FormatError(f"truncated GLB: {len(data)} bytes, at least {_HEADER.size + _CHUNK.size} are needed")

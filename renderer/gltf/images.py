@@ -16,7 +16,7 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
-from renderer.decoding.guard import Guard, Kind
+from renderer.decoding.guard import Decoder, Kind
 from renderer.errors import FormatError, LimitError
 from renderer.gltf import ktx2
 from renderer.gltf.item import Item
@@ -76,7 +76,7 @@ def _guarded(
     return partial(_decode_guarded, reading.guard, kind, data, size, place)
 
 
-def _decode_guarded(guard: Guard, kind: Kind, data: bytes, size: tuple[int, int], place: str) -> NDArray[np.uint8]:
+def _decode_guarded(guard: Decoder, kind: Kind, data: bytes, size: tuple[int, int], place: str) -> NDArray[np.uint8]:
     width, height = size
     pixels = guard.decode(kind, data, width * height * 4, place).get("pixels")
     if pixels is None or pixels.shape != (height, width, 4) or pixels.dtype != np.uint8:
@@ -128,6 +128,8 @@ def _decoded(picture: PIL.Image.Image, place: str) -> NDArray[np.uint8]:
     try:
         with picture:
             return _rgba(picture)
+    except MemoryError as error:
+        raise LimitError(f"{place} takes more memory to decode than is allowed") from error
     except Exception as error:  # as above: truncated and corrupt data comes out of Pillow in many types
         raise FormatError(f"{place} cannot be decoded: {_line(error)}") from error
 

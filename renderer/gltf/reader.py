@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
 
-from renderer.decoding.guard import Guard
+from renderer.decoding.guard import Decoder, Guard
 from renderer.errors import FormatError, LimitError, UnsupportedError
 from renderer.extensions import FILE_EXTENSIONS, MATERIAL_EXTENSIONS
 from renderer.gltf.accessors import Accessors
@@ -36,14 +37,17 @@ def supported_extensions() -> frozenset[str]:
 
 
 @np.errstate(all="ignore")  # a file's numbers may overflow; every step checks what must be finite
-def read_gltf(data: bytes, name: str, resolver: Resolver, budget: Budget) -> Scene:
+def read_gltf(
+    data: bytes | memoryview, name: str, resolver: Resolver, budget: Budget, decoder: Decoder | None = None
+) -> Scene:
     """A GLB's or .gltf's bytes as a Scene called `name`.
 
-    data: the model file, already charged to the budget. resolver: gives its side files.
+    data: the model file, already charged to the budget. resolver: gives its side files. decoder: takes compressed
+    items that can do harm; None keeps processes for them.
     Raises FormatError, LimitError or UnsupportedError; their messages do not name the file.
     """
     container = open_container(data, budget.limits)
-    with Guard(budget.limits) as guard:
+    with Guard(budget.limits) if decoder is None else nullcontext(decoder) as guard:
         return _read(_begin(container, resolver, budget, guard), name)
 
 
@@ -75,7 +79,7 @@ def _read(reading: Reading, name: str) -> Scene:
     return replace(scene, warnings=reading.warnings.lines())
 
 
-def _begin(container: Container, resolver: Resolver, budget: Budget, guard: Guard) -> Reading:
+def _begin(container: Container, resolver: Resolver, budget: Budget, guard: Decoder) -> Reading:
     """Refuse unknown required extensions, warn of unknown optional ones."""
     root = container.root
     buffers = Buffers(root, container.binary, resolver, budget)

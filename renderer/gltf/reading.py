@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from renderer.decoding.guard import Guard
+from renderer.decoding.guard import Decoder
 from renderer.extensions.declaration import DerivedTexture
 from renderer.gltf.accessors import Accessors, Array
 from renderer.gltf.buffers import Buffers
@@ -50,7 +50,7 @@ class Reading:
     buffers: Buffers
     accessors: Accessors
     warnings: Warnings
-    guard: Guard
+    guard: Decoder
     extensions: frozenset[str]
     geometry: dict[tuple[int, tuple[str, ...]], Mapping[str, Array]] = field(default_factory=dict)
     derived: dict[DerivedTexture, int] = field(default_factory=dict)
