@@ -1,33 +1,44 @@
-"""The backend that draws for real: adapts the `renderer` package to `streaming.backend`. No policy of its own."""
+"""The backend that draws for real: adapts the `renderer` package to `streaming.backend`. No policy of its own.
+
+Model files come from strangers: they are read in confined processes and never in this one.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from renderer.decoding.sandbox import Sandbox
 from renderer.scene import Scene
 from renderer.view import View
 from streaming.backend import RenderThread
 from streaming.state import Facts
 from streaming.stream import Governor
 
+T = TypeVar("T")
+
 
 class Native:
-    """OpenGL through `renderer.thread`."""
+    """OpenGL through `renderer.thread`, files through `renderer.decoding.sandbox`."""
+
+    def __init__(self) -> None:
+        self._sandbox = Sandbox()
 
     def open_thread(self, *, require_gpu: bool) -> RenderThread:
-        """See `Backend.open_thread`."""
+        """See `Backend.open_thread`; what reads files ends with the thread, too."""
         from renderer.thread import RenderThread as Thread
 
         thread = Thread(require_gpu=require_gpu)
         thread.submit(_warm)
-        return thread
+        self._sandbox.warm()
+        return _Both(thread, self._sandbox)
 
     def load_scene(self, path: Path) -> Any:
         """See `Backend.load_scene`."""
-        from renderer.load import load_scene
-
-        return load_scene(path)
+        return self._sandbox.load(path)
 
     def upload(self, engine: Any, scene: Any) -> Any:
         """See `Backend.upload`."""
@@ -79,6 +90,23 @@ class Native:
         from renderer.governor import ResolutionGovernor
 
         return ResolutionGovernor(budget)
+
+
+@dataclass(frozen=True, slots=True)
+class _Both:
+    """A render thread, and what is closed with it."""
+
+    thread: RenderThread
+    sandbox: Sandbox
+
+    def submit(self, work: Callable[[Any], T]) -> Future[T]:
+        """See `RenderThread.submit`."""
+        return self.thread.submit(work)
+
+    def close(self) -> None:
+        """See `RenderThread.close`."""
+        self.sandbox.close()
+        self.thread.close()
 
 
 def _warm(engine: Any) -> None:
