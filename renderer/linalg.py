@@ -48,13 +48,12 @@ def look_at(eye: ArrayLike, target: ArrayLike, theta: float) -> Matrix:
     theta (degrees) is the orbit's: straight above or below it alone says which way is up, so that nothing flips there.
     """
     eye_, target_ = np.asarray(eye, np.float64), np.asarray(target, np.float64)
-    back = eye_ - target_
-    back /= np.linalg.norm(back)
-    t = math.radians(theta)
-    right = np.array([math.cos(t), 0.0, -math.sin(t)])
-    up = np.cross(back, right)
-    view = np.eye(4)
-    view[:3, :3] = right, up, back
+    x, y, z = (eye_ - target_).tolist()
+    distance, t = math.hypot(x, y, z), math.radians(theta)
+    x, y, z, cos, sin = x / distance, y / distance, z / distance, math.cos(t), math.sin(t)
+    view = np.array(  # right, up (back × right), back
+        [[cos, 0, -sin, 0], [-y * sin, z * cos + x * sin, -y * cos, 0], [x, y, z, 0], [0, 0, 0, 1]], np.float64
+    )
     view[:3, 3] = -view[:3, :3] @ eye_
     return view
 

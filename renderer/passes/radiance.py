@@ -106,7 +106,7 @@ class RadiancePass:
         looks, hidden = self._draw_sky(model, pose, view, environment, step)
         below = None if place is None else self._grounds().prepare(model, view, drawing, commands, place)
         self._write_view_block(pose, shadows, view, targets, size, seen, projection)
-        part = _covered(view, seen, projection, pose, place, size)
+        part = (0, 0, *size) if shown else _covered(view, seen, projection, pose, place, size)
         if view.channel is not None:
             self._draw_channel(model, drawing, commands, view.channel, targets, size, part)
             return part
