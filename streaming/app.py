@@ -6,22 +6,24 @@ import asyncio
 import logging
 import math
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from aiohttp import web
 
-from assets.errors import NotFoundError, StoreError
 from assets.store import Asset, Store
 from streaming import metrics
 from streaming.config import Config, is_loopback
 from streaming.errors import AccessError, FullError, ProcessLost, RateError, SignallingError, StartError
 from streaming.events import Events
+from streaming.files import Files, url_of
 from streaming.gate import CORS_METHODS, Gate, challenge
-from streaming.ipc import Answer
+from streaming.ipc import Answer, Params
 from streaming.limits import network_of
 from streaming.lobby import Lobby, Meter, Process
 from streaming.peers import Peers
-from streaming.sessions import Sessions
+from streaming.sessions import Entry, Sessions
+from streaming.shelf import Shelf
 from streaming.stills import CONTENT_TYPES, StillRequest, Stills, parse_still
 from streaming.viewspec import view_to_json
 from streaming.whep import RETRY_SECONDS, Whep
@@ -41,14 +43,17 @@ class Gateway:
 
     def __init__(self, config: Config, store: Store, folder: Path) -> None:
         """Raises ConfigError."""
-        self.config, self.store = config, store
+        self.config = config
         self.metrics = metrics.GatewayMetrics()
         self.events = Events()
         self.sessions = Sessions(self.events)
-        self.peers = Peers(config, folder, self.sessions, self._render_replaced)
+        self.peers = Peers(config, folder, self.sessions, self)
+        self.shelf = Shelf(config, store, self.sessions, self.peers.render, self.metrics.store)
+        self.library = self.shelf.library
         self.gate = Gate(config)
         self.lobby = Lobby(config, self.sessions, Meter(self.peers.render, self._running), self.metrics)
-        self.whep = Whep(config, self.sessions, self.peers, self.gate, self.lobby, self.find)
+        self.whep = Whep(config, self.sessions, self.peers, self.gate, self.lobby, self.shelf)
+        self.files = Files(config, self.library, self.gate, lambda: self.lobby.told()["free"] > 0)
         self._restarts: dict[str, int] = {}
         self._warming: asyncio.Task[None] | None = None
         self.stills = Stills(self._render_still, config.still_concurrency, config.still_queue, config.still_cache_bytes)
@@ -65,6 +70,7 @@ class Gateway:
                 web.get("/metrics", self._metrics),
                 web.get("/sessions", self.whep.overview),
                 web.get("/models", self._models),
+                web.get(f"/models/{model}/events", self._model_events),
                 web.get("/channels", self._channels),
                 web.get(f"/render/{model}.{{extension:png|jpg|webp}}", self._still),
                 web.options(f"/whep/{model}", self.whep.options),
@@ -75,45 +81,32 @@ class Gateway:
                 web.get("/", self._gallery),
                 web.get(f"/view/{model}", self._view_page),
                 web.get("/viewer/{path:.+}", self._viewer_file),
+                *self.files.routes(),
             ]
         )
         return app
 
-    async def find(self, model: str) -> tuple[Asset, str]:
-        """A model and the path of its file. Raises SignallingError 404."""
-
-        def look() -> tuple[Asset, str]:
-            return self.store.stat(model), str(self.store.fetch(model))
-
-        try:
-            return await asyncio.to_thread(look)
-        except NotFoundError as error:
-            raise SignallingError(404, "no-model", str(error)) from error
-        except StoreError as error:
-            raise SignallingError(503, "store", str(error)) from error
-
-    async def warm(self) -> None:
-        """Load the models that the configuration names. Raises StartError when one cannot be."""
-        for model in self.config.warm:
-            try:
-                asset, path = await self.find(model)
-                await self.peers.render.prepare("load", model=asset.id, version=asset.version, path=path)
-            except (SignallingError, ProcessLost) as error:
-                raise StartError(f"--warm {model}: {error}") from error
-
     def _running(self) -> list[Process]:
         return [peer for peer in self.peers.networks if peer.ready.is_set()]
 
-    def _render_replaced(self) -> None:
-        """A new render process has loaded nothing but what its sessions show."""
+    def render_replaced(self) -> None:
+        """See `peers.Gateway`. A new render process has loaded nothing but what its sessions show."""
 
         async def warm() -> None:
             try:
-                await self.warm()
+                await self.shelf.warm()
             except StartError as error:
                 logger.warning("%s", error)
 
         self._warming = asyncio.ensure_future(warm())
+
+    def adopted(self, entry: Entry) -> None:
+        """See `peers.Gateway`."""
+        self.shelf.adopted(entry)
+
+    async def locate(self, model: str, version: str) -> Params:
+        """See `peers.Gateway`."""
+        return (await self.shelf.preparing.locate(model, version)).told()
 
     def restarted(self, counts: Mapping[str, int]) -> None:
         """How often each role had to be filled again since the server began; its parent counts."""
@@ -198,12 +191,16 @@ class Gateway:
     async def _models(self, request: web.Request) -> web.Response:
         """Those that the token names; it may be for stills or for streams."""
         grant = self.gate.present(request)
-        try:
-            models = await asyncio.to_thread(self.store.list)
-        except StoreError as error:
-            raise SignallingError(503, "store", str(error)) from error
+        models = await self.library.list()
         body = {"models": [_listed(asset) for asset in models if grant.shows(asset.id)]}
         return web.json_response(body, headers={"Cache-Control": "no-cache"})
+
+    async def _model_events(self, request: web.Request) -> web.StreamResponse:
+        """How far a model is that is being fetched or read."""
+        model = request.match_info["model"]
+        self.gate.allow(request, "stream", model)
+        asset = await self.library.find(model)
+        return await self.shelf.following.stream(request, asset, url_of(asset, "poster"))
 
     async def _channels(self, _: web.Request) -> web.Response:
         from renderer.channels import channels, owners
@@ -216,7 +213,7 @@ class Gateway:
         self.gate.still(request)
         model, extension = request.match_info["model"], request.match_info["extension"]
         grant = self.gate.allow(request, "render", model)
-        asset, path = await self.find(model)
+        asset = await self.library.find(model)
         query = {key: value for key, value in request.query.items() if key not in ("v", "token")}
         config = self.config
         view, samples = parse_still(
@@ -225,7 +222,7 @@ class Gateway:
             samples=config.refine_samples,
             ground=config.ground,
         )
-        still = StillRequest(asset.id, asset.version, path, extension, view, samples)
+        still = StillRequest(asset.id, asset.version, extension, view, samples)
         etag = f'"{still.key}"'
         fixed = request.query.get("v") == asset.version
         whose = "private" if self.gate.needs_token else "public"
@@ -233,6 +230,9 @@ class Gateway:
         headers = {"ETag": etag, "Cache-Control": cache}
         if etag in request.headers.get("If-None-Match", ""):
             return web.Response(status=304, headers=headers)
+        if still.key not in self.stills:  # before its turn, so that nobody's still waits for a model on its way
+            shown = await self.shelf.preparing.whole(asset)
+            still = replace(still, path=str(shown.path), secret=asset.secret)
         address = self.gate.client(request)
         data, source = await self.stills.get(still, "" if is_loopback(address) else network_of(address))
         self.metrics.stills.labels(source).inc()
@@ -244,6 +244,7 @@ class Gateway:
             model=still.model,
             version=still.version,
             path=still.path,
+            secret=still.secret,
             view=view_to_json(still.view),
             samples=still.samples,
         )
@@ -255,7 +256,7 @@ class Gateway:
 
     async def _view_page(self, request: web.Request) -> web.StreamResponse:
         if not self.gate.needs_token:  # else the page is the same for every name: which exist is nobody's business
-            await self.find(request.match_info["model"])
+            await self.library.find(request.match_info["model"])
         return _file("view.html")
 
     async def _viewer_file(self, request: web.Request) -> web.StreamResponse:
@@ -268,7 +269,7 @@ def _listed(asset: Asset) -> dict[str, object]:
         "title": asset.title,
         "bytes": asset.bytes,
         "variants": list(asset.variants),
-        "poster": f"/render/{asset.id}.webp?size=640x480&samples=8&v={asset.version}",
+        "poster": url_of(asset, "poster") or f"/render/{asset.id}.webp?size=640x480&samples=8&v={asset.version}",
     }
 
 

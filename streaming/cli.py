@@ -15,14 +15,17 @@ def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
 
 
 def _add_serve(subparsers: argparse._SubParsersAction[Any]) -> None:
-    parser = subparsers.add_parser("serve", help="show a folder of models in browsers", description=_run.__doc__)
-    kinds = "folder of models: .glb, .gltf, .stl, .obj, .ply, .off, .3mf, .dae"
-    parser.add_argument("--models", metavar="DIR", help=kinds)
+    parser = subparsers.add_parser("serve", help="show a store of models in browsers", description=_run.__doc__)
+    kinds = "folder of models (.glb, .gltf, .stl, .obj, .ply, .off, .3mf, .dae), s3://bucket/prefix, or https://cdn/…"
+    parser.add_argument("--models", metavar="STORE", help=kinds)
     parser.add_argument("--host", help="address to listen on (default: 127.0.0.1, this machine only)")
     parser.add_argument("--port", type=int, help="port to listen on (default: 8080; 0: any free one)")
     parser.add_argument("--network", type=int, metavar="N", help="network processes (default: one per two cores)")
     parser.add_argument("--require-gpu", action="store_true", default=None, help="refuse to render in software")
     parser.add_argument("--warm", action="append", metavar="MODEL", help="load this model at start; may be repeated")
+    hottest = "fetch so many more after the start: those shown most on this host, then the store's first"
+    parser.add_argument("--warm-hottest", type=int, metavar="N", help=hottest)
+    _add_store(parser)
     parser.add_argument("--auth", metavar="KEYS", help="JWK set of public keys: models are shown to signed tokens only")
     parser.add_argument(
         "--open", action="store_true", default=None, help="without --auth, let all who reach --host see everything"
@@ -51,6 +54,16 @@ def _add_serve(subparsers: argparse._SubParsersAction[Any]) -> None:
         help="a soft shadow under products, unless a viewer asks otherwise (default: on)",
     )
     parser.set_defaults(run=_run)
+
+
+def _add_store(parser: argparse.ArgumentParser) -> None:
+    """How a remote store is reached, and where its files are kept: docs/assets.md."""
+    parser.add_argument("--endpoint", metavar="URL", help="S3 to ask instead of AWS's")
+    parser.add_argument("--region", metavar="NAME", help="the bucket's region (default: what boto3 finds)")
+    parser.add_argument("--cdn-key-pair", metavar="ID", help="CloudFront's id of the key that signs requests")
+    parser.add_argument("--cdn-key-file", metavar="FILE", help="its private RSA key, PEM")
+    parser.add_argument("--cache-folder", metavar="DIR", help="copies of remote files (default: ~/.cache/vitrine)")
+    parser.add_argument("--cache-bytes", type=int, metavar="N", help="most that they take (default: 20 GiB)")
 
 
 def _add_reach(parser: argparse.ArgumentParser) -> None:
@@ -96,7 +109,7 @@ def _add_sign(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    """Serve a folder of models: a gallery, a viewer page for each, WHEP streams and stills."""
+    """Serve a store of models: a gallery, a viewer page for each, WHEP streams and stills."""
     import asyncio
 
     from streaming.config import load
@@ -112,6 +125,7 @@ def _run(arguments: argparse.Namespace) -> int:
 def _overrides(arguments: argparse.Namespace) -> dict[str, Any]:
     """What was given, by the names of the settings; None where nothing was."""
     same = "models host port network require_gpu auth open max_sessions log_format udp_ports turn_secret_file"
+    same += " warm_hottest cdn_key_pair cdn_key_file cache_folder cache_bytes"
     overrides: dict[str, Any] = {name: getattr(arguments, name) for name in same.split()}
     repeated = {
         "warm": "warm",
@@ -125,6 +139,7 @@ def _overrides(arguments: argparse.Namespace) -> dict[str, Any]:
     for name in ("public_address", "turn"):
         given = getattr(arguments, name)
         overrides[name] = None if given is None else tuple(item for item in given.split(",") if item)
+    overrides["store_endpoint"], overrides["store_region"] = arguments.endpoint, arguments.region
     overrides["drain_seconds"] = arguments.drain
     overrides["ground"] = None if arguments.ground is None else arguments.ground == "on"
     return overrides

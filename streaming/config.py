@@ -8,8 +8,11 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal, cast
 
+from assets.source import SourceOptions
+from assets.store import StoreOptions
 from streaming.errors import ConfigError
 from streaming.reach import Reach, parse_reach
 from streaming.turn import check_urls
@@ -22,23 +25,37 @@ _ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")  #
 class Config:
     """Settings with their units; each may be given as `VITRINE_<NAME>` in the environment.
 
-    models: folder of model files. host, port: where HTTP listens. network: network processes, 0 = one per two cores.
-    require_gpu: refuse a software rasteriser (also `REQUIRE_GPU=1`). warm: model ids loaded at start.
-    auth: JWK set of the keys that tokens are signed with, "" = no tokens: then host must be this machine's own, or
-    `open` must say that anybody may see everything. allow_origin: origins of the pages that may ask from browsers,
-    "*" = all. trusted_proxies: addresses and networks whose X-Forwarded-For is believed. public_address, udp_ports
-    ("FIRST-LAST", "" = any), interfaces (() = all): under which addresses viewers reach the media (docs/network.md).
-    turn, turn_secret_file, turn_seconds: relays that viewers are told, the secret shared with them, how long
-    credentials are valid. ground: whether products
-    stand on a shadow where the viewer does not say. backend: "module:callable" that makes the rendering backend.
+    models: folder of model files, s3://bucket/prefix or https://cdn/… (docs/assets.md). store_endpoint, store_region:
+    of the S3 to ask, "" = what boto3 finds. cdn_key_pair, cdn_key_file, cdn_signing: CloudFront's signatures, "" =
+    none. cache_folder: of the copies of remote files. host, port: where HTTP listens. network: network processes, 0 =
+    one per two cores. require_gpu: refuse a software rasteriser (also `REQUIRE_GPU=1`). warm: model ids loaded at
+    start; warm_hottest: so many more that are fetched then, those that this host has shown most. auth: JWK set of the
+    keys that tokens are signed with, "" = no tokens: then host must be this machine's own, or `open` must say that
+    anybody may see everything. allow_origin: origins of the pages that may ask from browsers, "*" = all.
+    trusted_proxies: addresses and networks whose X-Forwarded-For is believed. public_address, udp_ports ("FIRST-LAST",
+    "" = any), interfaces (() = all): under which addresses viewers reach the media (docs/network.md). turn,
+    turn_secret_file, turn_seconds: relays that viewers are told, the secret shared with them, how long credentials are
+    valid. ground: whether products stand on a shadow where the viewer does not say. backend: "module:callable" that
+    makes the rendering backend.
     """
 
     models: str = "models"
+    store_endpoint: str = ""
+    store_region: str = ""
+    cdn_key_pair: str = ""
+    cdn_key_file: str = ""
+    cdn_signing: str = "canned"  # or "custom", "cookies"
+    cache_folder: str = ""  # "" = vitrine below $XDG_CACHE_HOME, or ~/.cache
+    cache_bytes: int = 20 << 30  # of the disk that copies may take; the least recently used leave
+    fetch_threads: int = 4  # whole models fetched at once
+    refresh_seconds: float = 15.0  # between two looks for new versions
+    prepare_seconds: float = 80.0  # that a viewer waits for a model to be fetched and read, then 503; the work goes on
     host: str = "127.0.0.1"
     port: int = 8080
     network: int = 0
     require_gpu: bool = False
     warm: tuple[str, ...] = ()
+    warm_hottest: int = 0
     auth: str = ""
     open: bool = False
     allow_origin: tuple[str, ...] = ("*",)
@@ -63,7 +80,7 @@ class Config:
     queue_address: int = 16  # of them from one address
     connect_seconds: float = 20.0  # from the answer until ICE and DTLS are done, else the session is dropped
     gpu_bytes: int = 2 << 30  # bytes of models kept on the device; models in use do not leave
-    load_threads: int = 1  # model files parsed at once
+    load_threads: int = 2  # large model files read at once: one that takes long does not keep the others waiting
 
     encoder_h264: str = "x264,x264-ffmpeg"  # names in encoders.TABLE or "auto": the first that works
     encoder_vp8: str = "vp8"
@@ -107,6 +124,20 @@ class Config:
     delivery_triangles_desktop: int = 1_000_000
     model_viewer: str = ""  # address of the module of <model-viewer> for pages without one, "" = none
 
+    @property
+    def store(self) -> StoreOptions:
+        """How the store is reached, and where copies of its files are kept. Raises StoreError for what cannot be."""
+        if self.cdn_signing not in ("canned", "custom", "cookies"):
+            raise ConfigError(f"cdn_signing is {self.cdn_signing!r}: allowed are canned, custom and cookies")
+        source = SourceOptions(
+            endpoint=self.store_endpoint or None,
+            region=self.store_region or None,
+            key_pair=self.cdn_key_pair or None,
+            key_file=Path(self.cdn_key_file) if self.cdn_key_file else None,
+            signing=cast(Literal["canned", "custom", "cookies"], self.cdn_signing),
+        )
+        return StoreOptions(Path(self.cache_folder) if self.cache_folder else None, self.cache_bytes, source)
+
     def to_json(self) -> str:
         """One line that `from_json` reads back, for a child process."""
         return json.dumps(asdict(self))
@@ -148,6 +179,8 @@ def load(overrides: Mapping[str, Any] | None = None, environ: Mapping[str, str] 
     values.update({name: value for name, value in (overrides or {}).items() if value is not None})
     if "host" in values:
         values["host"] = values["host"].removeprefix("[").removesuffix("]")  # as addresses spell IPv6
+    if not values.get("cache_folder"):
+        values["cache_folder"] = str(Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vitrine")
     return _checked(replace(Config(), **values))
 
 
@@ -173,6 +206,11 @@ def _checked(config: Config) -> Config:
         "queue_length": (0, 100_000),
         "queue_address": (1, 100_000),
         "drain_seconds": (0, 86_400),
+        "cache_bytes": (1, 1 << 50),
+        "fetch_threads": (1, 64),
+        "refresh_seconds": (0.1, 60),
+        "prepare_seconds": (0.1, 3600),
+        "warm_hottest": (0, 10_000),
         "encoder_threads": (1, 64),
         "load_threads": (1, 16),
         "bitrate": (config.min_bitrate, config.max_bitrate),

@@ -34,24 +34,35 @@ class GatewayProcess:
     @classmethod
     async def prepared(cls, config: Config, folder: Path, listening: Sequence[int], parent: Link) -> GatewayProcess:
         """Everything but accepting. Raises ConfigError and StoreError for what cannot be served."""
-        gateway = Gateway(config, open_store(config.models), folder)
+        gateway = Gateway(config, open_store(config.models, config.store), folder)
         runner = web.AppRunner(gateway.application(), access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
         await runner.setup()
         return cls(gateway, runner, listening, parent)
 
     async def play(self, role: str, first: bool) -> None:  # noqa: ARG002
-        """Accept, and return when every process is there and what shall be loaded is. Raises StartError."""
+        """Accept; return when store and processes are there and what shall be loaded is. Raises StartError."""
         for each in self._sockets:
             await web.SockSite(self._runner, each, backlog=BACKLOG).start()
+        await self._look(first)
         self._gateway.peers.start()
         self._gateway.lobby.start()
         await self._gateway.peers.until_ready()
         try:
-            await self._gateway.warm()
+            await self._gateway.shelf.warm()
         except StartError:
             if first:
                 raise
             logger.exception("a model to warm is not there any more")
+        self._gateway.shelf.start()
+
+    async def _look(self, first: bool) -> None:
+        """At the store. One that cannot be read at the very start never could; later it may come back."""
+        try:
+            await self._gateway.shelf.open()
+        except StartError as error:
+            if first:
+                raise
+            logger.warning("the store cannot be read now: %s", error)
 
     def on_notice(self, method: str, params: Params) -> None:
         """What the parent tells."""
@@ -73,4 +84,5 @@ class GatewayProcess:
         self._gateway.events.close()
         await self._gateway.lobby.close()
         await self._runner.cleanup()
+        await self._gateway.shelf.close()
         await self._gateway.peers.close()

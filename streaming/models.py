@@ -1,13 +1,15 @@
 """Models in the memory of the render process: each loaded once for all who wait, the least recently used leave first.
 
 Reading a file happens on a worker thread, the upload on the render thread; the event loop never waits for either.
-A model with users never leaves; the byte budget is kept by those without.
+A model with users never leaves; the byte budget is kept by those without. Small files are read on a thread of their
+own: somebody waits for a preview, and never behind a whole model.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -19,10 +21,13 @@ from renderer.errors import DeviceError, RendererError
 from streaming.ahead import MODELS, Ahead, Wanted
 from streaming.backend import Backend, RenderThread
 from streaming.errors import SignallingError
+from streaming.metrics import RenderMetrics
 from streaming.state import Facts
 from streaming.stream import Governor
 
-Key = tuple[str, str]  # model id, version of the file
+SMALL = 2 << 20  # bytes; a preview has at most half of it
+
+Key = tuple[str, str]  # model id, version as `streaming.versions` spells it
 logger = logging.getLogger(__name__)
 
 
@@ -50,9 +55,11 @@ class ModelCache:
     pool: ThreadPoolExecutor
     channels: bool = True  # whether viewers may see material inputs
     changed: Callable[[], None] = lambda: None  # a model came or left
+    metrics: RenderMetrics = field(default_factory=RenderMetrics)
     ahead: Ahead = field(init=False)
     _loaded: OrderedDict[Key, Loaded] = field(default_factory=OrderedDict)
     _loading: dict[Key, asyncio.Task[Loaded]] = field(default_factory=dict)
+    _small: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="load-small"))
 
     def __post_init__(self) -> None:
         self.ahead = Ahead(self.backend, self.pool, self.thread)
@@ -65,19 +72,26 @@ class ModelCache:
     def __len__(self) -> int:
         return len(self._loaded)
 
+    def __contains__(self, key: Key) -> bool:
+        return key in self._loaded
+
     def most_used(self) -> list[Wanted]:
         """The models that a spare had better read: those with most users, then those used last."""
         latest = list(self._loaded.values())[::-1]
         entries = sorted(latest, key=lambda entry: entry.users, reverse=True)
         return [(*entry.key, str(entry.path)) for entry in entries[:MODELS]]
 
-    async def acquire(self, key: Key, path: Path) -> Loaded:
-        """The model, loaded if it was not; give it back with `release`. Raises SignallingError 422 or 503."""
+    async def acquire(self, key: Key, path: Path, *, secret: bool = False) -> Loaded:
+        """The model, loaded if it was not; give it back with `release`. Raises SignallingError 422 or 503.
+
+        secret: nobody may see its channels, which tell its shape.
+        The code `no-file` says that nothing is at `path` any more: it has to be fetched again.
+        """
         entry = self._loaded.get(key)
         if entry is None:
             task = self._loading.get(key)
             if task is None:
-                task = asyncio.create_task(self._load(key, path))
+                task = asyncio.create_task(self._load(key, path, secret))
                 self._loading[key] = task
                 task.add_done_callback(lambda _: self._loading.pop(key, None))
             entry = await asyncio.shield(task)
@@ -91,17 +105,18 @@ class ModelCache:
         entry.users -= 1
         self._trim()
 
-    async def _load(self, key: Key, path: Path) -> Loaded:
-        loop = asyncio.get_running_loop()
+    async def _load(self, key: Key, path: Path, secret: bool) -> Loaded:
         try:
-            scene = await self.ahead.take(key)
-            if scene is None:
-                scene = await loop.run_in_executor(self.pool, self.backend.load_scene, path)
+            scene = await self._scene(key, path)
+            began = time.perf_counter()
             entry = await asyncio.wrap_future(self.thread.submit(lambda engine: self._upload(engine, key, path, scene)))
+            self.metrics.uploaded.observe(time.perf_counter() - began)
         except DeviceError as error:
-            raise SignallingError(503, "device", str(error)) from error
+            raise self._failed(SignallingError(503, "device", str(error))) from error
         except RendererError as error:
-            raise SignallingError(422, "bad-model", " ".join(str(error).split())) from error
+            raise self._failed(SignallingError(422, "bad-model", " ".join(str(error).split()))) from error
+        if secret or not self.channels:
+            entry.facts = replace(entry.facts, channels=())
         self._loaded[key] = entry
         self.changed()
         entry.users += 1  # so that trimming does not take what is about to be used
@@ -110,11 +125,27 @@ class ModelCache:
         logger.info("loaded %s: %d bytes on the device", key[0], entry.bytes)
         return entry
 
+    async def _scene(self, key: Key, path: Path) -> Any:
+        """The model's data; read now, unless it was read ahead."""
+        scene = await self.ahead.take(key)
+        if scene is not None:
+            return scene
+        try:
+            pool = self._small if path.stat().st_size <= SMALL else self.pool
+        except OSError:
+            raise self._failed(SignallingError(503, "no-file", f"{key[0]}: its file has gone; ask again")) from None
+        began = time.perf_counter()
+        scene = await asyncio.get_running_loop().run_in_executor(pool, self.backend.load_scene, path)
+        self.metrics.decoded.observe(time.perf_counter() - began)
+        return scene
+
+    def _failed(self, error: SignallingError) -> SignallingError:
+        self.metrics.undecoded.labels(error.code).inc()
+        return error
+
     def _upload(self, engine: Any, key: Key, path: Path, scene: Any) -> Loaded:
         model = self.backend.upload(engine, scene)
         facts = self.backend.facts(engine, model)
-        if not self.channels:
-            facts = replace(facts, channels=())
         return Loaded(key, model, facts, self.backend.governor(self.frame_budget), self.backend.size(model), path)
 
     def _trim(self) -> None:
@@ -141,3 +172,4 @@ class ModelCache:
             task.cancel()
         while self._loaded:
             self._free(self._loaded.popitem()[1])
+        self._small.shutdown(cancel_futures=True)

@@ -10,16 +10,20 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from streaming import metrics, rtc
 from streaming.config import Config
-from streaming.errors import SignallingError
+from streaming.errors import ProcessLost, SignallingError
 from streaming.ipc import Answer, Handler, Link, Packet, Params
 from streaming.memory import Trimmer
 from streaming.renderlink import RenderLink
 from streaming.sdp import parse_fragment
 from streaming.session import Session
+
+FIND_SECONDS = 15.0  # that a session waits for a gateway to get its model's file again
+FIND_RETRY_SECONDS = 0.25
 
 logger = logging.getLogger(__name__)
 
@@ -57,10 +61,13 @@ class NetworkProcess(Handler):
         """The gateway's questions."""
         match method:
             case "sessions":
-                entries = [{"facts": self._facts[n], "codec": s.codec} for n, s in self._sessions.items()]
+                sessions = self._sessions.items()
+                entries = [{"facts": self._facts[n], "codec": s.codec, "shows": s.shows} for n, s in sessions]
                 return Answer({"entries": entries, "highest": self._highest, "linked": self._linked})
             case "offer":
                 return await self._offer(params)
+            case "exchange":
+                return await self._exchange(params)
             case "candidates":
                 await self._session(params["session"]).add_candidates(parse_fragment(params["fragment"]))
                 return Answer({})
@@ -101,6 +108,34 @@ class NetworkProcess(Handler):
         if params["seconds"] is not None:
             session.expire(params["seconds"])
         return Answer({"sdp": answer, "codec": codec})
+
+    async def _exchange(self, params: Params) -> Answer:
+        """Show a session another file of its model. Raises SignallingError when that cannot be shown."""
+        session = self._sessions.get(params["session"])
+        if session is not None:
+            session.exchange(params)
+            told = {key: params[key] for key in ("session", "model", "version", "path", "secret")}
+            with suppress(ProcessLost):  # the next render process opens the session with it
+                await self._render.request("exchange", **told)
+        return Answer({})
+
+    async def find_again(self, session: int) -> None:
+        """The file of a session has left the cache: have the gateway, the next one if need be, get it.
+
+        Raises SignallingError when it cannot, and ProcessLost when there is none for FIND_SECONDS.
+        """
+        known = self._sessions.get(session)
+        if known is None or not known.shows:
+            return
+        model, version = self._facts[session]["model"], known.shows
+        for _ in range(round(FIND_SECONDS / FIND_RETRY_SECONDS)):
+            if self._gateway is not None:
+                with suppress(ProcessLost):
+                    told = (await self._gateway.request("locate", model=model, version=version)).result
+                    known.exchange(told)
+                    return
+            await asyncio.sleep(FIND_RETRY_SECONDS)
+        raise ProcessLost("no gateway looks for the model")
 
     def _session(self, number: int) -> Session:
         session = self._sessions.get(number)

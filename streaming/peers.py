@@ -5,33 +5,50 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from streaming.config import Config
 from streaming.errors import ProcessLost, SignallingError
 from streaming.ipc import Answer, Link, Params
 from streaming.links import Peer
-from streaming.sessions import Sessions
+from streaming.sessions import Entry, Sessions
 from streaming.supervisor import socket_path
 from streaming.suspects import Suspects
 
 SETTLE_SECONDS = 5.0  # that a request waits for network processes which are being replaced
 
 
+class Gateway(Protocol):
+    """What the other processes may cause in the gateway."""
+
+    def render_replaced(self) -> None:
+        """There is another render process than before."""
+        ...
+
+    def adopted(self, entry: Entry) -> None:
+        """There is a session that this gateway did not open."""
+        ...
+
+    async def locate(self, model: str, version: str) -> Params:
+        """The file of a session has left the cache: `version` and `path` to show now. Raises SignallingError."""
+        ...
+
+
 class NetworkPeer(Peer):
     """A network process, as the gateway knows it. linked: whether it reaches the render process."""
 
-    def __init__(self, role: str, path: str, sessions: Sessions) -> None:
+    def __init__(self, role: str, path: str, sessions: Sessions, gateway: Gateway) -> None:
         super().__init__(role, path)
         self.linked = False
         self.changed = asyncio.Event()
-        self._sessions = sessions
+        self._sessions, self._gateway = sessions, gateway
 
     async def greet(self, link: Link) -> None:
         """Learn its sessions: this gateway may be younger than they are."""
         link.notice("gateway")
         told = (await link.request("sessions")).result
-        self._sessions.adopt(self, told["entries"], told["highest"])
+        for entry in self._sessions.adopt(self, told["entries"], told["highest"]):
+            self._gateway.adopted(entry)
         self.linked = told["linked"]
         self.changed.set()
 
@@ -39,6 +56,12 @@ class NetworkPeer(Peer):
         """It died, and its sessions with it."""
         self.linked = False
         self._sessions.lost(self, "process-died")
+
+    async def on_request(self, method: str, params: Params) -> Answer:
+        """What it asks."""
+        if method == "locate":
+            return Answer(await self._gateway.locate(params["model"], params["version"]))
+        return await super().on_request(method, params)
 
     def on_notice(self, link: Link, method: str, params: Params) -> None:  # noqa: ARG002
         """What it tells."""
@@ -84,10 +107,10 @@ class RenderPeer(Peer):
 class Peers:
     """All of them."""
 
-    def __init__(self, config: Config, folder: Path, sessions: Sessions, replaced: Callable[[], None]) -> None:
-        self.render = RenderPeer(socket_path(folder, "render"), replaced)
+    def __init__(self, config: Config, folder: Path, sessions: Sessions, gateway: Gateway) -> None:
+        self.render = RenderPeer(socket_path(folder, "render"), gateway.render_replaced)
         names = [f"network-{index}" for index in range(config.networks)]
-        self.networks = [NetworkPeer(name, socket_path(folder, name), sessions) for name in names]
+        self.networks = [NetworkPeer(name, socket_path(folder, name), sessions, gateway) for name in names]
 
     def __iter__(self) -> Iterator[Peer]:
         yield from (self.render, *self.networks)

@@ -28,6 +28,7 @@ from streaming.models import Loaded, ModelCache
 from streaming.protocol import CONTROL_CHANNEL, Camera, ErrorReply, Hello, Inbound, Pick, from_dict
 from streaming.scheduler import Scheduler
 from streaming.stream import Pace, Stream
+from streaming.versions import is_preview
 from streaming.viewers import Limits, Viewer, first_state
 from streaming.watching import Output
 
@@ -45,7 +46,15 @@ class RenderProcess(Handler):
         self._loop = asyncio.get_running_loop()
         self._workers = ThreadPoolExecutor(config.load_threads, thread_name_prefix="load")
         self._picker = asked.Picker(backend)
-        self.models = ModelCache(backend, thread, config.gpu_bytes, config.frame_budget, self._workers, config.channels)
+        self.models = ModelCache(
+            backend,
+            thread,
+            config.gpu_bytes,
+            config.frame_budget,
+            self._workers,
+            channels=config.channels,
+            metrics=self.metrics,
+        )
         self.broken = asyncio.Event()  # the device fails again and again: only a new process helps
         self._device_failures = 0  # in a row
         self._viewers: dict[int, Viewer] = {}  # by their owners' sessions
@@ -89,8 +98,12 @@ class RenderProcess(Handler):
                 model = await self._acquire(params)
                 self.models.release(model)
                 return Answer({"bytes": model.bytes})
+            case "loaded":
+                return Answer((params["model"], params["version"]) in self.models)
             case "open":
                 return await self._open(params)
+            case "exchange":
+                return await self._exchange(params)
             case "watch":
                 return self._watch(params)
             case "close":
@@ -175,14 +188,15 @@ class RenderProcess(Handler):
     # -- sessions -----------------------------------------------------------------------------------------------------
 
     async def _acquire(self, params: Params) -> Loaded:
-        return await self.models.acquire((params["model"], params["version"]), Path(params["path"]))
+        key, path = (params["model"], params["version"]), Path(params["path"])
+        return await self.models.acquire(key, path, secret=params.get("secret", False))
 
     async def _open(self, params: Params) -> Answer:
         """Begin a session, or begin one again that a render process before this one had. Raises SignallingError."""
         model = await self._acquire(params)
         try:
             owner = self._output(params)
-            state = first_state(params, model.facts)
+            state, refused = first_state(params, model.facts)
         except SignallingError:
             self.models.release(model)
             raise
@@ -190,10 +204,25 @@ class RenderProcess(Handler):
         limits = Limits(params["max_pixels"], round(self.config.frame_rate), params.get("bitrate", self.config.bitrate))
         encoding = (self._encoders, params["codec"])
         viewer = Viewer(owner, (params["model"], model), state, encoding, limits, self._sink)
+        viewer.await_whole(is_preview(params["version"]), refused)
         viewer.stream.resumed = params.get("resumed", False)
         self._viewers[owner.session] = viewer
         self.metrics.sessions.set(len(self._viewers))
         self._scheduler.add(viewer.stream)
+        return Answer({})
+
+    async def _exchange(self, params: Params) -> Answer:
+        """Show a session another file of its model, mostly the whole after a preview; whatever it has chosen stays."""
+        model = await self._acquire(params)
+        viewer = self._viewers.get(params["session"])
+        if viewer is None:  # it has ended meanwhile
+            self.models.release(model)
+            return Answer({})
+        before = viewer.model
+        self._scheduler.exchange(viewer.stream, model.model, model.governor)
+        for message in viewer.exchange(model):
+            self._apply(viewer, message)
+        self.models.release(before)
         return Answer({})
 
     def _watch(self, params: Params) -> Answer:

@@ -43,6 +43,10 @@ class Sessions(Protocol):
         """Every session."""
         ...
 
+    async def find_again(self, session: int) -> None:
+        """Its model's file has gone: have it fetched, so that it can be opened. Raises SignallingError, ProcessLost."""
+        ...
+
     def on_packet(self, packet: Packet) -> None:
         """A picture."""
         ...
@@ -128,24 +132,30 @@ class RenderLink(Peer):
         told = session.opening()
         if told is None:
             return
-        method, params = told
         try:
-            async with asyncio.timeout(WATCH_SECONDS if method == "watch" else None):
-                while not await self._asked(link, method, {"network": self._index, "resumed": True, **params}):
-                    await asyncio.sleep(WATCH_RETRY_SECONDS)
+            if told[0] == "watch":
+                async with asyncio.timeout(WATCH_SECONDS):
+                    while not await self._asked(session, link):
+                        await asyncio.sleep(WATCH_RETRY_SECONDS)
+            elif not await self._asked(session, link):
+                await self._sessions.find_again(session.number)
+                if not await self._asked(session, link):
+                    raise SignallingError(503, "no-file", "its model's file leaves the cache before it is read")
         except ProcessLost:
             logger.info("session %d waits for the next render process", session.number)
         except (SignallingError, TimeoutError) as error:
             logger.warning("session %d cannot be opened again: %s", session.number, error)
             self._sessions.end(session.number, "cannot-be-drawn")
 
-    @staticmethod
-    async def _asked(link: Link, method: str, params: dict[str, Any]) -> bool:
-        """Whether it is open now. False: the session to watch is not there yet."""
+    async def _asked(self, session: Openable, link: Link) -> bool:
+        """Whether it is open now. False: the session to watch is not there yet, or the model's file no more."""
+        told = session.opening()
+        if told is None:
+            return True
         try:
-            await link.request(method, **params)
+            await link.request(told[0], network=self._index, resumed=True, **told[1])
         except SignallingError as error:
-            if method == "watch" and error.status == 404:
+            if error.code in ("no-session", "no-file"):
                 return False
             raise
         return True

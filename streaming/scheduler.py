@@ -20,7 +20,7 @@ from typing import Any
 from renderer.frame import Frame
 from streaming.load import LoadMeter
 from streaming.state import State
-from streaming.stream import WINDOW, Engine, Pace, Refinement, Shot, Stream
+from streaming.stream import WINDOW, Engine, Governor, Pace, Refinement, Shot, Stream
 
 POLISH = 12  # times that a picture at rest is encoded again, where the bitrate did not allow its quality at once
 EARLY = 4  # samples that make a refined picture worth showing before it is complete
@@ -82,6 +82,12 @@ class Scheduler:
             stream.follow(state, self._clock())
         if not pending:
             self.wake()
+
+    def exchange(self, stream: Stream, model: Any, governor: Governor) -> None:
+        """Draw another model for this viewer. Pictures of the one before that are begun may still come."""
+        with self.lock:
+            stream.exchange(model, governor, self._clock())
+        self.wake()
 
     def limit(self, stream: Stream, interval: float) -> None:
         """Begin this viewer's moving pictures at least `interval` seconds apart; 0 leaves it to the pace of all."""

@@ -148,6 +148,17 @@ class Session:
         self._opening = method, params
         self._watching = method == "watch"
 
+    @property
+    def shows(self) -> str:
+        """Which version, as `streaming.versions` spells it; "" for one that watches or has not begun."""
+        return "" if self._opening is None else str(self._opening[1].get("version", ""))
+
+    def exchange(self, told: Params) -> None:
+        """Another file of its model is what is opened from now on: its `version`, `path` and `secret`."""
+        if self._opening is not None:
+            method, params = self._opening
+            self._opening = method, {**params, **{key: told[key] for key in ("version", "path", "secret")}}
+
     def opening(self) -> tuple[str, Params] | None:
         """The request that opens it as it is now. None: it has not begun."""
         if self._opening is None:

@@ -69,11 +69,12 @@ class Facts:
 
 @dataclass(eq=False, slots=True)
 class Entry:
-    """A session that exists. codec: "" until it has one."""
+    """A session that exists. codec: "" until it has one. shows: which version, as `streaming.versions` spells it."""
 
     facts: Facts
     network: Place
     codec: str = ""
+    shows: str = ""
 
     @property
     def number(self) -> int:
@@ -183,16 +184,18 @@ class Sessions:
         logger.info("session %d begins: %s", entry.number, entry.model, extra=entry.listed())
         return True
 
-    def adopt(self, network: Place, told: Sequence[Mapping[str, Any]], highest: int) -> None:
-        """Sessions that a network process has, and the highest number that it ever had."""
+    def adopt(self, network: Place, told: Sequence[Mapping[str, Any]], highest: int) -> Sequence[Entry]:
+        """Sessions that a network process has, and the highest number that it ever had. Returns those that were new."""
+        new = []
         for each in told:
             facts = Facts(**each["facts"])
             if facts.number not in self._by_number:
-                self._add(Entry(facts, network, each["codec"]))
+                new.append(self._add(Entry(facts, network, each["codec"], each.get("shows", ""))))
             highest = max(highest, facts.number)
         self._numbers = itertools.count(max(highest + 1, next(self._numbers)))
         if told:
             logger.info("%s has %d sessions", network.role, len(told))
+        return new
 
     def lost(self, network: Place, reason: str) -> None:
         """A network process ended, and its sessions with it."""

@@ -25,14 +25,15 @@ RETRY_SECONDS = 1
 
 @dataclass(frozen=True, slots=True)
 class StillRequest:
-    """A still, completely told. model, version: of the store."""
+    """A still, completely told. model, version, secret: of the store; path: of the model's file, where it is needed."""
 
     model: str
     version: str
-    path: str
     extension: str
     view: View
     samples: int
+    path: str = ""
+    secret: bool = False
 
     @property
     def key(self) -> str:
@@ -115,6 +116,9 @@ class Stills:
 
     def __post_init__(self) -> None:
         self._rota = Rota(self.concurrency)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._cache
 
     async def get(self, request: StillRequest, who: str = "") -> tuple[bytes, str]:
         """The encoded picture and where it came from ("cache" or "render"). Raises SignallingError.

@@ -145,6 +145,17 @@ class Stream:
             self.polish_at = float("inf")
         self.state = state
 
+    def exchange(self, model: Any, governor: Governor, now: float) -> None:
+        """Another model from now on, in the same view. At rest its refined picture is next, nothing coarse before."""
+        rested = self.refined == self.version and not self.state.playing
+        self.model, self.governor = model, governor
+        if self.drawn == self.version:
+            self.wanted = now
+        self.version += 1
+        self.polish_at = float("inf")
+        if rested:
+            self.drawn = self.sharp = self.version
+
     @property
     def unanswered(self) -> bool:
         """Whether the last picture shows a newer input than it says."""

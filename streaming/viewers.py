@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from renderer.errors import ViewError
@@ -29,6 +28,7 @@ from streaming.watching import Output, Watchers
 FORMATS: Mapping[str, PixelFormat] = {"video/H264": "i420", "video/VP8": "i420-601"}
 
 
+NAMING = frozenset({"variant", "animation"})  # messages that name what a model has
 CALM = 0.5  # seconds of rest more on a narrow network: pauses within a drag are shorter
 
 
@@ -59,6 +59,7 @@ class Viewer:
         self.state = state
         self.limits = limits
         self.picking = False
+        self._later: dict[str, Inbound] | None = None  # what only the whole model may know, where this is a preview
         self.joined = time.monotonic()
         self.frames = self.bytes = 0  # encoded for it
         pool, self.codec = encoding
@@ -99,14 +100,34 @@ class Viewer:
 
     def apply(self, message: Inbound) -> bool:
         """Whether the message was taken; a wrong one is answered by an error."""
+        later = self._later if message.type in NAMING else None
+        if later is not None:
+            later.pop(message.type, None)
         try:
             self.state = apply(
                 self.state, message, self.model.facts, now=time.monotonic(), max_pixels=self.limits.pixels
             )
         except ProtocolError as error:
-            self.send(ErrorReply(error.code, str(error)))
+            if later is None:
+                self.send(ErrorReply(error.code, str(error)))
+            else:
+                later[message.type] = message
             return False
         return True
+
+    def await_whole(self, preview: bool, refused: Sequence[Inbound]) -> None:
+        """preview: another model will take this one's place. refused: what it could not show; the next one may."""
+        if preview:
+            self._later = {message.type: message for message in refused if message.type in NAMING}
+
+    def exchange(self, model: Loaded) -> Sequence[Inbound]:
+        """Another file of the same model; everybody hears what is different. Returns what is to be applied now."""
+        before, self.model = self.model, model
+        later, self._later = self._later or {}, None
+        if model.facts != before.facts:
+            for output in (self.owner, *self.watchers):
+                output.send(ready(self.model_id, model.facts))
+        return list(later.values())
 
     def greet(self, output: Output, version: int) -> None:
         """Answer a `hello`."""
@@ -128,11 +149,12 @@ class Viewer:
             self.stream.calm = 0.0 if self._ladder.moving(view) is view else CALM
             self._scheduler.limit(self.stream, 1 / frames if frames < self.limits.frame_rate else 0.0)
 
-    def told(self, now: float) -> dict[str, int | float]:
+    def told(self, now: float) -> dict[str, int | float | str]:
         """For operators. idle: seconds since its last input; bitrate: aimed at, bits per second; scale: of each side,
         on a narrow network."""
         return {
             "session": self.number,
+            "version": self.model.key[1],
             "width": self.state.view.width,
             "height": self.state.view.height,
             "scale": self._ladder.rung.scale / 8,
@@ -144,10 +166,11 @@ class Viewer:
         }
 
 
-def first_state(params: Params, facts: Facts) -> State:
+def first_state(params: Params, facts: Facts) -> tuple[State, Sequence[Inbound]]:
     """What an `open` request chooses. Raises SignallingError for a view that this model cannot be shown in.
 
-    `messages`, where given, are those that an earlier render process took from this viewer.
+    `messages`, where given, are those that an earlier render process took from this viewer; those that this model
+    cannot follow are returned.
     """
     try:
         view = check_names(view_from_json(params["view"]), facts)
@@ -155,11 +178,15 @@ def first_state(params: Params, facts: Facts) -> State:
         raise SignallingError(400, "bad-view", str(error)) from error
     now = time.monotonic()
     state = State(view, playing=params["playing"] and view.animation is not None, since=now)
+    refused = []
     for data in params.get("messages", ()):
         kind = CAMERA_CHANNEL.get(data["type"]) or CONTROL_CHANNEL[data["type"]]
-        with suppress(ProtocolError):  # a name that the model does not know was answered when it came
-            state = apply(state, from_dict(kind, data), facts, now=now, max_pixels=params["max_pixels"])
-    return state
+        message = from_dict(kind, data)
+        try:
+            state = apply(state, message, facts, now=now, max_pixels=params["max_pixels"])
+        except ProtocolError:  # a name that the model does not know was answered when it came
+            refused.append(message)
+    return state, refused
 
 
 def ready(model: str, facts: Facts) -> Ready:

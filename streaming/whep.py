@@ -6,7 +6,6 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from aiohttp import web
@@ -20,8 +19,10 @@ from streaming.gate import CORS_METHODS, Gate, shortened
 from streaming.ipc import Params
 from streaming.lobby import Lobby
 from streaming.peers import NetworkPeer, Peers
+from streaming.preparing import Shown
 from streaming.sdp import MAX_OFFER, check_offer, ice_ufrag, parse_fragment
 from streaming.sessions import NAME, Entry, Sessions
+from streaming.shelf import Shelf
 from streaming.turn import Turn
 from streaming.viewspec import VIEW_KEYS, parse_view, view_to_json
 
@@ -36,6 +37,7 @@ logger = logging.getLogger(__name__)
 class Asked:
     """An offer that may become a session. opening: what the render process is asked; address: shortened.
 
+    asset: what it shows, None where that is another session.
     watched: whose pictures it shows, None for a view of its own. again: the first session of one who comes again.
     """
 
@@ -44,12 +46,13 @@ class Asked:
     opening: tuple[str, Params]
     grant: Grant
     address: str
+    asset: Asset | None = None
     watched: Entry | None = None
     again: str = ""
 
 
 class Whep:
-    """The handlers of `/whep/…`. find(model) returns a model and its file."""
+    """The handlers of `/whep/…`. shelf: the models."""
 
     def __init__(
         self,
@@ -58,10 +61,10 @@ class Whep:
         peers: Peers,
         gate: Gate,
         lobby: Lobby,
-        find: Callable[[str], Awaitable[tuple[Asset, str]]],
+        shelf: Shelf,
     ) -> None:
         self._config, self._sessions, self._peers, self._gate = config, sessions, peers, gate
-        self._lobby, self._find = lobby, find
+        self._lobby, self._shelf = lobby, shelf
         self._turn = Turn(config.turn, config.turn_secret_file, config.turn_seconds)
         self.draining = False  # the server is ending: no new viewers
 
@@ -75,13 +78,14 @@ class Whep:
         if "watch" in request.query:
             return await self._watch(request, request.query["watch"])
         grant = self._gate.allow(request, "stream", request.match_info["model"])
-        asset, path = await self._find(request.match_info["model"])
+        asset = await self._shelf.library.find(request.match_info["model"])
         offer = await _offer(request)
-        opening = {"model": asset.id, "version": asset.version, "path": path, **self._view(request, grant)}
+        opening = self._view(request, grant)
         address, again = self._gate.client(request), _again(request)
         await self._settled()
         with self._lobby.place(ticket, address, returning=self._sessions.returns(again)):
-            return await self._open(Asked(offer, asset.id, ("open", opening), grant, shortened(address), again=again))
+            asked = Asked(offer, asset.id, ("open", opening), grant, shortened(address), asset, again=again)
+            return await self._open(asked)
 
     async def _watch(self, request: web.Request, key: str) -> web.Response:
         """The same, for another's pictures."""
@@ -96,7 +100,7 @@ class Whep:
             raise SignallingError(404, "no-session", "there is no such session to watch; it may have ended")
         self._lobby.watch(self._sessions.watchers_of(owner), self._config.max_watchers)
         opening = ("watch", {"watch": owner.number})
-        asked = Asked(offer, model, opening, grant, shortened(self._gate.client(request)), owner)
+        asked = Asked(offer, model, opening, grant, shortened(self._gate.client(request)), watched=owner)
         try:
             return await self._open(asked)
         except SignallingError as error:
@@ -192,7 +196,7 @@ class Whep:
         return response
 
     async def _open_at(self, network: NetworkPeer, asked: Asked) -> tuple[Entry, str]:
-        (method, params), watched = asked.opening, asked.watched
+        (method, params), watched, asset = asked.opening, asked.watched, asked.asset
         entry = self._sessions.begin(
             network,
             asked.model,
@@ -203,10 +207,10 @@ class Whep:
             again=asked.again,
         )
         try:
-            if method == "open":
-                model = {key: params[key] for key in ("model", "version", "path")}
-                await self._peers.render.prepare("load", **model)
-            told: Params = {"facts": entry.facts.told(), "opening": asked.opening, "seconds": asked.grant.seconds}
+            if asset is not None:
+                shown = await self._first(asset, params)
+                entry.shows, params = shown.name, {**shown.told(), **params}
+            told: Params = {"facts": entry.facts.told(), "opening": (method, params), "seconds": asked.grant.seconds}
             told["codec"] = None if watched is None else watched.codec
             answer = (await network.request("offer", sdp=asked.offer, **told)).result
             if not self._sessions.opened(entry, answer["codec"]):
@@ -215,7 +219,16 @@ class Whep:
             self._sessions.forget(entry, "not-opened")
             network.notice("close", session=entry.number)
             raise
+        if asset is not None:
+            self._shelf.opened(entry)
         return entry, answer["sdp"]
+
+    async def _first(self, asset: Asset, params: Params) -> Shown:
+        """What is loaded for a new viewer. Who asks for names at once waits for the model that surely has them."""
+        view = params["view"]
+        named = any(view.get(name) is not None for name in ("variant", "animation"))
+        preparing = self._shelf.preparing
+        return await (preparing.whole(asset) if named else preparing.first(asset))
 
     def _place(self) -> NetworkPeer:
         """The network process with the fewest sessions among those that run."""

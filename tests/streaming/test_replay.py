@@ -51,5 +51,5 @@ def test_a_session_begins_as_it_was() -> None:
     replay.camera(camera(7, 70.0))
     opening = {"view": view_to_json(View(width=640, height=480)), "playing": False, "max_pixels": 1 << 20}
     facts = Facts(bounds=((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)), variants=("oak",))
-    state = first_state({**opening, **replay.told()}, facts)
+    state, _ = first_state({**opening, **replay.told()}, facts)
     assert (state.seq, state.view.orbit.theta, state.view.width, state.view.variant) == (7, 70.0, 320, None)

@@ -39,7 +39,7 @@ def test_a_taken_port(models: Path) -> None:
 
 def test_no_folder_and_no_such_store(tmp_path: Path) -> None:
     assert "no such folder" in refused("--models", str(tmp_path / "missing"))
-    assert "not in this version" in refused("--models", "s3://bucket/models")
+    assert "no such folder" in refused("--models", "ftp://shop.example/models")
 
 
 def test_no_device(models: Path) -> None:
