@@ -15,7 +15,7 @@ from streaming.congestion.feedback import parse
 from streaming.congestion.history import History, News
 from streaming.congestion.loss import SUSPECT, Loss
 from streaming.congestion.probing import ProbePlan, Prober
-from streaming.congestion.protection import copies, doubles
+from streaming.congestion.protection import ROOM, Doubling, copies
 from streaming.congestion.queueing import Queueing
 from streaming.congestion.remb import ReceiverEstimate
 from streaming.congestion.trendline import Trendline, Usage
@@ -50,7 +50,7 @@ class Controller:
     def __init__(self, start: int, least: int, most: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._start, self._least, self._most, self._clock = start, least, most, clock
         self._history, self._trend, self._queue, self._loss = History(), Trendline(), Queueing(), Loss()
-        self._aimd, self._prober = Aimd(start, least, most), Prober()
+        self._aimd, self._prober, self._doubling = Aimd(start, least, most), Prober(), Doubling()
         self._remb = ReceiverEstimate(start, least, most)
         self._heard: float | None = None  # when the last transport-wide feedback came
         self._interval = FEEDBACK_SECONDS  # between two of them while the stream moves, seconds
@@ -128,9 +128,9 @@ class Controller:
 
     @property
     def sustained(self) -> int:
-        """What pictures can have in the long run: the estimate without headers and retransmissions."""
+        """What pictures can have in the long run: the estimate without headers, retransmissions and second copies."""
         share = 1.0 if self._heard is None else HEADROOM * (1 - self._loss.average)
-        return max(self._least // 2, round(self.estimate * share))
+        return max(self._least // 2, round(self.estimate * share * self._doubling.share(self.estimate)))
 
     @property
     def target(self) -> int:
@@ -151,8 +151,8 @@ class Controller:
 
     def doubles(self, now: float) -> bool:
         """Whether the picture that has just left is to be sent a second time."""
-        room = self._queue.delay < CALM and doubles(self._loss.average, self._rate.at(now), self.estimate)
-        return room and self._trend.usage is not Usage.OVER
+        calm = self._queue.delay < CALM and self._trend.usage is not Usage.OVER
+        return self._doubling.wanted and calm and self._rate.at(now) <= ROOM * self.estimate
 
     def probe(self, now: float) -> ProbePlan | None:
         """A train to send now, if one is wanted. Ask after each picture: nothing is probed while nothing moves."""
@@ -169,11 +169,12 @@ class Controller:
         return self._most if self._used(now) and self.estimate >= self._start else self._start
 
     def _used(self, now: float) -> bool:
-        return self._pictures.at(now) >= USED * self.estimate
+        return self._pictures.at(now) >= USED * self.estimate * self._doubling.share(self.estimate)
 
     def _decide(self, news: News, now: float) -> None:
         lost = self._loss.add(len(news.arrivals), news.lost - news.found, now)
         factor = 1.0 if lost is None else self._loss.factor(lost, self._queue.delay)
+        self._doubling.follow(self._loss.average)
         full = self._full(now)
         if full is not None:
             self._lower(full, now)

@@ -1,15 +1,18 @@
 """How much is sent more than once on a path that loses packets, before a player asks. Pure; knows no packets.
 
-A lost packet costs a round trip, and a repetition that is lost, too, another one: at 10 % loss and 80 ms every
-hundredth packet would stop the picture for a quarter of a second. Copies of repetitions cost little and end that. Where
-loss is so frequent that most pictures miss a packet, and there is room, each picture is sent twice.
+A lost packet costs a round trip, and a repetition or request that is lost, too, another one: at 10 % loss and 80 ms
+every hundredth packet would stop the picture for a quarter of a second. Copies of repetitions cost little and end most
+of that. Where loss is so frequent that most pictures miss a packet, each picture is sent twice, and the encoder leaves
+room for it: half the bits in every picture look better than three quarters of the pictures.
 """
 
 from __future__ import annotations
 
 COPIES = ((0.05, 3), (0.005, 2))  # loss from which a repetition is sent so many times
-DOUBLE = 0.03  # loss from which pictures are sent twice: at seven packets each, every fifth misses one
-ROOM = 0.8  # of the estimate that may be in use, both copies counted, for the next picture to be sent twice
+DOUBLE, SINGLE = 0.03, 0.015  # loss from which pictures are sent twice (of seven packets each, every fifth picture
+# misses one), and below which they are sent once again
+ROOM = 1.1  # of the estimate that may have left lately, both copies counted: pictures differ from each other
+ROOMY = 1_500_000  # bits a second: below, a picture has so few packets, and so few bits, that none are given up
 
 
 def copies(loss: float) -> int:
@@ -17,6 +20,16 @@ def copies(loss: float) -> int:
     return next((count for least, count in COPIES if loss >= least), 1)
 
 
-def doubles(loss: float, used: float, estimate: float) -> bool:
-    """Whether to send a picture twice; used, estimate: bits per second that are sent, and that the path carries."""
-    return loss >= DOUBLE and used <= ROOM * estimate
+class Doubling:
+    """Whether pictures are sent twice, as loss comes and goes."""
+
+    def __init__(self) -> None:
+        self.wanted = False
+
+    def follow(self, loss: float) -> None:
+        """loss: smoothed, 0..1."""
+        self.wanted = loss >= (SINGLE if self.wanted else DOUBLE)
+
+    def share(self, estimate: float) -> float:
+        """The part of the estimate (bits a second) that pictures may take, each counted once."""
+        return 0.5 if self.wanted and estimate >= ROOMY else 1.0

@@ -116,6 +116,7 @@ class Stream:
         self.log: list[tuple[float, float, float]] = []  # time, target, estimate
         self.delivered: list[tuple[float, int]] = []  # time, bytes
         self.probes = 0  # bytes of padding
+        self.doubled: list[float] = []  # when pictures were sent twice
         self.large: list[tuple[float, int]] = []  # when a picture of that many bytes comes, in order of time
         self._rng = random.Random(seed)
         self._every, self._reports_lost = report_every, reports_lost or itertools.repeat(False)
@@ -141,6 +142,9 @@ class Stream:
             size = self.large.pop(0)[1]
         controller.spent(size, now)
         self._spread(size, controller.pacing, burst=max(BURST, int(controller.target * 0.04 / 8)))
+        if controller.doubles(now):
+            self.doubled.append(now)
+            self._spread(size, controller.pacing, burst=0)
         plan = controller.probe(now)
         if plan is not None:
             self.probes += plan.size
