@@ -88,7 +88,7 @@ class Files:
             "client": {"url": client, "bytes": asset.files["client"].bytes, "viewer": viewer} if client else None,
             "spin": {"frames": frames} if frames else None,
             "poster": url_of(asset, "poster") or f"/render/{asset.id}.webp?size=640x480&samples=8&v={asset.version}",
-            "ar": {"glb": client, "usdz": usdz} if client or usdz else None,
+            "ar": None if asset.secret else {"glb": client, "usdz": usdz},
         }
 
     async def file(self, request: web.Request) -> web.StreamResponse:

@@ -11,7 +11,9 @@ import { coarse, Stills } from "./stills.js";
  * @typedef {import("./whep.js").SessionError} SessionError
  * @typedef {{
  *   source: Source|null, viewport: Size, pose: import("./protocol.js").Pose, known: boolean, streaming: boolean, loaded: boolean,
- * }} Circumstances  known: whether the model's size is; streaming: a picture is on screen still; loaded: there was one
+ *   turned: boolean,
+ * }} Circumstances  known: whether the model's size is; streaming: a picture is on screen still; loaded: there was one; turned: pictures
+ *   of it were turned already
  */
 
 /** Failed attempts after which the viewer says so. */
@@ -45,9 +47,9 @@ export class Bridge {
 
   /** What the next session shall show first, where the attributes do not say it. @returns {import("./still.js").Wish|null} */
   get wish() {
-    const { known, pose } = this.#now();
+    const { known, pose, turned } = this.#now();
     if (known) return pose;
-    return this.crossed ? coarse(pose, false) : null;
+    return this.crossed || turned ? coarse(pose, false) : null;
   }
 
   /** @param {number} further steps round from where the camera is @returns {string|null} */

@@ -5,13 +5,14 @@ import { Session, SessionError } from "./whep.js";
 /**
  * @typedef {import("./protocol.js").ServerMessage} ServerMessage
  * @typedef {{
+ *   permit: () => Promise<unknown>,
  *   progress: (share: number) => void,
  *   stream: (session: Session, stream: MediaStream) => void,
  *   message: (session: Session, message: ServerMessage) => void,
  *   lost: (session: Session) => void,
  *   waiting: (error: SessionError, delay: number, attempt: number) => void,
  *   failed: (error: SessionError) => void,
- * }} ConnectionHandlers
+ * }} ConnectionHandlers  permit: settled when an offer may go out
  */
 
 /** Waiting time before attempt n, ms: doubles from `first` to `most`, the upper half of it random so that a crowd spreads out. */
@@ -148,6 +149,7 @@ export class Connection {
     if (this.#first && !endpoint.searchParams.has("watch")) endpoint.searchParams.set("again", this.#first);
     /** @type {Session} */
     const session = new Session(endpoint, this.#token, {
+      permit: () => this.#handlers.permit(),
       progress: (share) => this.#handlers.progress(share),
       stream: (stream) => this.#handlers.stream(session, stream),
       message: (message) => this.#receive(session, message),

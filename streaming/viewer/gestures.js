@@ -5,8 +5,8 @@ import { TAU } from "./orbit.js";
 
 /**
  * @typedef {import("./orbit.js").Camera} Camera
- * @typedef {{zoom: boolean, pan: boolean, tap: boolean, calm: boolean, idle: boolean, latency: number}} Allowed
- *   calm: the user asked for reduced motion; idle: hands move nothing; latency: measured input to photon, ms, NaN where nothing shall be predicted
+ * @typedef {{zoom: boolean, pan: boolean, tap: boolean, level: boolean, calm: boolean, idle: boolean, latency: number}} Allowed
+ *   level: the model turns, and does not tilt; calm: the user asked for reduced motion; idle: hands move nothing; latency: measured input to photon, ms, NaN where nothing shall be predicted
  * @typedef {{id: number, x: number, y: number}} Finger  client pixels
  */
 
@@ -130,7 +130,7 @@ export class Gestures {
 
   /** One height of the element is a full turn, as in <model-viewer>. @param {number} dx @param {number} dy @returns {{theta: number, phi: number}} */
   #angles(dx, dy) {
-    return { theta: (-360 * dx) / this.#height, phi: (-360 * dy) / this.#height / 2 };
+    return { theta: (-360 * dx) / this.#height, phi: this.#allowed().level ? 0 : (-360 * dy) / this.#height / 2 };
   }
 
   /** @param {number} dx @param {number} dy @param {number} time */
@@ -199,11 +199,12 @@ export class Gestures {
 
   /** @param {KeyboardEvent} event */
   #key(event) {
-    const { zoom, pan, idle } = this.#allowed();
+    const { zoom, pan, level, idle } = this.#allowed();
     if (idle || event.altKey || event.ctrlKey || event.metaKey) return;
     const tau = this.#tau(TAU.step);
     const arrow = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
     if (arrow && event.shiftKey && pan) this.#camera.pan(-arrow[0] * KEY_PAN, -arrow[1] * KEY_PAN, tau);
+    else if (arrow && level && arrow[0] === 0) return;
     else if (arrow) this.#camera.turn(arrow[0] * KEY_TURN, arrow[1] * KEY_TURN, tau);
     else if (zoom && ["+", "=", "PageUp"].includes(event.key)) this.#camera.zoom(KEY_ZOOM, tau);
     else if (zoom && ["-", "_", "PageDown"].includes(event.key)) this.#camera.zoom(1 / KEY_ZOOM, tau);

@@ -17,7 +17,9 @@ import { Camera } from "./orbit.js";
  *   pick: (x: number, y: number) => Promise<Picked|null>,
  *   latency: () => number,
  *   watching: () => boolean,
- * }} LookingHandlers  led: the camera stands, but `pose` may be nearer to it now; latency: measured input to photon, ms; NaN: unknown
+ *   level: () => boolean,
+ * }} LookingHandlers  led: the camera stands, but `pose` may be nearer to it now; latency: measured input to photon, ms; NaN: unknown; level:
+ *   there are pictures all round the model, and no others
  */
 
 /** Auto-rotate waits this long after the last touch unless an attribute says otherwise, ms. */
@@ -44,10 +46,12 @@ export class Looking {
   }
 
   connect() {
+    const allows = (/** @type {string} */ name) => !this.#handlers.level() && !this.#host.hasAttribute(`disable-${name}`);
     const allowed = () => ({
-      zoom: !this.#host.hasAttribute("disable-zoom"),
-      pan: !this.#host.hasAttribute("disable-pan"),
-      tap: !this.#host.hasAttribute("disable-tap") && !this.#host.hasAttribute("disable-pan"),
+      zoom: allows("zoom"),
+      pan: allows("pan"),
+      tap: allows("tap") && allows("pan"),
+      level: this.#handlers.level(),
       calm: this.#calm.matches,
       idle: this.#handlers.watching(),
       latency: this.#host.getAttribute("prediction") === "none" ? NaN : this.#handlers.latency(),

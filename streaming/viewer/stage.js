@@ -12,6 +12,10 @@ const TEMPLATE = `
       <path d="M4 12c0-2.2 3.6-4 8-4s8 1.8 8 4-3.6 4-8 4"/><path d="m15 13-3 3 3 3"/>
     </svg><span><slot name="prompt">Drag to turn</slot></span>
   </div>
+  <div class="ar" part="ar" hidden><slot name="ar-button"><button type="button" part="ar-button">
+    <svg viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="1.6" stroke-linejoin="round" aria-hidden="true">
+      <path d="m12 3 7.500 4.300v9.400L12 21l-7.500-4.300V7.300ZM4.500 7.300 12 11.600l7.500-4.300M12 11.600V21"/>
+    </svg><span>View in your room</span></button></slot></div>
   <div class="pill badge off" part="badge">You are watching somebody else’s view</div>
   <dl class="stats" part="stats" hidden></dl>
   <div class="progress done" part="progress"></div>
@@ -34,6 +38,8 @@ export class Stage {
   #badge;
   #progress;
   #words;
+  /** @type {HTMLElement|null} */
+  #guest = null;
   /** @type {ReturnType<typeof setTimeout>|undefined} */
   #timer;
 
@@ -54,6 +60,7 @@ export class Stage {
     this.#words = /** @type {HTMLElement} */ (find("#words"));
     this.input = /** @type {HTMLElement} */ (find(".input"));
     this.stats = /** @type {HTMLElement} */ (find(".stats"));
+    this.ar = /** @type {HTMLElement} */ (find(".ar"));
     find(".notice button").addEventListener("click", retry);
   }
 
@@ -102,6 +109,15 @@ export class Stage {
   /** @param {HTMLVideoElement} video goes below everything that is shown now */
   add(video) {
     this.#root.prepend(video);
+  }
+
+  /** Another element shows the model and has hands of its own. @param {HTMLElement|null} element below the poster; null: none any more */
+  guest(element) {
+    this.#guest?.remove();
+    this.#guest = element;
+    this.#root.classList.toggle("visited", element !== null);
+    if (element) this.#root.prepend(element);
+    else this.cover();
   }
 
   /** The stream's frame is on screen below the poster or the held frame: they may fade. */

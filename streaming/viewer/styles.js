@@ -28,7 +28,7 @@ styles.replaceSync(`
   border-radius: var(--vitrine-radius);
   -webkit-tap-highlight-color: transparent;
 }
-.layer, video, .poster img, slot[name="poster"]::slotted(*) {
+.layer, video, model-viewer, .poster img, slot[name="poster"]::slotted(*) {
   position: absolute;
   inset: 0;
   width: 100%;
@@ -52,6 +52,8 @@ styles.replaceSync(`
   border-radius: var(--vitrine-radius);
 }
 .input:active { cursor: grabbing; }
+.visited .input { display: none; }
+.visited model-viewer { pointer-events: auto; --poster-color: transparent; }
 .input.idle { cursor: default; touch-action: auto; }
 .input:focus-visible { box-shadow: inset 0 0 0 3px var(--vitrine-focus), inset 0 0 0 5px #fff; }
 .progress {
@@ -106,6 +108,25 @@ styles.replaceSync(`
 }
 .notice button:hover { background: rgb(0 0 0 / 13%); }
 .notice button:focus-visible { outline: 2px solid var(--vitrine-focus); outline-offset: 2px; }
+.ar { position: absolute; right: 12px; bottom: 12px; }
+.ar[hidden] { display: none; }
+.ar button {
+  display: flex;
+  align-items: center;
+  gap: 8px;
+  min-height: 44px;
+  padding: 0 16px 0 12px;
+  font: inherit;
+  font-weight: 600;
+  color: inherit;
+  border: 0;
+  border-radius: 999px;
+  background: var(--vitrine-veil);
+  box-shadow: 0 0 0 1px rgb(0 0 0 / 7%), 0 4px 18px rgb(0 0 0 / 9%);
+  cursor: pointer;
+}
+.ar svg { width: 20px; height: 20px; flex: none; }
+.ar button:focus-visible { outline: 2px solid var(--vitrine-focus); outline-offset: 2px; }
 .stats {
   position: absolute;
   top: 12px;

@@ -7,6 +7,7 @@ import { explain } from "./describe.js";
 import { Freezes, Reporter } from "./freezes.js";
 import { Link } from "./link.js";
 import { Looking } from "./looking.js";
+import { Modes } from "./modes.js";
 import { Picker } from "./picker.js";
 import { Presence } from "./presence.js";
 import * as protocol from "./protocol.js";
@@ -68,13 +69,24 @@ export class Viewing {
       pick: (x, y) => this.#picker.pick(x, y),
       latency: () => this.#remote.latency,
       watching: () => this.watching,
+      level: () => this.modes.spinning,
+    });
+    this.modes = new Modes(host, this.#stage, {
+      changed: () => this.#attend(),
+      shown: () => this.#met(),
+      loaded: () => this.loaded,
+      theta: () => this.camera.pose.theta,
+      event: (type, detail) => this.#emit(type, detail),
+      progress: (share) => this.#progress(share),
     });
     this.#connection = new Connection({
+      permit: () => this.modes.permit,
       progress: (share) => this.#progress(share),
       stream: (session, stream) => this.#arrive(session, stream),
       message: (session, message) => this.#receive(session, message),
       lost: (session) => this.#drop(session),
       waiting: (error, delay, attempt) => {
+        if (error.queue && this.modes.full()) return;
         if (this.#bridge.wait(error, attempt)) this.#emit("error", { type: "connectionlost", sourceError: error });
       },
       failed: (error) => this.fail("loadfailure", error, true),
@@ -124,6 +136,7 @@ export class Viewing {
     this.#size.close();
     this.#renewal.stop();
     this.#end();
+    this.modes.end();
     this.looking.disconnect();
     this.#stats.toggle(false);
   }
@@ -140,9 +153,10 @@ export class Viewing {
   source(source) {
     const same = source?.model === this.#source?.model && source?.base.href === this.#source?.base.href &&
       source?.watch === this.#source?.watch;
-    this.#source = source;
     if (!same) {
+      this.#source = source;
       this.#end();
+      this.modes.end();
       this.ready = null;
       this.loaded = false;
       this.#share = 0;
@@ -167,15 +181,17 @@ export class Viewing {
 
   /** @returns {import("./bridge.js").Circumstances} */
   get #circumstances() {
-    const [known, streaming] = [this.ready !== null, this.#shown !== null];
-    return { source: this.#source, viewport: this.#size.viewport, pose: this.camera.pose, known, streaming, loaded: this.loaded };
+    const [known, streaming, { turned }] = [this.ready !== null, this.#shown !== null, this.modes];
+    return { source: this.#source, viewport: this.#size.viewport, pose: this.camera.pose, known, streaming, loaded: this.loaded, turned };
   }
 
   /** Connects or lets go, whichever the present circumstances ask for. */
   #attend() {
     const manual = this.#host.getAttribute("reveal") === "manual" && !this.#dismissed;
     const source = this.#source;
-    const wanted = this.#presence?.present && this.#size.viewport.width > 0 && !manual && !this.#failed;
+    const near = this.#presence?.present && !manual && !this.#failed;
+    if (near && source) this.modes.begin(source, this.#token);
+    const wanted = near && this.#size.viewport.width > 0 && this.modes.mode === "stream";
     if (wanted && source && !this.#connection.open) {
       this.#progress(0.05);
       const endpoint = () => whepUrl(source, this.#host, this.#size.viewport, this.#bridge.wish);
@@ -209,7 +225,9 @@ export class Viewing {
     if (!this.#presence) return;
     this.#renewal.watch(this.#token);
     if (!this.#stage.pictured) this.#poster();
-    if (this.#failed) this.#retry();
+    if (!this.#failed) return;
+    this.modes.end();
+    this.#retry();
   }
 
   /** With `reveal="manual"`: show the stream now. */
@@ -279,11 +297,18 @@ export class Viewing {
     this.#stage.notice("");
     this.#progress(1);
     // The poster is as good as the picture will be once refined: it stays until then, or until something moves.
-    const same = this.#stage.pictured && !this.#bridge.crossed && !this.watching;
+    const same = this.#stage.pictured && !this.#bridge.crossed && !this.modes.turned && !this.watching;
     this.#bridge.stop();
     if (same && !this.choices.player.playing) link.whenSharp(() => this.#uncover());
     else this.#uncover();
+    this.#met();
+  }
+
+  /** The model is on screen, whichever way. */
+  #met() {
+    if (this.modes.client) this.#uncover();
     if (this.loaded) return;
+    this.#progress(1);
     this.loaded = true;
     this.#emit("load", { url: this.#host.getAttribute("src") });
     this.#emit("model-visibility", { visible: true });
@@ -291,9 +316,9 @@ export class Viewing {
     this.refresh();
   }
 
-  /** What covers the stream goes, if there is a stream to be seen. */
+  /** What covers the model goes, if there is one below. */
   #uncover() {
-    if (!this.#shown) return;
+    if (!this.#shown && !this.modes.client) return;
     const { covered } = this.#stage;
     this.#stage.reveal();
     if (covered) this.#emit("poster-dismissed");
@@ -324,7 +349,7 @@ export class Viewing {
     link.ready = ready;
     const first = this.ready === null;
     this.ready = ready;
-    if (first) this.camera.frame(ready.bounds, this.#bridge.crossed);
+    if (first) this.camera.frame(ready.bounds, this.#bridge.crossed || this.modes.turned);
     this.choices.meet(ready);
     if (!this.watching) {
       this.#remote.camera(this.camera.pose);
@@ -353,6 +378,7 @@ export class Viewing {
   #moved(source) {
     this.#tell();
     this.#bridge.moved();
+    this.modes.moved();
     if (this.loaded) this.#uncover();
     this.#emit("camera-change", { source });
   }
@@ -368,7 +394,7 @@ export class Viewing {
   }
 
   refresh() {
-    this.looking.refresh(this.#shown !== null && (this.#presence?.visible ?? false));
+    this.looking.refresh((this.#shown !== null || this.modes.spinning) && (this.#presence?.visible ?? false));
   }
 
   /** @param {boolean} on */

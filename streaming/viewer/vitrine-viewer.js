@@ -1,6 +1,7 @@
 // <vitrine-viewer>: attributes, properties, methods and events. Ties the parts together; each part's work is in its own file.
 
 import { AUTO, parseAngle, parseNumber, parseOrbit, parseSource, parseTarget, reflect } from "./attributes.js";
+import { PRESETS } from "./client.js";
 import { Viewing } from "./viewing.js";
 
 /** @typedef {import("./orbit.js").CameraSpec} CameraSpec */
@@ -36,6 +37,13 @@ export const ATTRIBUTES = /** @type {const} */ ({
   "touch-action": "string",
   channel: "string",
   prediction: "string",
+  delivery: "string",
+  "model-viewer-src": "string",
+  ar: "boolean",
+  "ar-modes": "string",
+  "ar-scale": "string",
+  "ar-placement": "string",
+  "ios-src": "string",
   watch: "string",
   token: "string",
   stats: "boolean",
@@ -120,7 +128,16 @@ export class VitrineViewer extends HTMLElement {
     else if (name === "channel") viewing.choices.channel();
     else if (name === "token") viewing.renew();
     else if (name === "stats") viewing.showStats(value !== null);
+    else if (name === "delivery") this.#deliver();
     else viewing.refresh();
+    viewing.modes.attribute(name);
+  }
+
+  /** Another way to show what is shown: it begins anew. */
+  #deliver() {
+    if (!this.isConnected) return;
+    this.#viewing.source(null);
+    this.#source();
   }
 
   /** Several attributes are often set in one go: the stream starts once, after the last. */
@@ -146,7 +163,27 @@ export class VitrineViewer extends HTMLElement {
     return this.#viewing.watchKey;
   }
 
-  /** Whether the stream's picture has been shown. */
+  /** The device's own viewer, while it shows the model: then it has the camera, the animation and the names. */
+  get #other() {
+    return this.#viewing.modes.client;
+  }
+
+  /** How the model is shown: "stream", "client" or "spin"; null as long as that is open. */
+  get deliveryMode() {
+    return this.#viewing.modes.mode;
+  }
+
+  /** Whether `activateAR` would do something. */
+  get canActivateAR() {
+    return this.#viewing.modes.canActivateAR;
+  }
+
+  /** As a press of the button does; needs to be called from a click. */
+  activateAR() {
+    this.#viewing.modes.activateAR();
+  }
+
+  /** Whether the model's picture has been shown. */
   get loaded() {
     return this.#viewing.loaded;
   }
@@ -157,12 +194,12 @@ export class VitrineViewer extends HTMLElement {
 
   /** @returns {readonly string[]} */
   get availableVariants() {
-    return this.#viewing.ready?.variants ?? [];
+    return this.#other?.availableVariants ?? this.#viewing.ready?.variants ?? [];
   }
 
   /** @returns {readonly string[]} */
   get availableAnimations() {
-    return this.#viewing.ready?.animations ?? [];
+    return this.#other?.availableAnimations ?? this.#viewing.ready?.animations ?? [];
   }
 
   /** @returns {readonly string[]} names for `environment-image` */
@@ -173,44 +210,49 @@ export class VitrineViewer extends HTMLElement {
   /** @returns {SphericalPosition} radians and metres */
   getCameraOrbit() {
     const { theta, phi, radius } = this.#viewing.camera.orbit;
+    if (this.#other) return this.#other.getCameraOrbit();
     return new SphericalPosition((theta * Math.PI) / 180, (phi * Math.PI) / 180, radius);
   }
 
   /** @returns {Point} metres */
   getCameraTarget() {
-    return new Point(this.#viewing.camera.orbit.target);
+    return this.#other?.getCameraTarget() ?? new Point(this.#viewing.camera.orbit.target);
   }
 
   /** @returns {number} vertical, degrees */
   getFieldOfView() {
-    return this.#viewing.camera.orbit.fov;
+    return this.#other?.getFieldOfView() ?? this.#viewing.camera.orbit.fov;
   }
 
   /** @returns {{x: number, y: number, z: number, toString(): string}} size of the model, metres */
   getDimensions() {
+    if (this.#other) return this.#other.getDimensions();
     const { min, max } = this.#viewing.ready?.bounds ?? { min: [0, 0, 0], max: [0, 0, 0] };
     return new Point([max[0] - min[0], max[1] - min[1], max[2] - min[2]]);
   }
 
   /** Skips the movement towards the camera that was asked for. */
   jumpCameraToGoal() {
+    this.#other?.jumpCameraToGoal();
     this.#viewing.camera.jump();
     this.#viewing.looking.moved();
   }
 
   /** Back to what the attributes ask for. */
   resetCamera() {
+    if (this.#other) this.#other.cameraOrbit = this.getAttribute("camera-orbit") ?? PRESETS["camera-orbit"];
     this.#viewing.camera.reset();
     this.#viewing.looking.moved();
   }
 
   /** Degrees that auto-rotate has turned the model. */
   get turntableRotation() {
-    return (this.#viewing.camera.turntable * Math.PI) / 180;
+    return this.#other?.turntableRotation ?? (this.#viewing.camera.turntable * Math.PI) / 180;
   }
 
   /** @param {number} [theta] radians */
   resetTurntableRotation(theta = 0) {
+    this.#other?.resetTurntableRotation(theta);
     this.#viewing.camera.turntable = (theta * 180) / Math.PI;
     this.#viewing.looking.moved();
   }
@@ -221,30 +263,37 @@ export class VitrineViewer extends HTMLElement {
    * @returns {Promise<{position: Point, normal: Point, node: string|null}|null>} metres; null for the background
    */
   async positionAndNormalFromPoint(x, y) {
+    if (this.#other) {
+      const hit = this.#other.positionAndNormalFromPoint(x, y);
+      return hit && { position: hit.position, normal: hit.normal, node: null };
+    }
     const box = this.getBoundingClientRect();
     const hit = await this.#viewing.pick((x - box.left) / box.width, (y - box.top) / box.height);
     return hit?.position && hit.normal ? { position: new Point(hit.position), normal: new Point(hit.normal), node: hit.node } : null;
   }
 
   play() {
-    this.#viewing.choices.animate({ playing: true });
+    if (this.#other) this.#other.play();
+    else this.#viewing.choices.animate({ playing: true });
   }
 
   pause() {
-    this.#viewing.choices.animate({ playing: false });
+    if (this.#other) this.#other.pause();
+    else this.#viewing.choices.animate({ playing: false });
   }
 
   get paused() {
-    return !this.#viewing.choices.player.playing;
+    return this.#other?.paused ?? !this.#viewing.choices.player.playing;
   }
 
   /** Seconds since the animation's beginning. */
   get currentTime() {
-    return this.#viewing.choices.player.time;
+    return this.#other?.currentTime ?? this.#viewing.choices.player.time;
   }
 
   set currentTime(seconds) {
-    this.#viewing.choices.animate({ time: seconds });
+    if (this.#other) this.#other.currentTime = seconds;
+    else this.#viewing.choices.animate({ time: seconds });
   }
 
   /** With `reveal="manual"`: connects and shows the stream. */

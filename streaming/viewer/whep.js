@@ -9,13 +9,14 @@ import { iceServersOf, Trickle } from "./trickle.js";
 /**
  * @typedef {import("./protocol.js").ServerMessage} ServerMessage
  * @typedef {{
+ *   permit: () => Promise<unknown>,
  *   progress: (share: number) => void,
  *   stream: (stream: MediaStream) => void,
  *   message: (message: ServerMessage) => void,
  *   doubt: () => void,
  *   trust: () => void,
  *   lost: (error: SessionError) => void,
- * }} SessionHandlers  doubt: nothing comes through any more; trust: it does again
+ * }} SessionHandlers  permit: settled when the offer may go out; doubt: nothing comes through any more; trust: it does again
  * @typedef {{ticket: string, position: number, seconds: number}} Queue  position: 1 is next
  */
 
@@ -171,6 +172,7 @@ export class Session {
   async #negotiate() {
     const connection = this.#connection;
     const offer = /** @type {{type: "offer", sdp: string}} */ (await connection.createOffer());
+    await this.#handlers.permit();
     if (this.#closed) return;
     this.#handlers.progress(0.2);
     const response = await this.#post(offer.sdp);

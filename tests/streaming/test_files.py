@@ -114,7 +114,7 @@ async def test_a_file_in_a_folder_is_streamed_and_handed_to_nobody(tmp_path: Pat
     async with served(Shelf(tmp_path, plain)) as client:
         told = await (await client.get("/delivery/shoe?device=desktop&webgl=1&downlink=10")).json()
         assert (told["mode"], told["code"]) == ("stream", "no-file")
-        assert (told["client"], told["spin"], told["ar"]) == (None, None, None)
+        assert (told["client"], told["spin"], told["ar"]) == (None, None, {"glb": None, "usdz": None})
         assert told["poster"].startswith("/render/shoe.webp")
         assert (await client.get(f"/files/shoe/{V1}/model.glb")).status == 404
 
