@@ -26,7 +26,7 @@ BLOCK = 4096  # bytes; files take whole ones of a disk
 _MAX_SEAL = 1 << 20  # bytes
 _MAX_BYTES = 1 << 53
 
-Print = tuple[int, int, int, int]  # of a file: device, inode, bytes, time of change
+Print = tuple[int, int, int, int, int]  # of a file: device, inode, bytes, times of writing and of any change
 Prints = tuple[Print, ...]
 
 
@@ -34,14 +34,21 @@ Prints = tuple[Print, ...]
 class Item:
     """One file. key: where it is in its store; name: what it is called in the entry, a relative POSIX path.
 
-    sha256: in hex, or None when the store does not tell; then `mark` says which content it is: address, key, ETag.
+    sha256: in hex, or None when the store does not tell; then the ETag says which content it is. store: the address,
+    when that matters.
     """
 
     key: str
     name: str
     bytes: int
     sha256: str | None
-    mark: str = ""
+    etag: str = ""
+    store: str = ""
+
+    @property
+    def mark(self) -> str:
+        """What stands for the content."""
+        return self.sha256 or f"? {self.bytes} {self.etag} {self.key} {self.store}"
 
 
 @dataclass(frozen=True)
@@ -60,7 +67,7 @@ class Bundle:
     @cached_property
     def id(self) -> str:
         """64 hex digits that stand for all names and contents."""
-        lines = [f"{item.name}\n{item.sha256 or f'? {item.bytes} {item.mark}'}\n" for item in self.items]
+        lines = [f"{item.name}\n{item.mark}\n" for item in self.items]
         return hashlib.sha256("".join(lines).encode("utf-8", "surrogatepass")).hexdigest()
 
     @property
@@ -120,6 +127,16 @@ def verify(folder: Path, bundle: Bundle, known: Prints | None) -> Prints:
         raise CorruptError(f"{folder}: {error.strerror}") from error
 
 
+def verify_file(path: Path, size: int, sha256: str, known: Print | None) -> Print:
+    """How a file with this content looks; one that looks as `known` is not read. Raises CorruptError, OSError."""
+    if known is not None and _print(os.lstat(path)) == known:
+        return known
+    found, look = _digest(path)
+    if found != sha256 or look[2] != size:
+        raise CorruptError(f"{path}: is not what was published: {look[2]} bytes, sha256 {found}")
+    return look
+
+
 def looks(folder: Path, bundle: Bundle) -> Prints | None:
     """How the files look from outside, to compare with what `verify` has seen; None when one is gone."""
     try:
@@ -141,12 +158,7 @@ def _verified(path: Path, item: Item, sealed: dict[str, tuple[int, str]], known:
     size, digest = sealed.get(item.name, (-1, ""))
     if size != item.bytes or item.sha256 not in (None, digest):
         raise CorruptError(f"{path}: its seal is another's")
-    if known is not None and _print(os.lstat(path)) == known:
-        return known
-    found, look = _digest(path)
-    if found != digest or look[2] != size:
-        raise CorruptError(f"{path}: is not what was downloaded")
-    return look
+    return verify_file(path, size, digest, known)
 
 
 def _digest(path: Path) -> tuple[str, Print]:
@@ -173,7 +185,7 @@ def _opened(path: Path) -> Iterator[FileIO]:
 
 
 def _print(status: os.stat_result) -> Print:
-    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def _read_seal(path: Path) -> Iterator[tuple[str, tuple[int, str]]]:

@@ -1,21 +1,29 @@
-"""Models in a folder of this machine and its subfolders. Looks again whenever asked; follows no link out of it."""
+"""Models in a folder of this machine and its subfolders. Looks again whenever asked; follows no link out of it.
+
+Once there is a manifest in the folder, it shows what that says, and nothing else.
+"""
 
 from __future__ import annotations
 
 import os
-import re
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from assets.catalog import describe
+from assets.directory import Directory
 from assets.errors import NotFoundError, StoreError
+from assets.inplace import InPlace
+from assets.listing import SUFFIXES, identifier, unique
+from assets.manifest import NAME
+from assets.remote import RemoteStore
 from assets.store import MODEL, Asset, Progress
+from assets.watch import Watch
 
-SUFFIXES = (".glb", ".gltf", ".stl", ".obj", ".ply", ".off", ".3mf", ".dae")
 MAX_FILES = 10_000  # looked at in one listing
 MAX_DEPTH = 6  # folders below the root
+LOOK_AGAIN = 1.0  # seconds between two looks at a manifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +40,7 @@ class LocalStore:
     _entries: dict[str, _Entry] = field(default_factory=dict, init=False)
     _told: dict[str, str] = field(default_factory=dict, init=False)  # versions, as of the last refresh
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
+    _published: RemoteStore | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         if not self.folder.is_dir():
@@ -40,22 +49,28 @@ class LocalStore:
 
     @property
     def stale(self) -> str | None:
-        """See `Store.stale`; a folder is looked at whenever it is asked."""
-        return None
+        """See `Store.stale`; a plain folder is looked at whenever it is asked."""
+        published = self._manifested()
+        return None if published is None else published.stale
 
     def list(self) -> Sequence[Asset]:
         """See `Store.list`; files that were not described before are opened for their title."""
+        if published := self._manifested():
+            return published.list()
         return [entry.asset for entry in self._look().values()]
 
     def stat(self, model: str, version: str | None = None) -> Asset:
-        """See `Store.stat`; what was overwritten is gone."""
+        """See `Store.stat`; of a plain file, what was overwritten is gone."""
+        if published := self._manifested():
+            return published.stat(model, version)
         return self._entry(model, version).asset
 
     def fetch(
         self, model: str, *, version: str | None = None, part: str = MODEL, progress: Progress | None = None
     ) -> Path:
-        """See `Store.fetch`; it is here already, and the model itself is its only part."""
-        del progress  # nothing moves
+        """See `Store.fetch`; it is here already, and a plain file is its own only part."""
+        if published := self._manifested():
+            return published.fetch(model, version=version, part=part, progress=progress)
         entry = self._entry(model, version)
         if part not in entry.asset.parts:
             raise NotFoundError(f"{model}: no {part[:80]!r}; a plain file is its own and only part, {MODEL!r}")
@@ -66,6 +81,8 @@ class LocalStore:
 
     def refresh(self) -> set[str]:
         """See `Store.refresh`."""
+        if published := self._manifested():
+            return published.refresh()
         versions = {model: entry.asset.version for model, entry in self._look().items()}
         with self._lock:
             before, self._told = self._told, versions
@@ -73,6 +90,15 @@ class LocalStore:
 
     def close(self) -> None:
         """See `Store.close`; nothing is held."""
+
+    def _manifested(self) -> RemoteStore | None:
+        """The store that the folder's manifest describes; once there was one, there is."""
+        with self._lock:
+            if self._published is None and (self.folder / NAME).is_file():
+                source = Directory(self.folder)
+                watch = Watch(source, str(self.folder), interval=LOOK_AGAIN)
+                self._published = RemoteStore(source, watch, InPlace(self.folder))
+            return self._published
 
     def _entry(self, model: str, version: str | None) -> _Entry:
         with self._lock:
@@ -93,7 +119,7 @@ class LocalStore:
                 version = _version(path)
                 if version is None:
                     continue
-                model = _unique(_identifier(path, self.folder), entries)
+                model = unique(identifier(PurePosixPath(path.relative_to(self.folder))), entries)
                 before = known.get(path)
                 if before is not None and before.asset.version == version and before.asset.id == model:
                     entries[model] = before
@@ -130,20 +156,3 @@ def _version(path: Path) -> str | None:
     except OSError:
         return None
     return f"{status.st_size:x}-{status.st_mtime_ns:x}"
-
-
-def _identifier(path: Path, folder: Path) -> str:
-    """The file's stem made safe for a URL, or its folder's name when the file is just called scene, model or index."""
-    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).strip("-.")
-    if stem.lower() in ("scene", "model", "index") and path.parent != folder:
-        stem = re.sub(r"[^A-Za-z0-9._-]+", "-", path.parent.name).strip("-.")
-    return stem or "model"
-
-
-def _unique(wanted: str, taken: dict[str, _Entry]) -> str:
-    if wanted not in taken:
-        return wanted
-    number = 2
-    while f"{wanted}-{number}" in taken:
-        number += 1
-    return f"{wanted}-{number}"

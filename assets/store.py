@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,12 +11,13 @@ from urllib.parse import unquote, urlsplit
 
 from assets.errors import StoreError
 from assets.manifest import File
-from assets.source import SourceOptions
+from assets.source import SourceOptions, open_source
 
 Progress = Callable[[int, int], None]  # bytes that are here, bytes in all; from any thread, must not raise or block
 
 MODEL = "model"  # the part that every model has
 CACHE_BYTES = 20 << 30
+REMOTE = ("s3", "http", "https")  # schemes of addresses
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +94,27 @@ class Store(Protocol):
 
 
 def open_store(url: str, options: StoreOptions | None = None) -> Store:
-    """The store at a folder's path or file: address. Raises StoreError for anything else."""
+    """The store at a folder's path or file: address, s3://bucket/prefix, or a CDN's https://host/path.
+
+    Asks nothing of a network. Raises StoreError for an address that is none.
+    """
+    options = options or StoreOptions()
+    if urlsplit(url).scheme in REMOTE:
+        return _remote(url, options)
     from assets.local import LocalStore
 
-    del options  # a folder of this machine needs none
     parts = urlsplit(url)
-    if parts.scheme in ("s3", "http", "https"):
-        raise StoreError(f"{url}: {parts.scheme}:// stores are not in this version; give a folder of model files")
-    if parts.scheme == "file":
-        return LocalStore(Path(unquote(parts.path)))
-    return LocalStore(Path(url))
+    return LocalStore(Path(unquote(parts.path)) if parts.scheme == "file" else Path(url))
+
+
+def _remote(url: str, options: StoreOptions) -> Store:
+    from assets.cache import Cache
+    from assets.remote import RemoteStore
+    from assets.watch import Watch
+
+    if options.cache_folder is None:
+        raise StoreError(f"{url}: a remote store needs a folder for copies of its files, and none is given")
+    cache = Cache(options.cache_folder, options.cache_bytes)
+    kept = options.cache_folder / "manifests" / f"{hashlib.sha256(url.encode()).hexdigest()[:32]}.json"
+    source = open_source(url, options.source)
+    return RemoteStore(source, Watch(source, url, kept), cache)

@@ -107,7 +107,7 @@ def test_open_store(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="no such folder"):
         open_store(str(tmp_path / "missing"))
     for url in ("s3://bucket/prefix", "https://cdn.example/models"):
-        with pytest.raises(StoreError, match="not in this version"):
+        with pytest.raises(StoreError, match="needs a folder for copies"):
             open_store(url)
 
 
