@@ -15,7 +15,7 @@ import numpy as np
 
 from renderer.decoding.guard import DTYPES, HOLD, HONEST_BYTES, Array, Kind
 from renderer.decoding.notes import Notes
-from renderer.decoding.worker import DECODERS, Decoder
+from renderer.decoding.worker import Decoder
 from renderer.errors import FormatError, LimitError
 from renderer.limits import Limits
 
@@ -25,11 +25,10 @@ _ALONE = frozenset({"draco"})
 
 
 class InPlace:
-    """Decodes items of one model. Made before the process is confined, since decoders are imported here."""
+    """Decodes items of one model by `decoders`. Made before the process is confined: it opens a file."""
 
-    def __init__(self, limits: Limits, notes: Notes) -> None:
-        self._limits, self._notes = limits, notes
-        self._decoders: Mapping[str, Decoder] = {kind: make() for kind, make in DECODERS.items()}
+    def __init__(self, limits: Limits, notes: Notes, decoders: Mapping[str, Decoder]) -> None:
+        self._limits, self._notes, self._decoders = limits, notes, decoders
         self._statm = os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
 
     def address_space(self) -> int:

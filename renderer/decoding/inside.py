@@ -1,28 +1,26 @@
-"""The process in which `sandbox.py` has one stranger's model read: imports all it needs, gives everything up, reads.
+"""One confined process: gives everything up, reads one stranger's model, and waits for its end. Imports nothing late.
 
-It speaks lines of JSON with its parent over its standard input and output. First it says that it is ready. It gets a
-request (the file's name, where its bytes are), may ask for side files by name, and says either that the scene is
-written or what is wrong with the file. The model's bytes come in one shared memory, which it can only read; the scene
-leaves in another.
+It speaks lines of JSON with the process that wants the model. First it says that it is ready. It gets a request (the
+file's name, how many bytes it has), may ask for side files by name, and says either that the scene is written or what
+is wrong with the file. The model's bytes come in one shared memory, which it can only read; the scene leaves in
+another.
 """
 
 from __future__ import annotations
 
-import codecs
 import json
 import mmap
 import os
-import sys
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from renderer.decoding import codec
 from renderer.decoding.confine import confine, depend_on
 from renderer.decoding.inplace import InPlace
 from renderer.decoding.notes import SIZE, Notes
+from renderer.decoding.worker import Decoder
 from renderer.errors import FormatError, LimitError, SceneError, UnsupportedError
 from renderer.gltf.item import clean, show
 from renderer.limits import Limits
@@ -36,71 +34,83 @@ ERRORS: dict[str, type[SceneError]] = {
 MOST_TEXT = 1000
 #: No file system has longer names.
 _MOST_NAME = 4096
-#: Others go first: watching viewers before new models. Of ten shares of a processor this process gets one.
-_NICE = 10
-#: What is otherwise imported when a file of some kind comes.
-_MODULES = (
-    *("trimesh", "trimesh.exchange.load", "collada", "lxml.etree", "networkx", "xml.etree.ElementTree", "zipfile"),
-    *("PIL.PngImagePlugin", "PIL.JpegImagePlugin", "PIL.WebPImagePlugin", "PIL.AvifImagePlugin", "mikktspace"),
-    *("renderer.foreign.threemf", "renderer.foreign.off", "renderer.foreign.trimesh_reader", "renderer.pose"),
-)
-#: Of texts and of names in archives.
-_ENCODINGS = ("ascii", "latin-1", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252", "cp437", "iso8859-15")
+
+
+class Files(NamedTuple):
+    """Descriptors of one reading: where requests come from, where answers go, the model, and the scene."""
+
+    requests: int
+    answers: int
+    model: int
+    scene: int
+
+
+class _Line:
+    """Both directions of the conversation."""
+
+    def __init__(self, files: Files) -> None:
+        self._requests = os.fdopen(files.requests, "rb")
+        self._answers = files.answers
+
+    def say(self, **message: Any) -> None:
+        """One line, which fits into the pipe."""
+        os.write(self._answers, json.dumps(message).encode() + b"\n")
+
+    def hear(self) -> dict[str, Any]:
+        """The next line; nothing after the last one."""
+        return dict(json.loads(self._requests.readline() or b"{}"))
 
 
 @dataclass(frozen=True, slots=True)
-class Files:
+class _SideFiles:
     """Side files, asked of the parent. model: the memory in which it puts them."""
 
+    line: _Line
     model: memoryview
 
     def read(self, uri: str, limit: int) -> bytes:
         """See `renderer.gltf.buffers.Resolver`."""
         if len(uri) > _MOST_NAME:
             raise FormatError(f"the uri {show(uri)} is longer than any file's name")
-        _say(ask=uri, limit=limit)
-        answer = json.loads(sys.stdin.buffer.readline())
+        self.line.say(ask=uri, limit=limit)
+        answer = self.line.hear()
         if "error" in answer:
             raise ERRORS[answer["error"]](answer["text"])
         return bytes(self.model[answer["at"] : answer["at"] + answer["bytes"]])
 
 
-def main() -> None:
-    """Be ready, read one model, wait for the end. The last argument says what the parent has prepared."""
-    given = json.loads(sys.argv[-1])
-    depend_on(given["parent"])
-    _stand_back()
-    limits, result = Limits(**given["limits"]), given["result"]
-    decoder = InPlace(limits, Notes(result))
-    model = memoryview(mmap.mmap(given["model"], 0, access=mmap.ACCESS_READ))
-    _import_all()
-    lacks = confine()
-    _say(lacks=lacks, mapped=decoder.address_space())
-    request = json.loads(sys.stdin.buffer.readline() or b"{}")
+def serve(parent: int, files: Files, limits: Limits, decoders: Mapping[str, Decoder]) -> None:
+    """Be confined and ready, read one model, wait for the end. parent: the process that has forked this one."""
+    depend_on(parent)
+    line = _Line(files)
+    decoder = InPlace(limits, Notes(files.scene), decoders)
+    model = memoryview(mmap.mmap(files.model, 0, access=mmap.ACCESS_READ))
+    line.say(lacks=confine(), mapped=decoder.address_space())
+    request = line.hear()
     if request:
-        _answer(request["name"], model[: request["bytes"]], Files(model), limits, decoder, result)
-    sys.stdin.buffer.readline()  # until the parent ends it
+        line.say(**_answer(request["name"], model[: request["bytes"]], _SideFiles(line, model), limits, decoder, files))
+    line.hear()
 
 
-def _answer(name: str, data: memoryview, files: Files, limits: Limits, decoder: InPlace, result: int) -> None:
+def _answer(
+    name: str, data: memoryview, side_files: _SideFiles, limits: Limits, decoder: InPlace, files: Files
+) -> dict[str, Any]:
     try:
-        size = _write(read_scene(data, name, files, limits, decoder), result)
+        return {"scene": _write(read_scene(data, name, side_files, limits, decoder), files.scene)}
     except SceneError as error:
-        _say(error=type(error).__name__, text=str(error)[:MOST_TEXT])
+        return {"error": type(error).__name__, "text": str(error)[:MOST_TEXT]}
     except MemoryError:
-        _say(error="LimitError", text=f"{clean(name)}: takes more memory to read than is allowed")
+        return {"error": "LimitError", "text": f"{clean(name)}: takes more memory to read than is allowed"}
     except Exception as error:  # ours, in the end; but only this file is lost by it
-        _say(error="SceneError", text=f"{clean(name)}: the reader fails on it: {_place(error)}"[:MOST_TEXT])
-    else:
-        _say(scene=size)
+        return {"error": "SceneError", "text": f"{clean(name)}: the reader fails on it: {_place(error)}"[:MOST_TEXT]}
 
 
-def _write(scene: Scene, result: int) -> int:
+def _write(scene: Scene, file: int) -> int:
     """Write a scene behind the notes. Bytes of the file."""
     end = SIZE
     try:
         for offset, piece in codec.encode(scene):
-            end = max(end, _write_at(result, SIZE + offset, piece))
+            end = max(end, _write_at(file, SIZE + offset, piece))
     except OSError as error:
         raise LimitError(f"{scene.name}: holds more than the bytes that are allowed") from error
     return end
@@ -114,24 +124,6 @@ def _write_at(file: int, at: int, piece: memoryview) -> int:
     return at
 
 
-def _stand_back() -> None:
-    """Let others go first to a processor, and let the system end this process before any other."""
-    os.nice(_NICE)
-    with suppress(OSError):  # a system without /proc
-        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
-
-
-def _import_all() -> None:
-    import PIL.Image
-
-    PIL.Image.preinit()
-    for name in _MODULES:
-        with suppress(ImportError):  # who needs it says so
-            import_module(name)
-    for name in _ENCODINGS:
-        codecs.lookup(name)
-
-
 def _place(error: Exception) -> str:
     """Kind, text and line of an error; `traceback` would open the source."""
     trace = error.__traceback__
@@ -139,8 +131,3 @@ def _place(error: Exception) -> str:
         trace = trace.tb_next
     where = "" if trace is None else f" ({Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno})"
     return clean(f"{type(error).__name__}: {' '.join(str(error).split())[:100]}{where}")
-
-
-def _say(**message: Any) -> None:
-    sys.stdout.buffer.write(json.dumps(message).encode() + b"\n")
-    sys.stdout.buffer.flush()

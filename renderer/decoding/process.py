@@ -1,4 +1,4 @@
-"""One confined process from its parent's side: starts it, bounds it, talks to it, believes nothing it says. Ends it.
+"""One confined process from its user's side: bounds it, talks to it, believes nothing it says, ends it.
 
 See `inside.py` for the other side. All that comes from there is a line of JSON of bounded length, and a file that is
 looked at only after the process has ended.
@@ -14,19 +14,17 @@ import os
 import resource
 import select
 import signal
-import subprocess
-import sys
 import time
-from contextlib import suppress
-from dataclasses import asdict
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, cast
+from typing import IO, Any
 
 import numpy as np
 
-from renderer.decoding import codec, notes, promises
+from renderer.decoding import codec, inside, notes, promises
 from renderer.decoding.inside import ERRORS, MOST_TEXT
+from renderer.decoding.starter import Starter
 from renderer.errors import DeviceError, FormatError, LimitError, SceneError
 from renderer.gltf.buffers import FolderResolver, open_file
 from renderer.gltf.item import clean, show
@@ -44,9 +42,6 @@ _STALL_SECONDS = 20.0
 _HONEST_BYTES = 64 << 20
 _MOST_LINE = 1 << 16
 _MOST_ASKED = 10_000
-#: Nothing of the parent's environment, where secrets are, and one thread for sums.
-_ENVIRONMENT = {"LC_ALL": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "4"}
-_CODE = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from renderer.decoding.inside import main; main()"
 _NONSENSE = "the process that reads it answers nonsense"
 _CRASHES = (signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGABRT, signal.SIGSYS)
 logger = logging.getLogger(__name__)
@@ -59,23 +54,17 @@ class Late(Exception):
 class Process:
     """Reads one model and is then of no use. A context manager: it ends with the block."""
 
-    def __init__(self, limits: Limits) -> None:
-        self._limits = limits
+    def __init__(self, starter: Starter, limits: Limits) -> None:
+        self._starter, self._limits = starter, limits
         self._buffer = bytearray()
         self._left = limits.file_bytes
-        self._model = os.memfd_create("vitrine-model", os.MFD_CLOEXEC)
-        self._result = os.memfd_create("vitrine-scene", os.MFD_CLOEXEC)
-        os.ftruncate(self._model, max(limits.file_bytes, 1))
-        try:
-            self._process = self._start()
-        except OSError as error:
-            self._close_files()
-            raise DeviceError(f"no process for reading models can be started: {error.strerror}") from error
-        self.pid = self._process.pid
-        self._requests = cast(IO[bytes], self._process.stdin)
-        self._answers = cast(IO[bytes], self._process.stdout)
-        self._poll = select.poll()
-        self._poll.register(self._answers, select.POLLIN)
+        self._code: int | None = None
+        with ExitStack() as stack:
+            self._model = _closed_with(stack, os.memfd_create("vitrine-model", os.MFD_CLOEXEC))
+            self._result = _closed_with(stack, os.memfd_create("vitrine-scene", os.MFD_CLOEXEC))
+            os.ftruncate(self._model, max(limits.file_bytes, 1))
+            self._fork(stack)
+            self._stack = stack.pop_all()
 
     def __enter__(self) -> Process:
         return self
@@ -85,24 +74,13 @@ class Process:
     ) -> None:
         self.close()
 
-    @property
-    def alive(self) -> bool:
-        """Whether it has not ended by itself."""
-        return self._process.poll() is None
-
     def close(self) -> None:
         """End the process, whatever it does, and free its memory."""
         self._end()
-        with suppress(BrokenPipeError):  # what it has not read is still in our buffer
-            self._requests.close()
-        self._answers.close()
-        self._close_files()
+        self._stack.close()
 
     def wait_ready(self) -> list[str]:
-        """Until it has imported all it needs and is confined: names of the walls that the kernel lacks.
-
-        Raises DeviceError when it does not come that far.
-        """
+        """Until it is confined: names of the walls that the kernel lacks. DeviceError when it does not come so far."""
         try:
             ready = self._hear(_Watch(self.pid, _START_SECONDS))
             self._mapped = int(ready["mapped"])
@@ -121,27 +99,26 @@ class Process:
                 end = self._converse(path, size, _Watch(self.pid, _PATIENCE * seconds))
             except (Late, EOFError, BrokenPipeError) as error:
                 raise self._died(seconds, late=isinstance(error, Late)) from error
-            except (ValueError, TypeError, KeyError, RecursionError) as error:
+            except (ValueError, TypeError, KeyError, RecursionError, BlockingIOError) as error:
                 raise SceneError(_NONSENSE) from error
             return self._collect(end)
 
-    def _start(self) -> subprocess.Popen[bytes]:
-        """Give it the model's memory for reading only, and the result's."""
+    def _fork(self, stack: ExitStack) -> None:
+        """Have the process made; it gets its ends of two pipes, and the model's memory for reading only."""
+        theirs, self._requests = os.pipe()
+        _closed_with(stack, self._requests)
+        os.set_blocking(self._requests, False)  # one that does not listen keeps nobody waiting
+        self._answers, answers = os.pipe()
+        _closed_with(stack, self._answers)
         readable = os.open(f"/proc/self/fd/{self._model}", os.O_RDONLY | os.O_CLOEXEC)
         try:
-            given = {"parent": os.getpid(), "model": readable, "result": self._result, "limits": asdict(self._limits)}
-            paths = [entry or str(Path.cwd()) for entry in sys.path]
-            return subprocess.Popen(
-                [sys.executable, "-I", "-S", "-c", _CODE, json.dumps(paths), json.dumps(given)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                pass_fds=(readable, self._result),
-                env=_ENVIRONMENT,
-                cwd="/",
-            )
+            self.pid = self._starter.fork(inside.Files(theirs, answers, readable, self._result), self._limits)
         finally:
-            os.close(readable)
+            for file in (theirs, answers, readable):
+                os.close(file)
+        self._handle = _closed_with(stack, os.pidfd_open(self.pid))  # a number may come to mean another process
+        self._poll = select.poll()
+        self._poll.register(self._answers, select.POLLIN)
 
     def _take(self, stream: IO[bytes], limit: int, what: str) -> int:
         """Copy a file into the model's memory, in the kernel. Its length; LimitError over `limit`."""
@@ -210,8 +187,7 @@ class Process:
             return {"error": type(error).__name__, "text": str(error)}
 
     def _say(self, **message: object) -> None:
-        self._requests.write(json.dumps(message).encode() + b"\n")
-        self._requests.flush()
+        os.write(self._requests, json.dumps(message).encode() + b"\n")  # shorter than what a pipe takes at once
 
     def _hear(self, watch: _Watch) -> dict[str, Any]:
         while (end := self._buffer.find(b"\n")) < 0:
@@ -221,7 +197,7 @@ class Process:
                 watch.check_progress()
                 continue
             watch.check_clock()
-            chunk = os.read(self._answers.fileno(), _MOST_LINE)
+            chunk = os.read(self._answers, _MOST_LINE)
             if not chunk:
                 raise EOFError
             self._buffer += chunk
@@ -251,8 +227,7 @@ class Process:
 
     def _died(self, seconds: float, late: bool) -> SceneError | DeviceError:
         """Why there was no answer."""
-        self._end()
-        code = self._process.wait()
+        code = self._end()
         doing = [clean(note) for note in notes.read_notes(self._result)]
         if late or code == -signal.SIGXCPU:
             if len(doing) == 1 and not late:
@@ -265,13 +240,21 @@ class Process:
         name = signal.Signals(-code).name if -code in _CRASHES else f"code {code}"
         return SceneError(f"the reader fails on it: {name}")
 
-    def _end(self) -> None:
-        self._process.kill()
-        self._process.wait()
+    def _end(self) -> int:
+        """Kill it. How it ended: an exit code, or minus a signal."""
+        if self._code is None:
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._handle, signal.SIGKILL)
+            try:
+                self._code = self._starter.reap(self.pid)
+            except DeviceError:  # the zygote has ended, and every process of its with it
+                self._code = -signal.SIGKILL
+        return self._code
 
-    def _close_files(self) -> None:
-        os.close(self._model)
-        os.close(self._result)
+
+def _closed_with(stack: ExitStack, file: int) -> int:
+    stack.callback(os.close, file)
+    return file
 
 
 class _Watch:

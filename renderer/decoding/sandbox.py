@@ -2,20 +2,20 @@
 
 What such a process can do is take the memory and the time it is allowed; it has no files, no network, no programs and
 nothing of this process's environment. The scene crosses as arrays in shared memory and a checked description of them.
-Processes that have done their imports wait in reserve, since these take longer than reading a small model.
+The processes are forks of one that has done all imports ahead, since these take longer than reading most models.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
 from renderer.decoding.process import Process
+from renderer.decoding.starter import Starter
 from renderer.errors import DeviceError
 from renderer.limits import DEFAULT_LIMITS, Limits
 from renderer.scene import Scene
@@ -24,26 +24,25 @@ logger = logging.getLogger(__name__)
 
 
 def load_scene(path: Path, limits: Limits = DEFAULT_LIMITS) -> Scene:
-    """Read one model file in a process started for it. Errors as of `Sandbox.load`."""
-    with Sandbox(limits, spares=0) as sandbox:
+    """Read one model file without anything ready for it. Errors as of `Sandbox.load`."""
+    with Sandbox(limits) as sandbox:
         return sandbox.load(path)
 
 
 class Sandbox:
-    """Processes in reserve, and those at work. Threads may share it; `close` when nobody loads any more.
+    """Reads models, at most `most` at once; who comes later waits. Threads may share it.
 
-    spares: processes kept ready, some 130 MB each, of which forks of the same host share little. most: models that are
-    read at once; who comes later waits.
+    Between models it keeps one process of some 130 MB. `close` when nobody loads any more.
     """
 
-    def __init__(self, limits: Limits = DEFAULT_LIMITS, spares: int = 1, most: int = 4) -> None:
-        self._limits, self._wanted = limits, spares
+    def __init__(self, limits: Limits = DEFAULT_LIMITS, most: int = 4) -> None:
+        self._limits = limits
         self._lock = threading.Lock()
         self._places = threading.BoundedSemaphore(most)
-        self._spares: deque[Future[Process]] = deque()
+        self._starter: Future[Starter] | None = None
         self._warned = False
-        # A process ends with the thread that started it, so all are started by one that lives as long as this object.
-        self._starter = ThreadPoolExecutor(1, thread_name_prefix="vitrine-sandbox")
+        # A process ends with the thread that started it: with one that lives as long as this object.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="vitrine-sandbox")
 
     def __enter__(self) -> Sandbox:
         return self
@@ -54,10 +53,8 @@ class Sandbox:
         self.close()
 
     def warm(self) -> None:
-        """Have the spares started; does not wait for them."""
-        with self._lock:
-            while len(self._spares) < self._wanted:
-                self._spares.append(self._starter.submit(self._start))
+        """Have the imports done; does not wait for them."""
+        self._started()
 
     def load(self, path: Path) -> Scene:
         """Read a model file, side files from its own folder; the arrays of the scene cannot be written to.
@@ -65,42 +62,37 @@ class Sandbox:
         Raises a SceneError of one line, "<file name>: <what is wrong>": also for a file that crashes its reader or goes
         over its memory or time. DeviceError when this machine can start no process, or has no memory.
         """
-        with self._places:
-            try:
-                with self._take() as process:
-                    return process.read(path)
-            finally:
-                self.warm()
+        with self._places, Process(self._started().result(), self._limits) as process:
+            self._warn(process.wait_ready())
+            return process.read(path)
 
     def close(self) -> None:
-        """End all processes in reserve."""
+        """End every process; models that are being read get a DeviceError."""
         with self._lock:
-            self._wanted = 0
-            spares, self._spares = list(self._spares), deque()
-        for spare in spares:
-            if not spare.cancel():
-                with suppress(DeviceError):  # it has never been one
-                    spare.result().close()
-        self._starter.shutdown()
+            starter, self._starter = self._starter, None
+        if starter is not None:
+            with suppress(DeviceError):  # it never started
+                starter.result().close()
+        self._thread.shutdown()
 
-    def _take(self) -> Process:
-        """A process that is ready."""
-        while True:
-            with self._lock:
-                spare = self._spares.popleft() if self._spares else self._starter.submit(self._start)
-            process = spare.result()
-            if process.alive:
-                return process
-            process.close()  # ended while it waited, by an operator or a system short of memory
+    def _started(self) -> Future[Starter]:
+        """The process that forks, another one when it has ended."""
+        with self._lock:
+            if self._starter is None or (self._starter.done() and not _works(self._starter)):
+                self._starter = self._thread.submit(Starter)
+            return self._starter
 
-    def _start(self) -> Process:
-        process = Process(self._limits)
-        try:
-            lacks = process.wait_ready()
-        except BaseException:
-            process.close()
-            raise
+    def _warn(self, lacks: list[str]) -> None:
         if lacks and not self._warned:
             self._warned = True
             logger.warning("this kernel lacks %s: models are read behind fewer walls", ", ".join(lacks))
-        return process
+
+
+def _works(starter: Future[Starter]) -> bool:
+    """Whether a finished start gave a process that still lives; one that does not is cleared away."""
+    if starter.exception() is not None:
+        return False
+    if not starter.result().alive:
+        starter.result().close()
+        return False
+    return True
