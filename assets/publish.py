@@ -163,8 +163,10 @@ class Publisher:
                 return False
             if guard is not None:
                 guard()
+            data = wanted.dump()
+            Manifest.parse(data)  # what no host could read would take every model down
             try:
-                self._depot.replace(NAME, wanted.dump(), etag)
+                self._depot.replace(NAME, data, etag)
                 return True
             except ConflictError:
                 # Not in step with the others. No secrets hang on this randomness.

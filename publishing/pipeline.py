@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from assets.catalog import describe
+from assets.manifest import MAX_TEXT, MAX_VARIANTS
 from assets.publish import Bundle, Published, Publisher, Uploaded, sha256_of
 from publishing.errors import InvalidError
 from publishing.facts import Facts, Options, Output, Progress
@@ -32,7 +33,6 @@ from renderer.scene import Scene
 
 #: Raised whenever the same source should come out differently: releases made before are then made anew.
 PIPELINE = 1
-_MAX_TITLE = 200
 _SIDE_SUFFIXES = (".obj", ".dae")  # other formats whose side files only their reader finds
 
 
@@ -137,7 +137,7 @@ def prepare(
         model=made.model,
         secret=settings.secret,
         side=made.side,
-        variants=scene.variants,
+        variants=tuple(name for name in scene.variants if 0 < len(name) <= MAX_TEXT)[:MAX_VARIANTS],
         triangles=made.after.triangles,
         bytes_source=made.before.bytes,
         preview=made.preview,
@@ -164,7 +164,7 @@ def deliver(
 
 def title_of(source: Path, settings: Settings) -> str:
     """As it was asked for, else the file's own, else made of its name."""
-    return (settings.title or describe(source)[0])[:_MAX_TITLE]
+    return (settings.title or describe(source)[0])[:MAX_TEXT]
 
 
 def source_digest(source: Path, settings: Settings) -> str | None:
