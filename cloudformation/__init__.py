@@ -1,0 +1,1 @@
+"""Stacks of AWS resources, and the functions that run in them."""

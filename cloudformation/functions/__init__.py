@@ -1,0 +1,1 @@
+"""Sources of the Lambda functions, one package each."""
