@@ -57,7 +57,7 @@ _NO_CREDENTIALS = (
     *(boto.NoCredentialsError, boto.PartialCredentialsError, boto.CredentialRetrievalError, boto.ProfileNotFound),
     *(boto.TokenRetrievalError, boto.SSOError),
 )
-_BROKEN = (boto.HTTPClientError, boto.ResponseStreamingError, boto.IncompleteReadError)
+_BROKEN = (boto.ConnectionError, boto.HTTPClientError, boto.ResponseStreamingError, boto.IncompleteReadError)
 
 
 class Bucket:
