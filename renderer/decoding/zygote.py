@@ -29,7 +29,7 @@ _NICE = 10
 #: What is otherwise imported when a file of some kind comes, which a confined process no longer can.
 _MODULES = (
     *("trimesh", "trimesh.exchange.load", "collada", "lxml.etree", "networkx", "xml.etree.ElementTree", "zipfile"),
-    *("PIL.PngImagePlugin", "PIL.JpegImagePlugin", "PIL.WebPImagePlugin", "PIL.AvifImagePlugin"),
+    *("PIL.PngImagePlugin", "PIL.JpegImagePlugin", "PIL.WebPImagePlugin", "PIL.AvifImagePlugin", "meshopt"),
     *("renderer.foreign.threemf", "renderer.foreign.off", "renderer.foreign.trimesh_reader", "renderer.pose"),
 )
 #: Of texts and of names in archives.

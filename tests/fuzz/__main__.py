@@ -7,6 +7,8 @@ import sys
 import time
 from pathlib import Path
 
+from tests.fuzz import sandboxed
+from tests.fuzz.outcome import outcome
 from tests.fuzz.runner import Corpus, run
 
 _STEP = 1000
@@ -18,14 +20,16 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=20_000, help="how many files (default %(default)s)")
     parser.add_argument("--first", type=int, default=0, help="number of the first; a number names a file")
     parser.add_argument("--models", type=Path, help="a folder whose small GLBs are mutated as well")
+    parser.add_argument("--sandboxed", action="store_true", help="each file in a confined process, as hosts read them")
     parser.add_argument(
         "--keep", type=Path, default=Path(".cache/fuzz"), help="where failures go (default %(default)s)"
     )
     arguments = parser.parse_args()
+    target = sandboxed.outcome if arguments.sandboxed else outcome
     corpus, begin, failures = Corpus(arguments.models), time.perf_counter(), 0
     for first in range(arguments.first, arguments.first + arguments.count, _STEP):
         count = min(_STEP, arguments.first + arguments.count - first)
-        tally = run(first, count, corpus, arguments.keep)
+        tally = run(first, count, corpus, arguments.keep, target)
         for failure in tally.failures:
             print(f"FAILED {failure.index} ({failure.seed}): {failure.what}\n       kept as {failure.path}")
         failures += len(tally.failures)
