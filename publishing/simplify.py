@@ -1,6 +1,6 @@
 """Fewer triangles for a first look: within an error, along seams, with the outline kept. Skins and morphs stay whole.
 
-Every vertex that is left is one of the source's, with all its attributes; the outermost ones stay, so that the bounds do.
+Every vertex that is left is one of the source's, with all its attributes; the outermost ones stay, and so the bounds do.
 """
 
 from __future__ import annotations
@@ -67,11 +67,10 @@ def _reduced(shape: Shape, share: float, error: float) -> Shape | None:
 
     (indices,) = shape.lists
     count = max(_FEWEST, round(len(indices) // 3 * share))
-    attributes = {name: _floats(column) for (_, name), column in shape.columns.items()}
+    attributes: dict[str, Array] = {name: _floats(column) for (_, name), column in shape.columns.items()}
     attributes["_SOURCE"] = np.arange(shape.count, dtype=np.float64).reshape(-1, 1)
-    options = SimplifyOptions(
-        target_count=count, target_error=error, placement="endpoint", locked=_outermost(shape.positions)
-    )
+    locked = _outermost(shape.positions).tolist()
+    options = SimplifyOptions(target_count=count, target_error=error, placement="endpoint", locked=locked)
     try:
         result = reduce(attributes, indices, options)
     except (ValueError, ArithmeticError):  # a mesh that is no surface stays as it is

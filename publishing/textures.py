@@ -10,7 +10,7 @@ import io
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -141,12 +141,12 @@ def convert(
             return image, [_best(data, pixels, uses[image], goal) for goal in goals]
 
         progress(0, len(uses))
-        for image, forms in pool.map(work, sorted(uses)):
+        for number, forms in pool.map(work, sorted(uses)):
             done += 1
             progress(done, len(uses))
             for target, form in zip(made, forms, strict=True):
                 if form is not None:
-                    target[image] = form
+                    target[number] = form
     return made
 
 
@@ -235,33 +235,21 @@ def likeness(one: Pixels, other: NDArray[np.uint8]) -> float:
 
 
 # ---- back into the document ----
-def replace_images(document: Document, made: dict[int, bytes]) -> None:
+def replace_images(document: Document, made: Mapping[int, bytes]) -> None:
     """Puts new pictures in the place of those that textures show; other sources of these textures go."""
     for image, data in made.items():
         document.images[image] = data
     for texture in document.items("textures"):
-        image = shown(texture)
-        if image is None or image not in made:
+        source = shown(texture)
+        if source is None or source not in made:
             continue
         for holder in list(sources(texture)):
             holder.pop("source")
         extensions = {k: v for k, v in (texture.pop("extensions", None) or {}).items() if k not in _EXTENSIONS.values()}
-        name = _EXTENSIONS.get(mime_type(made[image]) or "")
+        name = _EXTENSIONS.get(mime_type(made[source]) or "")
         if name is None:
-            texture["source"] = image
+            texture["source"] = source
         else:
-            extensions[name] = {"source": image}
+            extensions[name] = {"source": source}
         if extensions:
             texture["extensions"] = extensions
-
-
-def pixels_in(document: Document, used: set[int]) -> int:
-    """How many pixels the images have, by their headers; for reports."""
-    return sum(math.prod(_size(document.images[image])) for image in used)
-
-
-def _size(data: bytes) -> tuple[int, int]:
-    if mime_type(data) == "image/ktx2":
-        return ktx2.size(data, "a picture")
-    with PIL.Image.open(io.BytesIO(data)) as picture:
-        return picture.size
