@@ -1,7 +1,7 @@
 """The folder of a cache: where its entries and scratch folders are, how much they take, and which of them leave.
 
-Knows nothing of what is in an entry but the name of its seal. Folders appear and leave whole, by one rename. Counting
-and evicting happen under one lock of the folder; no entry's lock is ever waited for meanwhile.
+Knows nothing of what is in an entry but the name of its seal. Folders appear and leave whole, by one rename. Whatever
+changes what is held happens under one lock of the folder; no entry's lock is ever waited for meanwhile.
 """
 
 from __future__ import annotations
@@ -87,20 +87,24 @@ class Shelf:
         """The sealed scratch folder becomes the entry. The caller holds its lock."""
         target, scratch = self.entry(name), self.scratch(name)
         target.parent.mkdir(mode=0o700, exist_ok=True)
-        (scratch / "reserved").unlink()
         now = self.clock()
         os.utime(scratch / "seal", (now, now))
-        scratch.rename(target)
+        with self._counting():
+            (scratch / "reserved").unlink()
+            scratch.rename(target)
         sync_folder(target.parent)
 
     def abandon(self, name: str) -> None:
         """The scratch folder goes, if there is one. The caller holds the entry's lock."""
-        self._discard(self.scratch(name))
+        with self._counting():
+            gone = self._hide(self.scratch(name))
+        shutil.rmtree(gone, ignore_errors=True)
 
     def remove(self, name: str) -> None:
         """The entry goes. The caller holds its lock."""
-        self._sizes.pop(name, None)
-        self._discard(self.entry(name))
+        with self._counting():
+            gone = self._hide(self.entry(name))
+        shutil.rmtree(gone, ignore_errors=True)
 
     def free(self, room: int) -> bool:
         """Let entries leave that take so many bytes together, whatever the bound; False when nothing can."""
@@ -113,7 +117,8 @@ class Shelf:
 
     def used(self) -> int:
         """Bytes of the disk, reservations included."""
-        return sum(resident.bytes for resident in self._by_last_use())
+        with self._counting():
+            return sum(resident.bytes for resident in self._by_last_use())
 
     def settle(self) -> None:
         """Clear away what killed processes left, and keep the bound."""
@@ -139,10 +144,8 @@ class Shelf:
         with at_once(self.lock(resident.id)) as held:
             if held is None or self._read(resident.id, complete=resident.complete) != resident:
                 return False
-            if resident.complete:
-                self.remove(resident.id)
-            else:
-                self.abandon(resident.id)
+            folder = self.entry(resident.id) if resident.complete else self.scratch(resident.id)
+            shutil.rmtree(self._hide(folder), ignore_errors=True)
             if not self.entry(resident.id).exists() and not self.scratch(resident.id).exists():
                 held.remove()
         return True
@@ -191,12 +194,13 @@ class Shelf:
             size = self._sizes[name]
         return Resident(used, name, size, complete) if folder.exists() else None
 
-    def _discard(self, folder: Path) -> None:
-        """Out of sight by one rename, then removed; a kill in between leaves the rest to `settle`."""
+    def _hide(self, folder: Path) -> Path:
+        """Out of the way by one rename, to be removed; when that does not happen, `settle` does."""
         gone = self.folder / "partial" / f"{folder.name}{_GONE}{secrets.token_hex(4)}"
         with suppress(FileNotFoundError):
             folder.rename(gone)
-        shutil.rmtree(gone, ignore_errors=True)
+        self._sizes.pop(folder.name, None)
+        return gone
 
 
 def _size(folder: Path) -> int:
