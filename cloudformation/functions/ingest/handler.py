@@ -51,7 +51,7 @@ def handle(event: Any, context: Context) -> dict[str, Any]:
         try:
             found = uploads(message.body)
         except EventError:
-            log.exception("not understood", extra=_about(context, message=message.id or ""))
+            log.exception("not understood", extra=_about(context, queued=message.id or ""))
             failed.append(message)
             continue
         outcomes += [_take(ingest, upload, context) for upload in found]
@@ -120,10 +120,18 @@ class _Json(logging.Formatter):
         return json.dumps(said, ensure_ascii=False)
 
 
+class _Output(logging.Handler):
+    """Lines on what is stdout at the moment."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """See `logging.Handler.emit`."""
+        sys.stdout.write(self.format(record) + "\n")
+
+
 @functools.cache
 def _set_up_logging() -> None:
-    handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(_Json())
-    log.addHandler(handler)
+    output = _Output()
+    output.setFormatter(_Json())
+    log.addHandler(output)
     log.setLevel(logging.INFO)
     log.propagate = False  # Lambda's own handler would say everything twice

@@ -114,6 +114,7 @@ class Ingest:
         model_id = self._model_id(upload.key)
         source = self._source_of(upload.bucket)
         try:
+            _check_name(upload.key)
             self._check_present(source, upload)
             record = self._read(f"accepted/{model_id}.json")
             if self._seen(record, upload) or self._seen(self._read(_rejection(upload.key)), upload):
@@ -269,6 +270,13 @@ class Ingest:
             except ConflictError:
                 continue  # an invocation for the same upload; what either writes is right
         raise RetryError(f"{key}: others kept writing it")
+
+
+def _check_name(key: str) -> None:
+    try:
+        check_key(key)
+    except StoreError as error:
+        raise _RejectedError(str(error)) from error
 
 
 def _side_uris(path: Path) -> list[str]:
