@@ -20,8 +20,10 @@ export const PRESETS = { "camera-orbit": "30deg 75deg auto", "field-of-view": "3
 /** Events that go on as they are. */
 const PASSED = ["camera-change", "play", "pause"];
 
-/** Whether the page has the element. */
-export const isHere = () => customElements.get(NAME) !== undefined;
+const isHere = () => customElements.get(NAME) !== undefined;
+
+/** Whether the page has the element, or a script that will define it: scripts may come in any order. */
+export const isComing = () => isHere() || document.querySelector('script[src*="model-viewer"]') !== null;
 
 /**
  * Its light: a picture by its address goes on; names are lights of the server, which nobody else has.
@@ -56,9 +58,9 @@ export class Client {
       if (!isHere() && module) await import(module);
     } catch (error) {
       this.#fail(`${module} cannot be loaded: ${error}`);
-      return;
     }
-    if (!isHere()) this.#fail("the page has no <model-viewer>");
+    if (!isComing()) this.#fail("the page has no <model-viewer>");
+    else if (!this.#closed) await customElements.whenDefined(NAME);
     if (this.#closed) return;
     this.element = document.createElement(NAME);
     this.element.setAttribute("part", "client");

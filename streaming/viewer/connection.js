@@ -6,13 +6,14 @@ import { Session, SessionError } from "./whep.js";
  * @typedef {import("./protocol.js").ServerMessage} ServerMessage
  * @typedef {{
  *   permit: () => Promise<unknown>,
+ *   answered: (partial: boolean) => void,
  *   progress: (share: number) => void,
  *   stream: (session: Session, stream: MediaStream) => void,
  *   message: (session: Session, message: ServerMessage) => void,
  *   lost: (session: Session) => void,
  *   waiting: (error: SessionError, delay: number, attempt: number) => void,
  *   failed: (error: SessionError) => void,
- * }} ConnectionHandlers  permit: settled when an offer may go out
+ * }} ConnectionHandlers  permit: settled when an offer may go out; answered: with a preview if partial
  */
 
 /** Waiting time before attempt n, ms: doubles from `first` to `most`, the upper half of it random so that a crowd spreads out. */
@@ -150,6 +151,7 @@ export class Connection {
     /** @type {Session} */
     const session = new Session(endpoint, this.#token, {
       permit: () => this.#handlers.permit(),
+      answered: (partial) => this.#handlers.answered(partial),
       progress: (share) => this.#handlers.progress(share),
       stream: (stream) => this.#handlers.stream(session, stream),
       message: (message) => this.#receive(session, message),

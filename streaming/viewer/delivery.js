@@ -84,7 +84,7 @@ export function readDelivery(told, base, token) {
 }
 
 /** How addresses of an answer are read: a server may live below a path, and files may ask for the token. @param {URL} base @param {string} token */
-const addresses = (base, token) => (/** @type {unknown} */ written) => {
+export const addresses = (base, token) => (/** @type {unknown} */ written) => {
   if (typeof written !== "string" || written === "") return null;
   try {
     const url = new URL(written.replace(/^\/(?!\/)/, ""), base);

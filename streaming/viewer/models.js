@@ -37,9 +37,9 @@ export async function fetchModels(base, token) {
  */
 export function still(base, poster, query, token) {
   const url = new URL(poster, base);
-  // A poster from elsewhere is a plain picture: only our own stills take a size, and get the token.
-  if (url.origin !== base.origin || !url.pathname.includes("/render/")) return url.href;
-  for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
+  // A poster from elsewhere is a plain picture: only our own get the token, and only stills take a size.
+  if (url.origin !== base.origin) return url.href;
+  if (url.pathname.includes("/render/")) for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
   if (token) url.searchParams.set("token", token);
   return url.href;
 }

@@ -1,7 +1,7 @@
 // Which way the model is shown: streamed, drawn by the device, or as a turn of pictures. Shows the last two; streams nothing.
 
 import { Ar } from "./ar.js";
-import { Client, isHere } from "./client.js";
+import { Client, isComing } from "./client.js";
 import { askDelivery, hints } from "./delivery.js";
 import { Spin } from "./spin.js";
 
@@ -39,6 +39,8 @@ export class Modes {
   #spin = null;
   /** A turn was shown of what is shown now: the camera is not where the attributes say. */
   #turned = false;
+  /** There was no place for a stream. */
+  #refused = false;
 
   /** @param {HTMLElement} host @param {Stage} stage @param {ModesHandlers} handlers */
   constructor(host, stage, handlers) {
@@ -98,7 +100,7 @@ export class Modes {
   /** Who brings <model-viewer>. */
   get #viewer() {
     const module = this.#host.getAttribute("model-viewer-src");
-    if (isHere() || (module && module !== "none")) return "page";
+    if (isComing() || (module && module !== "none")) return "page";
     return module === "none" ? "none" : "server";
   }
 
@@ -109,6 +111,7 @@ export class Modes {
     const mode = written === "auto" ? (answer?.mode ?? "stream") : written;
     if (mode === this.mode && mode === "stream") {
       if (answer && written === "auto") this.#tell(mode, answer.code, answer.reason);
+      if (this.#refused) this.full();
     } else if (!this.#handlers.loaded()) {
       if (written === "auto") this.#go(mode, answer?.code ?? "", answer?.reason ?? "");
       else this.#go(mode, "asked", "the page asks for it");
@@ -117,6 +120,7 @@ export class Modes {
 
   /** There is no place for a stream. @returns {boolean} whether a turn is shown instead */
   full() {
+    this.#refused = true;
     if (this.#written !== "auto" || !this.#spins || this.#handlers.loaded()) return false;
     this.#go("spin", "no-capacity", "no place for another stream is free now");
     return true;
@@ -133,9 +137,9 @@ export class Modes {
   /** @param {Mode} mode @param {string} code @param {string} reason */
   #settle(mode, code, reason) {
     this.mode = mode;
+    this.#tell(mode, code, reason);
     if (mode === "spin") this.#openSpin();
     else if (mode === "client") this.#openClient();
-    this.#tell(mode, code, reason);
     this.#handlers.changed();
   }
 
@@ -200,7 +204,7 @@ export class Modes {
     this.#ar.offer(null);
     this.#ar.close();
     this.#source = this.#answer = this.mode = null;
-    this.#turned = false;
+    this.#turned = this.#refused = false;
     this.#permit = Promise.resolve();
   }
 }

@@ -169,6 +169,11 @@ export class Camera {
     this.#current.set(this.#limit(this.#goal));
   }
 
+  /** The model's extent is another than was thought; the camera stays, within new limits. @param {Bounds} bounds */
+  remeasure(bounds) {
+    this.#bounds = bounds;
+  }
+
   /** The picture's shape changed: keep the model as large in it as it was. @param {number} aspect width ÷ height */
   reshape(aspect) {
     const before = this.framing();

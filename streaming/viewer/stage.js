@@ -18,7 +18,7 @@ const TEMPLATE = `
     </svg><span>View in your room</span></button></slot></div>
   <div class="pill badge off" part="badge">You are watching somebody else’s view</div>
   <dl class="stats" part="stats" hidden></dl>
-  <div class="progress done" part="progress"></div>
+  <div class="progress done" part="progress" role="progressbar" aria-label="Loading" aria-hidden="true"></div>
   <div class="pill notice off" part="notice" role="alert"><span></span><button type="button">Try again</button></div>
   <div class="words" id="help">Arrow keys turn, shift and arrow keys move, plus and minus zoom, Home returns.</div>
   <div class="words" id="words" role="status"></div>
@@ -139,6 +139,8 @@ export class Stage {
   progress(share) {
     this.#progress.style.setProperty("--share", String(share));
     this.#progress.classList.toggle("done", share >= 1);
+    this.#progress.setAttribute("aria-valuenow", String(Math.round(100 * share)));
+    this.#progress.setAttribute("aria-hidden", String(share >= 1));
   }
 
   /**

@@ -1,5 +1,6 @@
 // One element at work: stage, camera, choices and server tied together between connect() and disconnect().
 
+import { Arrival } from "./arrival.js";
 import { Bridge } from "./bridge.js";
 import { Choices } from "./choices.js";
 import { Connection } from "./connection.js";
@@ -33,6 +34,13 @@ export class Viewing {
   loaded = false;
   /** How much of the way to `load` has been told, 0..1. */
   #share = 0;
+  /** The poster is of another view than the stream will begin with. */
+  #foreign = false;
+  #arrival = new Arrival({
+    progress: (share) => this.#progress(0.2 + 0.75 * share),
+    poster: (url) => this.#borrow(url),
+    over: () => this.loaded && this.#progress(1),
+  });
   #host;
   #stage;
   #remote = new Remote(() => this.#connection.check());
@@ -81,7 +89,8 @@ export class Viewing {
     });
     this.#connection = new Connection({
       permit: () => this.modes.permit,
-      progress: (share) => this.#progress(share),
+      answered: (partial) => this.#arrival.answered(partial),
+      progress: (share) => this.#advance(share),
       stream: (session, stream) => this.#arrive(session, stream),
       message: (session, message) => this.#receive(session, message),
       lost: (session) => this.#drop(session),
@@ -160,7 +169,7 @@ export class Viewing {
       this.ready = null;
       this.loaded = false;
       this.#share = 0;
-      this.#dismissed = false;
+      this.#dismissed = this.#foreign = false;
       this.choices.meet(null);
       this.#stage.cover();
       this.#stage.poster(null);
@@ -179,6 +188,13 @@ export class Viewing {
     this.#stage.poster(written === "none" ? null : written || still);
   }
 
+  /** A picture of the model from somewhere, until there is one of this view. @param {string} url */
+  #borrow(url) {
+    if (this.loaded || this.#bridge.on || this.#stage.pictured || this.#host.getAttribute("poster")) return;
+    this.#foreign = true;
+    this.#stage.poster(url);
+  }
+
   /** @returns {import("./bridge.js").Circumstances} */
   get #circumstances() {
     const [known, streaming, { turned }] = [this.ready !== null, this.#shown !== null, this.modes];
@@ -194,6 +210,7 @@ export class Viewing {
     const wanted = near && this.#size.viewport.width > 0 && this.modes.mode === "stream";
     if (wanted && source && !this.#connection.open) {
       this.#progress(0.05);
+      if (!this.loaded && !source.watch) this.#arrival.await(source, () => this.#token);
       const endpoint = () => whepUrl(source, this.#host, this.#size.viewport, this.#bridge.wish);
       this.#connection.start(endpoint, () => this.#token);
     } else if (!wanted && this.#connection.open) {
@@ -208,6 +225,7 @@ export class Viewing {
     this.#connection.stop(this.#presence?.left);
     this.#remote.close();
     this.#picker.clear();
+    this.#arrival.stop();
     this.#bridge.stop();
     this.#freezes.rest();
     this.#reporter.close();
@@ -241,9 +259,14 @@ export class Viewing {
     this.#stage.cover();
   }
 
+  /** A step of the connection: of little account while the model itself is on its way. @param {number} share 0..1 */
+  #advance(share) {
+    if (!this.#arrival.coming) this.#progress(share);
+  }
+
   /** @param {number} share 0..1 */
   #progress(share) {
-    if (this.loaded || share <= this.#share) return; // connection and server report in either order
+    if (share <= this.#share) return; // connection and server report in either order
     this.#share = share;
     this.#stage.progress(share);
     this.#emit("progress", { totalProgress: share });
@@ -295,9 +318,9 @@ export class Viewing {
     for (const session of [...this.#links.keys()]) if (session !== link.session) this.#drop(session);
     this.#connection.settle(link.session);
     this.#stage.notice("");
-    this.#progress(1);
+    this.#advance(1);
     // The poster is as good as the picture will be once refined: it stays until then, or until something moves.
-    const same = this.#stage.pictured && !this.#bridge.crossed && !this.modes.turned && !this.watching;
+    const same = this.#stage.pictured && !this.#bridge.crossed && !this.modes.turned && !this.#foreign && !this.watching;
     this.#bridge.stop();
     if (same && !this.choices.player.playing) link.whenSharp(() => this.#uncover());
     else this.#uncover();
@@ -308,7 +331,7 @@ export class Viewing {
   #met() {
     if (this.modes.client) this.#uncover();
     if (this.loaded) return;
-    this.#progress(1);
+    this.#advance(1);
     this.loaded = true;
     this.#emit("load", { url: this.#host.getAttribute("src") });
     this.#emit("model-visibility", { visible: true });
@@ -345,7 +368,10 @@ export class Viewing {
 
   /** The server knows the model: tell it all that was chosen so far. @param {Link} link @param {Ready} ready */
   #meet(link, ready) {
-    if (link.ready) return;
+    if (link.ready) {
+      this.#remeet(link, ready);
+      return;
+    }
     link.ready = ready;
     const first = this.ready === null;
     this.ready = ready;
@@ -355,7 +381,14 @@ export class Viewing {
       this.#remote.camera(this.camera.pose);
       this.#remote.attach(link);
     }
-    this.#progress(0.9);
+    this.#advance(0.9);
+  }
+
+  /** The whole model took the place of its preview: other names may be chosen; the camera stays. @param {Link} link @param {Ready} ready */
+  #remeet(link, ready) {
+    link.ready = this.ready = ready;
+    this.camera.remeasure(ready.bounds);
+    this.choices.meet(ready);
   }
 
   /** @param {boolean} first the element has an area now */

@@ -10,13 +10,14 @@ import { iceServersOf, Trickle } from "./trickle.js";
  * @typedef {import("./protocol.js").ServerMessage} ServerMessage
  * @typedef {{
  *   permit: () => Promise<unknown>,
+ *   answered: (partial: boolean) => void,
  *   progress: (share: number) => void,
  *   stream: (stream: MediaStream) => void,
  *   message: (message: ServerMessage) => void,
  *   doubt: () => void,
  *   trust: () => void,
  *   lost: (error: SessionError) => void,
- * }} SessionHandlers  permit: settled when the offer may go out; doubt: nothing comes through any more; trust: it does again
+ * }} SessionHandlers  permit: settled when the offer may go out; answered: partial is for a preview, the whole model follows; doubt: nothing comes through any more; trust: it does again
  * @typedef {{ticket: string, position: number, seconds: number}} Queue  position: 1 is next
  */
 
@@ -26,6 +27,8 @@ const LOADING = 90_000;
 const OPENING = 12_000;
 /** How long nothing may come through before another connection is begun beside this one, ms. */
 const GRACE = 700;
+/** What a WHEP answer calls the address that says how far the model is, while its preview is shown. */
+const PROGRESS = "urn:vitrine:progress";
 /** How long the answer to DELETE is waited for before the connection is closed, ms. */
 const FAREWELL = 1_000;
 /** Statuses that asking again cannot change. */
@@ -198,6 +201,7 @@ export class Session {
   /** @param {import("./links.js").WebLink[]} links what the answer says besides itself */
   #follow(links) {
     this.watchKey = linkOf(links, "watch")?.searchParams.get("watch") ?? "";
+    this.#handlers.answered(linkOf(links, PROGRESS) !== null);
     const events = linkOf(links, RELATION);
     if (!events) return;
     this.#events = new SessionEvents(events, {
