@@ -44,12 +44,14 @@ class Asset:
 class StoreOptions:
     """How a store is used. cache_folder: of the copies of remote files; None = no remote store can be opened.
 
-    cache_bytes: they take at most so much of the disk. source: how a remote store is reached.
+    cache_bytes: they take at most so much of the disk. source: how a remote store is reached. refresh_seconds: between
+    two looks at what it shows, at least.
     """
 
     cache_folder: Path | None = None
     cache_bytes: int = CACHE_BYTES
     source: SourceOptions = field(default_factory=SourceOptions)
+    refresh_seconds: float = 20.0
 
 
 class Store(Protocol):
@@ -117,4 +119,4 @@ def _remote(url: str, options: StoreOptions) -> Store:
     cache = Cache(options.cache_folder, options.cache_bytes)
     kept = options.cache_folder / "manifests" / f"{hashlib.sha256(url.encode()).hexdigest()[:32]}.json"
     source = open_source(url, options.source)
-    return RemoteStore(source, Watch(source, url, kept), cache)
+    return RemoteStore(source, Watch(source, url, kept, options.refresh_seconds), cache)

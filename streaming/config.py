@@ -136,7 +136,8 @@ class Config:
             key_file=Path(self.cdn_key_file) if self.cdn_key_file else None,
             signing=cast(Literal["canned", "custom", "cookies"], self.cdn_signing),
         )
-        return StoreOptions(Path(self.cache_folder) if self.cache_folder else None, self.cache_bytes, source)
+        folder = Path(self.cache_folder) if self.cache_folder else None
+        return StoreOptions(folder, self.cache_bytes, source, refresh_seconds=self.refresh_seconds / 2)
 
     def to_json(self) -> str:
         """One line that `from_json` reads back, for a child process."""
