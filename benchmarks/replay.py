@@ -31,7 +31,7 @@ Pixels = NDArray[np.uint8]
 PACKET_ENCODER = "benchmarks.replay:Replayed"  # for VITRINE_ENCODER_H264, beside the backend `packets`
 _PACKET_BITRATE, _PACKET_RATE = 3_000_000, 30  # of the packets that are replayed, whatever the pictures are of
 _FILLER = b"\0\0\0\1\x0c"  # a NAL unit of H.264 that decoders skip, of any length
-_SIZE = struct.Struct("<I")
+_SIZES = struct.Struct("<II")  # of a predicted picture, and of its first NAL unit
 
 
 def frames() -> Replay:
@@ -66,8 +66,12 @@ class Replayed:
     def encode(self, pixels: Pixels, timestamp: int, *, key: bool, still: bool = False) -> Encoded:  # noqa: ARG002
         """The packet that the picture is, as a key frame or predicted. pixels: what `pack` made."""
         data = pixels.reshape(-1)
-        split = _SIZE.size + min(_SIZE.unpack(data[: _SIZE.size].tobytes())[0], data.size)
-        return Encoded((data[split:] if key else data[_SIZE.size : split]).tobytes(), key)
+        size, first = _SIZES.unpack(data[: _SIZES.size].tobytes())
+        split = _SIZES.size + min(size, data.size)
+        if key:
+            return Encoded(data[split:].tobytes(), key)
+        units = (first, size - first) if first < size else (first,)
+        return Encoded(data[_SIZES.size : split].tobytes(), key, units=units)
 
     def retarget(self, bitrate: int) -> None:
         """Packets are as large as they are."""
@@ -79,9 +83,12 @@ class Replayed:
         """Nothing to free."""
 
 
-def pack(predicted: bytes, key: bytes) -> Pixels:
-    """Two readings of one picture as what `Replayed` takes: a size, the predicted one, the key frame."""
-    return np.frombuffer(_SIZE.pack(len(predicted)) + predicted + key, np.uint8)
+def pack(predicted: bytes, first: int, key: bytes) -> Pixels:
+    """Two readings of one picture as what `Replayed` takes: sizes, the predicted one, the key frame.
+
+    first: bytes of the predicted one's first NAL unit; another one may follow.
+    """
+    return np.frombuffer(_SIZES.pack(len(predicted), first) + predicted + key, np.uint8)
 
 
 def filled(data: bytes, size: int) -> bytes:
@@ -101,7 +108,8 @@ def encode_all(pictures: Pixels) -> list[Pixels]:
     for step, picture in enumerate(pictures):
         time = (step + 1) * 90_000 // _PACKET_RATE
         predicted, key = chain.encode(picture, time, key=False), single.encode(picture, time, key=True)
-        found.append(pack(filled(predicted.data, _PACKET_BITRATE // _PACKET_RATE // 8), key.data))
+        whole = filled(predicted.data, _PACKET_BITRATE // _PACKET_RATE // 8)
+        found.append(pack(whole, len(predicted.data), key.data))
     chain.close()
     single.close()
     return found

@@ -195,7 +195,7 @@ async def _send(senders: Sequence[_Sender], plan: Plan) -> dict[str, float]:
     began, cpu = loop.time(), time.process_time()
     for index in range(plan.pictures):
         for sender in senders:
-            sender.track.put(Packet(1, index * 3000, -1, False, data))
+            sender.track.put(Packet(1, index * 3000, -1, False, data, (len(data),)))
         await asyncio.sleep(max(0.0, began + (index + 1) / plan.pace - loop.time()))
     await asyncio.sleep(_SETTLE_SECONDS)
     spent = time.process_time() - cpu

@@ -19,11 +19,13 @@ from typing import Any
 from streaming.errors import ProcessLost, SignallingError
 
 MAX_MESSAGE = 80 << 20  # bytes; the largest is an uncompressed still
+MAX_UNITS = 255  # NAL units of one picture whose sizes cross with it
 MAX_REQUESTS = 1024  # unanswered at once on one link
 
 _HEAD = struct.Struct("<IB")
 _JSON = struct.Struct("<I")
-_PACKET = struct.Struct("<IIqB")
+_PACKET = struct.Struct("<IIqBB")
+_UNIT = 4  # bytes
 _ACK = struct.Struct("<I")
 _CAMERA = struct.Struct("<Iq7d")
 
@@ -45,7 +47,8 @@ class Packet:
     """One encoded picture on its way to a viewer.
 
     session: the viewer's number. timestamp: 90 kHz, modulo 2^32. seq: the newest camera input it shows, -1 = none.
-    key: decodable on its own. data: H.264 Annex B or one VP8 frame.
+    key: decodable on its own. data: H.264 Annex B or one VP8 frame. units: bytes of each NAL unit in it with its start
+    code, where the encoder knows; else nothing, and whoever needs them looks for them.
     """
 
     session: int
@@ -53,6 +56,7 @@ class Packet:
     seq: int
     key: bool
     data: bytes
+    units: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +133,9 @@ class Link(asyncio.Protocol):
 
     def packet(self, packet: Packet) -> None:
         """Send an encoded picture."""
-        head = _PACKET.pack(packet.session, packet.timestamp, packet.seq, packet.key)
-        self._send(Kind.PACKET, head + packet.data)
+        units = packet.units if len(packet.units) <= MAX_UNITS else ()
+        head = _PACKET.pack(packet.session, packet.timestamp, packet.seq, packet.key, len(units))
+        self._send(Kind.PACKET, head + struct.pack(f"<{len(units)}I", *units) + packet.data)
 
     def ack(self, session: int) -> None:
         """Tell that one picture has been sent on."""
@@ -213,8 +218,10 @@ class Link(asyncio.Protocol):
         self.handler.on_lost(self)
 
     def _on_packet(self, body: memoryview) -> None:
-        session, timestamp, seq, key = _PACKET.unpack_from(body)
-        self.handler.on_packet(Packet(session, timestamp, seq, bool(key), bytes(body[_PACKET.size :])))
+        session, timestamp, seq, key, count = _PACKET.unpack_from(body)
+        units = struct.unpack_from(f"<{count}I", body, _PACKET.size)
+        data = bytes(body[_PACKET.size + _UNIT * count :])
+        self.handler.on_packet(Packet(session, timestamp, seq, bool(key), data, units))
 
     def _on_ack(self, body: memoryview) -> None:
         self.handler.on_ack(_ACK.unpack_from(body)[0])

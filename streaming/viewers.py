@@ -91,7 +91,7 @@ class Viewer:
         timestamp = round(done.shot.captured * 90_000) & 0xFFFFFFFF
         self.frames += 1
         self.bytes += len(encoded.data)
-        packet = Packet(self.number, timestamp, done.shot.seq, encoded.key, encoded.data)
+        packet = Packet(self.number, timestamp, done.shot.seq, encoded.key, encoded.data, encoded.units)
         self.owner.link.packet(packet)
         self.watchers.put(packet)
         self._step()

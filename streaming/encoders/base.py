@@ -14,12 +14,13 @@ class Encoded:
     """One picture as bytes (H.264 Annex B, or a VP8 frame).
 
     key: decodable on its own. again: seconds after which encoding the same still once more would make it look better;
-    None: it would not.
+    None: it would not. units: bytes of each NAL unit with its start code, where that is known.
     """
 
     data: bytes
     key: bool
     again: float | None = None
+    units: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

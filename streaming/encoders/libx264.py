@@ -171,6 +171,11 @@ class Coder:
             raise EncoderError(f"x264 failed ({size})" if size else "x264 held a picture back")
         return c.string_at(self._units[0].payload, size)
 
+    @property
+    def units(self) -> tuple[int, ...]:
+        """Bytes of each NAL unit of the last picture, with its start code."""
+        return tuple(unit.size for unit in self._units[: self._count.value])
+
     def change(self, options: Mapping[str, str]) -> None:
         """Go on with other options from the next picture, without a key frame; only some can be changed."""
         self._library.parameters(self._open(), self._parameters)

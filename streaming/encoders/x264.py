@@ -74,7 +74,8 @@ class X264:
         self._rate.spent(len(data), quantiser, key=key, learn=key or not still)
         self._resting = still
         coarse = still and quantiser > FINEST_STILL + CLOSE
-        return Encoded(data, key, self._rate.room(timestamp / 90_000) if coarse else None)
+        again = self._rate.room(timestamp / 90_000) if coarse else None
+        return Encoded(data, key, again, self._coder.units)
 
     def retarget(self, bitrate: int) -> None:
         """See `Encoder.retarget`."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Sequence
 
-from streaming.rtc.outgoing import Outgoing
+from streaming.rtc.outgoing import Outgoing, Picture
 
 PACKETS = 1024  # kept at most, per viewer: 1.2 MB of datagrams, more than a second at 8 Mb/s
 KEEP_SECONDS = 5.0  # after the last picture the whole history is forgotten: players give up earlier
@@ -22,42 +22,50 @@ BURST_SECONDS, LEAST_BURST = 0.25, 6 << 10  # ...but no more than so long of the
 class History:
     """The newest packets of one stream by sequence number, which rises from packet to packet.
 
-    A packet's payload is that of its RTP packet, or the whole encrypted datagram when no retransmission stream was
-    negotiated: then the same bytes must go out again, for another header under the same number would break AES-GCM.
+    Keeps their pictures; a packet is cut again when somebody asks for it, which is rare.
     """
 
     def __init__(self) -> None:
-        self._slots: list[Outgoing | None] = [None] * PACKETS
-        self._newest = 0  # sequence number
+        self._pictures: list[Picture] = []  # oldest first
+        self._firsts: list[int] = []  # sequence numbers of their first packets, without wrap
+        self._packets = 0  # in all of them, those that have not left yet too
 
-    def put(self, packets: Sequence[Outgoing]) -> None:
-        """Remember packets that follow each other; each takes the place of that PACKETS before it."""
-        if not packets:
+    def put(self, picture: Picture) -> None:
+        """Remember what has left of a picture, and forget the oldest that are PACKETS before it."""
+        if self._pictures and self._pictures[-1] is picture:
             return
-        first, self._newest = packets[0].sequence % PACKETS, packets[-1].sequence
-        room = PACKETS - first
-        self._slots[first : first + len(packets)] = packets[:room]
-        self._slots[: len(packets[room:])] = packets[room:]
+        newest = self._firsts[-1] if self._firsts else picture.first
+        self._firsts.append(newest + (picture.first - newest & 0xFFFF))
+        self._pictures.append(picture)
+        self._packets += len(picture.sizes)
+        while self._packets - len(self._pictures[0].sizes) >= PACKETS:
+            self._packets -= len(self._pictures.pop(0).sizes)
+            del self._firsts[0]
 
     def find(self, sequence: int) -> Outgoing | None:
         """The packet with this number, unless it is forgotten or was never sent."""
-        packet = self._slots[sequence % PACKETS]
-        return packet if packet is not None and packet.sequence == sequence else None
+        if not self._pictures:
+            return None
+        oldest = self._firsts[0]
+        at = bisect_right(self._firsts, oldest + (sequence - oldest & 0xFFFF)) - 1
+        picture = self._pictures[at]
+        index = sequence - picture.first & 0xFFFF
+        return picture.packet(index) if index < picture.left else None
 
     def newest(self, octets: int) -> list[Outgoing]:
         """The last packets, newest first, that together have at least so many bytes; fewer when no more are kept."""
         chosen: list[Outgoing] = []
-        for back in range(PACKETS):
-            packet = self.find(self._newest - back & 0xFFFF)
-            if packet is None or octets <= 0:
-                break
-            chosen.append(packet)
-            octets -= len(packet.payload)
+        for picture in reversed(self._pictures):
+            for index in range(picture.left - 1, -1, -1):
+                if octets <= 0:
+                    return chosen
+                chosen.append(picture.packet(index))
+                octets -= len(chosen[-1].payload)
         return chosen
 
     def clear(self) -> None:
         """Forget all."""
-        self._slots = [None] * PACKETS
+        self._pictures, self._firsts, self._packets = [], [], 0
 
 
 class Repetition:

@@ -1,6 +1,6 @@
 """When packets leave: at once up to a burst, then at the pacing rate; repetitions first. No timer while none waits.
 
-Knows neither sockets nor pictures: `transmit` takes packets, in order, and says how many it took.
+Knows no sockets: its outlet takes packets, in order, and says how many it took.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import NamedTuple, Protocol
 
-from streaming.rtc.outgoing import BATCH, Outgoing
+from streaming.rtc.outgoing import BATCH, Outgoing, Picture
 
 BURST = 16 << 10  # bytes that may leave at once, however slow the path
 BURST_SECONDS = 0.04  # of the target bitrate that may leave at once, where that is more
@@ -32,6 +32,22 @@ class Cancellable(Protocol):
 
     def cancel(self) -> None:
         """Do not call."""
+
+
+class Outlet(Protocol):
+    """Where packets leave."""
+
+    def limits(self) -> Limits:
+        """How fast they may."""
+        ...
+
+    def transmit(self, picture: Picture, count: int) -> int:
+        """Send the next packets of a picture, at most BATCH; how many were taken, which its `left` tells then."""
+        ...
+
+    def repeat(self, packets: Sequence[Outgoing]) -> int:
+        """Send at most BATCH packets again; how many were taken."""
+        ...
 
 
 class Train:
@@ -56,20 +72,21 @@ class Train:
 
 
 class Pacer:
-    """A queue of packets of one viewer. Bounded by its owner, who adds a picture only when the one before has left."""
+    """A queue of packets of one viewer: one picture, and what is sent again."""
 
     def __init__(
         self,
-        transmit: Callable[[Sequence[Outgoing]], int],
-        limits: Callable[[], Limits],
+        outlet: Outlet,
+        left: Callable[[], None],
         clock: Callable[[], float],
         later: Callable[[float, Callable[[], None]], Cancellable] | None = None,
     ) -> None:
-        self._transmit, self._limits, self._clock = transmit, limits, clock
+        """left: called when the last packet of a picture is out."""
+        self._outlet, self._left, self._clock = outlet, left, clock
         self._later = later or asyncio.get_running_loop().call_later
-        self._media: deque[Outgoing] = deque()
+        self._picture: Picture | None = None
+        self._given_up = False  # on what has not left of it
         self._repairs: deque[Outgoing] = deque()
-        self._left: Callable[[], None] | None = None
         self._tokens: float | None = None  # bytes; below zero while the last packet is being paid for
         self._at = 0.0
         self._blocked: float | None = None  # since when the socket takes nothing
@@ -80,12 +97,11 @@ class Pacer:
     @property
     def busy(self) -> bool:
         """Whether a picture is still leaving."""
-        return self._left is not None
+        return self._picture is not None
 
-    def put(self, packets: Sequence[Outgoing], left: Callable[[], None]) -> None:
-        """Send a picture; `left` is called when its last packet is out, which may be at once."""
-        self._media.extend(packets)
-        self._left = left
+    def put(self, picture: Picture) -> None:
+        """Send a picture, which may have left when this returns. Only while none is leaving."""
+        self._picture, self._given_up = picture, False
         if not self._held:
             self._flush()
 
@@ -108,39 +124,67 @@ class Pacer:
     def close(self) -> None:
         """Drop what waits and stop."""
         self._disarm()
-        self._left = None
-        self._media.clear()
+        self._picture = None
         self._repairs.clear()
         self._train = Train([], 0, 1.0, 0.0)
 
     def _flush(self) -> None:
         self._disarm()
-        now, (rate, target) = self._clock(), self._limits()
+        now, (rate, target) = self._clock(), self._outlet.limits()
         self._earn(now, rate, target)
-        while (queue := self._repairs or self._media) and (self._tokens is None or self._tokens > 0):
-            batch, octets = self._affordable(queue)
-            taken = self._transmit(batch)
-            if taken < len(batch):
-                octets = sum([len(packet.payload) for packet in batch[:taken]])
-            _take(queue, taken)
-            self._train.left -= octets
-            if self._tokens is not None:
-                self._tokens -= octets
-            if taken < len(batch):
+        while (self._repairs or self._waits()) and (self._tokens is None or self._tokens > 0):
+            if not (self._repeat() if self._repairs else self._transmit()):
                 self._wait_for_socket(now)
                 return
             self._blocked = None
-        if self._repairs or self._media:
+        if self._repairs or self._waits():
             debt = -(self._tokens or 0.0) * 8 / rate if rate else 0.0
             self._arm(min(TICK_LONGEST, max(TICK_SHORTEST, debt + TICK_SHORTEST)), held=True)
             return
+        if self._train.left > 0:
+            self._go_on_with_train(now)
+        if self._picture is not None:
+            self._picture = None
+            self._left()
+
+    def _waits(self) -> bool:
+        """Whether packets of the picture wait."""
+        picture = self._picture
+        return picture is not None and picture.left < len(picture.sizes) and not self._given_up
+
+    def _transmit(self) -> bool:
+        """Let packets of the picture go; whether all that were tried were taken."""
+        picture = self._picture
+        if picture is None:
+            return True
+        start, count = picture.left, len(picture.sizes)
+        if start or count > BATCH or (self._tokens is not None and picture.octets > self._tokens):
+            count = self._affordable(picture.sizes[start : start + BATCH])
+        taken = self._outlet.transmit(picture, count)
+        self._spend(picture.octets if taken == len(picture.sizes) else sum(picture.sizes[start : start + taken]))
+        return taken == count
+
+    def _repeat(self) -> bool:
+        """Send packets again; whether all that were tried were taken."""
+        batch = list(islice(self._repairs, BATCH))
+        sizes = [len(packet.payload) for packet in batch]
+        count = self._affordable(sizes)
+        taken = self._outlet.repeat(batch[:count])
+        for _ in range(taken):
+            self._repairs.popleft()
+        self._spend(sum(sizes[:taken]))
+        return taken == count
+
+    def _go_on_with_train(self, now: float) -> None:
         if due := self._train.due(now):
-            self._transmit(due)
+            self._outlet.repeat(due)
         if self._train.left > 0 and self._timer is None:
             self._arm(self._train.pause, held=False)
-        if self._left is not None:
-            left, self._left = self._left, None
-            left()
+
+    def _spend(self, octets: int) -> None:
+        self._train.left -= octets
+        if self._tokens is not None:
+            self._tokens -= octets
 
     def _earn(self, now: float, rate: float, target: float) -> None:
         if rate <= 0:
@@ -150,25 +194,22 @@ class Pacer:
         earned = most if self._tokens is None else self._tokens + (now - self._at) * rate / 8
         self._tokens, self._at = min(most, earned), now
 
-    def _affordable(self, queue: deque[Outgoing]) -> tuple[list[Outgoing], int]:
-        """The next packets and their bytes, until the tokens are spent; at least one."""
-        batch = list(islice(queue, BATCH))
-        sizes = [len(packet.payload) for packet in batch]
-        octets = sum(sizes)
-        if self._tokens is None or octets <= self._tokens:
-            return batch, octets
+    def _affordable(self, sizes: Sequence[int]) -> int:
+        """How many of the next packets may leave until the tokens are spent; at least one."""
+        if self._tokens is None:
+            return len(sizes)
         octets = count = 0
-        while count < len(batch) and octets < self._tokens:
+        while count < len(sizes) and octets < self._tokens:
             octets += sizes[count]
             count += 1
-        return batch[:count], octets
+        return count
 
     def _wait_for_socket(self, now: float) -> None:
         if self._blocked is None:
             self._blocked = now
         if now - self._blocked > BLOCKED_SECONDS:
             self._repairs.clear()
-            self._media.clear()
+            self._given_up = True
             self._blocked = None
         self._arm(TICK_SHORTEST, held=True)
 
@@ -180,12 +221,3 @@ class Pacer:
         if self._timer is not None:
             self._timer.cancel()
         self._timer, self._held = None, False
-
-
-def _take(queue: deque[Outgoing], count: int) -> None:
-    """Remove the first packets."""
-    if count == len(queue):
-        queue.clear()
-        return
-    for _ in range(count):
-        queue.popleft()

@@ -1,7 +1,7 @@
 """Our sender inside aiortc's: pictures in, SRTP packets out; repetitions, key frame requests and estimates back.
 
-Cuts a picture, numbers its packets, hands them to the pacer and, when they leave, to the wire and the history. Runs on
-the event loop without a task: a picture that may leave at once has left when `PacketTrack.put` returns.
+Cuts a picture, numbers its packets and hands them to the pacer, which lets them out (`outlet`). Runs on the event loop
+without a task: a picture that may leave at once has left when `PacketTrack.put` returns.
 """
 
 from __future__ import annotations
@@ -10,10 +10,8 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
-from itertools import repeat
 from typing import Any
 
 from aiortc import RTCRtpSender
@@ -22,11 +20,12 @@ from aiortc.rtcrtpparameters import RTCRtpCodecParameters, RTCRtpSendParameters
 from streaming.congestion import FeedbackError
 from streaming.ipc import Packet
 from streaming.rtc.estimates import Congestion
-from streaming.rtc.extensions import Header, ntp_of
+from streaming.rtc.extensions import Header
 from streaming.rtc.feedback import Reader, Report
-from streaming.rtc.history import KEEP_SECONDS, History, Repetition
-from streaming.rtc.outgoing import Outgoing
-from streaming.rtc.pacer import Limits, Pacer
+from streaming.rtc.history import KEEP_SECONDS, Repetition
+from streaming.rtc.outgoing import MARKER, Outgoing, Picture
+from streaming.rtc.outlet import Outlet
+from streaming.rtc.pacer import Pacer
 from streaming.rtc.packets import Packetiser, packetiser
 from streaming.rtc.reports import Reports
 from streaming.rtc.wire import Wire, room
@@ -36,8 +35,6 @@ TAIL_SECONDS = 0.1  # without a picture, after which the last packet is sent aga
 RENEW_SECONDS = 1.0  # between two key frames that stand for more losses than can be made good
 QUIET_SECONDS = 2.0  # without a picture, after which a key frame request may be mere impatience
 LONGEST_RTT = 10.0  # seconds; more is a clock that was set
-
-_outgoing = partial(tuple.__new__, Outgoing)  # a fifth of what its constructor costs
 
 logger = logging.getLogger(__name__)
 
@@ -61,21 +58,18 @@ class PacketPump:
         self.origin = random.getrandbits(32)  # of RTP timestamps, so that they tell nothing about the host's clock
         self._sender, self._track, self._hooks = sender, track, hooks
         self._congestion = congestion
-        self._told = self._congestion.target
         self._sequence = random.getrandbits(15)
         self._rtx_sequence = random.getrandbits(15)
-        self._history, self._repetition = History(), Repetition()
-        self._pacer = Pacer(self._transmit, self._limits, time.monotonic)
-        self._header = Header({})
-        self._wire: Wire | None = None  # once there is a connection
+        self._ended = asyncio.Event()
+        self._repetition, self._outlet = Repetition(), Outlet(congestion, self._ended.set)
+        self._pacer = Pacer(self._outlet, self._left, time.monotonic)
+        self._leaving: tuple[Packet, Picture, float] | None = None  # what the pacer has, and since when
         self._packetiser: Packetiser | None = None
         self._payload_type = 0
-        self._ntp = 0  # of the last burst
         self._rtx_type: int | None = None
         self._last_sent = time.monotonic()
         self._forgetting: asyncio.TimerHandle | None = None
         self._tail: asyncio.TimerHandle | None = None
-        self._ended = asyncio.Event()
         self._reports = Reports(sender)
         self._received = -1  # the player's last report: highest sequence number, packets lost so far
         self._lost = 0
@@ -93,9 +87,8 @@ class PacketPump:
     def configure(self, parameters: RTCRtpSendParameters) -> None:
         """Take what was negotiated; the connection is there."""
         ids = {extension.uri: extension.id for extension in parameters.headerExtensions}
-        self._header = Header(ids, parameters.muxId)
         transport: Any = self._sender.transport
-        self._wire = Wire(transport)
+        self._outlet.header, self._outlet.wire = Header(ids, parameters.muxId), Wire(transport)
         transport._handle_rtcp_data = Reader(self)
 
     async def run(self, codec: RTCRtpCodecParameters) -> None:
@@ -103,6 +96,7 @@ class PacketPump:
         _private(self._sender, "rtp_started").set()
         self._payload_type = codec.payloadType or 0
         self._rtx_type = _private(self._sender, "rtx_payload_type")
+        self._outlet.seals = self._rtx_type is None
         self._packetiser = packetiser(codec.mimeType)
         self._pull()
         try:
@@ -115,7 +109,7 @@ class PacketPump:
     def _close(self) -> None:
         self._packetiser = None
         self._pacer.close()
-        self._history.clear()
+        self._outlet.history.clear()
         for timer in (self._forgetting, self._tail):
             if timer is not None:
                 timer.cancel()
@@ -128,42 +122,41 @@ class PacketPump:
         """Take pictures as long as they leave at once."""
         try:
             while self._packetiser is not None and not self._pacer.busy and (packet := self._track.poll()) is not None:
-                self._begin(packet, self._packetiser.split(packet.data, room(self._header)))
+                self._begin(packet, self._packetiser)
         except Exception:
             logger.exception("RTP failed")
             self._ended.set()
         if self._track.readyState != "live":
             self._ended.set()
 
-    def _begin(self, packet: Packet, payloads: list[bytes]) -> None:
-        timestamp, source, first = self.rtp_timestamp(packet), int(self._sender._ssrc), self._sequence
-        kinds = [self._payload_type] * (len(payloads) - 1) + [0x80 | self._payload_type]
-        self._sequence = first + len(payloads) & 0xFFFF
+    def _begin(self, packet: Packet, cutter: Packetiser) -> None:
         begun = time.monotonic()
-        sequences = [sequence & 0xFFFF for sequence in range(first, first + len(payloads))]
-        columns = zip(kinds, sequences, repeat(timestamp), repeat(source), payloads, repeat(-1), strict=False)
-        outgoing = list(map(_outgoing, columns))
-        octets = sum(map(len, payloads))
+        cuts = cutter.split(packet.data, room(self._outlet.header), packet.units)
+        picture = Picture(self._payload_type, self._sequence, self.rtp_timestamp(packet), int(self._sender._ssrc), cuts)
+        self._sequence = self._sequence + len(picture.sizes) & 0xFFFF
         if packet.key:  # nobody needs what came before it
-            self._history.clear()
+            self._outlet.history.clear()
             self._pacer.forget()
+        self._leaving = packet, picture, begun
+        self._pacer.put(picture)
 
-        def left() -> None:
-            self._left(packet, len(payloads), octets, begun)
-
-        self._pacer.put(outgoing, left)
-
-    def _left(self, packet: Packet, packets: int, octets: int, begun: float) -> None:
-        self._last_sent = time.monotonic()
+    def _left(self) -> None:
+        """The last packet of a picture is out."""
+        if self._leaving is None:
+            return
+        packet, picture, begun = self._leaving
+        packets, octets = len(picture.sizes), picture.octets
+        self._leaving = None
+        self._last_sent = now = time.monotonic()
         if self._forgetting is None:
             self._forgetting = asyncio.get_running_loop().call_later(KEEP_SECONDS, self._forget)
         self._report(self.rtp_timestamp(packet), packets, octets)
-        self._congestion.spent(octets, self._last_sent)
+        self._congestion.spent(octets, now)
         self._probe()
-        self._double(packets)
+        self._double(picture)
         if self._tail is None:
             self._tail = asyncio.get_running_loop().call_later(TAIL_SECONDS, self._end_with_a_repetition)
-        self._hooks.paced(self._last_sent - begun)
+        self._hooks.paced(now - begun)
         self._hooks.sent(packet, packets, octets)
         self._pull()
 
@@ -172,23 +165,23 @@ class PacketPump:
         plan = self._congestion.probe(self._last_sent)
         if plan is None or self._rtx_type is None:
             return
-        chosen = self._history.newest(plan.size)
+        chosen = self._outlet.history.newest(plan.size)
         size = sum(len(packet.payload) for packet in chosen)
         repeats = -(-plan.size // size) if size else 0
         packets = [self._repeat(packet, self._rtx_type) for packet in chosen * repeats]
         self._pacer.train(packets, plan.size, plan.rate)
 
-    def _double(self, packets: int) -> None:
+    def _double(self, picture: Picture) -> None:
         """Send the picture that has just left once more, where packets are often lost and there is room."""
         if self._rtx_type is not None and self._congestion.doubles(self._last_sent):
-            picture = (self._history.find(self._sequence - back & 0xFFFF) for back in range(packets, 0, -1))
-            self._pacer.repair([self._repeat(packet, self._rtx_type) for packet in picture if packet is not None])
+            packets = (self._outlet.history.find(picture.first + index & 0xFFFF) for index in range(len(picture.sizes)))
+            self._pacer.repair([self._repeat(packet, self._rtx_type) for packet in packets if packet is not None])
 
     def _end_with_a_repetition(self) -> None:
         """The last packet before a rest goes out twice: were it lost, nothing after it would tell the player."""
         self._tail = None
         rest = self._last_sent + TAIL_SECONDS - time.monotonic()
-        last = self._history.find(self._sequence - 1 & 0xFFFF)
+        last = self._outlet.history.find(self._sequence - 1 & 0xFFFF)
         if rest > 0:
             self._tail = asyncio.get_running_loop().call_later(rest, self._end_with_a_repetition)
         elif last is not None and self._rtx_type is not None:
@@ -201,54 +194,26 @@ class PacketPump:
         if rest > 0:
             self._forgetting = asyncio.get_running_loop().call_later(rest, self._forget)
         else:
-            self._history.clear()
+            self._outlet.history.clear()
             self._repetition.clear()
 
     def _report(self, timestamp: int, packets: int, octets: int) -> None:
         """Keep the numbers that aiortc's sender reports are made of."""
         sender: Any = self._sender
-        sender._RTCRtpSender__ntp_timestamp, sender._RTCRtpSender__rtp_timestamp = self._ntp, timestamp
+        sender._RTCRtpSender__ntp_timestamp, sender._RTCRtpSender__rtp_timestamp = self._outlet.ntp, timestamp
         sender._RTCRtpSender__packet_count += packets
         sender._RTCRtpSender__octet_count += octets
         self._reports.sent()
-
-    # -- packets ------------------------------------------------------------------------------------------------------
-
-    def _limits(self) -> Limits:
-        return Limits(self._congestion.pacing, self._told)  # the target itself is dear, and news only after feedback
-
-    def _transmit(self, packets: Sequence[Outgoing]) -> int:
-        """What the pacer lets go; a closed connection takes everything and ends the stream."""
-        wire = self._wire
-        if wire is None:
-            return len(packets)
-        now, number = time.monotonic(), wire.number
-        self._ntp = ntp_of(time.time())
-        try:
-            sizes = wire.send(packets, self._header, self._ntp)
-        except ConnectionError:
-            self._ended.set()
-            return len(packets)
-        if self._header.numbered and sizes:
-            self._congestion.burst(number, sizes, now)
-        if packets[0].original < 0:  # repetitions never mix with what is new
-            self._history.put(self._kept(packets[: len(sizes)], sizes))
-        return len(sizes)
-
-    def _kept(self, packets: Sequence[Outgoing], sizes: Sequence[int]) -> Sequence[Outgoing]:
-        wire = self._wire
-        if self._rtx_type is not None or wire is None:
-            return packets
-        return [packet._replace(payload=wire.copy(index, sizes[index])) for index, packet in enumerate(packets)]
 
     # -- what the player reports --------------------------------------------------------------------------------------
 
     def on_lost(self, source: int, sequences: list[int]) -> None:
         """Send again what is still known, on the retransmission stream when there is one."""
-        if source != self._sender._ssrc or self._wire is None:
+        wire = self._outlet.wire
+        if source != self._sender._ssrc or wire is None:
             return
         now, target = time.monotonic(), self._congestion.target
-        found = (self._history.find(sequence) for sequence in sequences)
+        found = (self._outlet.history.find(sequence) for sequence in sequences)
         again = [packet for packet in found if packet is not None and self._repetition.allows(packet, now, target)]
         if self._repetition.exhausted and now - self._renewed > RENEW_SECONDS:
             self._renewed = now
@@ -256,7 +221,7 @@ class PacketPump:
         if not again:
             return
         if self._rtx_type is None:
-            self._wire.send_encrypted([packet.payload for packet in again])
+            wire.send_again([packet.payload for packet in again])
         else:
             self._pacer.repair([self._repeat(packet, self._rtx_type) for packet in again * self._congestion.copies])
         for _ in again:
@@ -265,7 +230,7 @@ class PacketPump:
     def _repeat(self, packet: Outgoing, rtx_type: int) -> Outgoing:
         number = self._rtx_sequence
         self._rtx_sequence = number + 1 & 0xFFFF
-        kind = packet.kind & 0x80 | rtx_type
+        kind = packet.kind & MARKER | rtx_type
         return Outgoing(kind, number, packet.timestamp, self._sender._rtx_ssrc, packet.payload, packet.sequence)
 
     def on_key_wanted(self) -> None:
@@ -294,7 +259,7 @@ class PacketPump:
     def on_estimate(self, bitrate: int) -> None:
         """REMB."""
         self._congestion.remb(bitrate, time.monotonic())
-        self._told = 0
+        self._outlet.target = 0
         self._tell()
 
     def on_arrivals(self, fci: bytes) -> None:
@@ -308,8 +273,8 @@ class PacketPump:
 
     def _tell(self) -> None:
         target = self._congestion.target
-        if target != self._told:
-            self._told = target
+        if target != self._outlet.target:
+            self._outlet.target = target
             self._hooks.bitrate(target)
 
     def _round_trip(self, report: Report) -> float | None:

@@ -9,22 +9,23 @@ import errno
 import logging
 import socket
 import struct
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import pylibsrtp
 from aiortc import RTCDtlsTransport
 from aiortc.rtcdtlstransport import State
 
-from streaming.rtc.extensions import PROFILE, Header
-from streaming.rtc.outgoing import BATCH, Outgoing
+from streaming.rtc.extensions import Header
+from streaming.rtc.outgoing import BATCH, Strip
 
 DATAGRAM = 1200  # bytes of the largest: what passes everywhere, also inside IPv6 and a relay's framing
 TAG = 16  # bytes that SRTP adds, at most
-ORIGINAL = struct.Struct("!H")  # what a repetition puts before the payload
+REPEATING = 2  # bytes that a repetition puts before the payload
 
 _UDP_SEGMENT = 103  # <linux/udp.h>
-_SLOT = 1280  # bytes: a datagram, and room for what libsrtp may write behind it
+_SLOT = 1280  # bytes that a packet may take before it is encrypted, and behind it what libsrtp may write
+_WORD = 4  # bytes; libsrtp wants packets to begin at multiples of it
 _SEGMENT = struct.Struct("=H")
 _NO_OFFLOAD = {errno.EIO, errno.EINVAL, errno.EMSGSIZE, errno.EOPNOTSUPP, errno.ENOPROTOOPT, errno.ENOSYS}
 
@@ -36,7 +37,16 @@ logger = logging.getLogger(__name__)
 
 def room(header: Header) -> int:
     """The largest payload, in bytes, whose packet and its repetition still fit a datagram."""
-    return DATAGRAM - header.size - TAG - ORIGINAL.size
+    return DATAGRAM - header.size - TAG - REPEATING
+
+
+class Run(NamedTuple):
+    """Datagrams behind each other in the arena, for one call: all of `size` bytes, only the last may be shorter."""
+
+    begin: int
+    end: int
+    size: int
+    datagrams: int
 
 
 class Wire:
@@ -47,68 +57,67 @@ class Wire:
         self.number = 0  # transport-wide, of the next packet
         self._arena = ffi.new("char[]", BATCH * _SLOT)
         self._memory = memoryview(ffi.buffer(self._arena)).cast("B")
-        self._pointers = [self._arena + slot * _SLOT for slot in range(BATCH)]
         self._length = ffi.new("int *")
+        self._runs: list[Run] = []  # the last burst
         self._pair: Any = None
         self._socket: socket.socket | None = None
         self._relay: Any = None
         self._address = ("", 0)
         self._offload = True
 
-    def send(self, packets: Sequence[Outgoing], header: Header, ntp: int) -> list[int]:
+    def send(self, strips: Iterable[Strip], header: Header, ntp: int) -> list[int]:
         """Send at most BATCH packets now; bytes of each datagram taken: fewer when the socket's buffer is full.
 
         What the network refuses counts as taken and is lost, as on the way. Raises ConnectionError when there is no
         connection.
         """
-        sizes, memory = self._encrypt(packets, header, ntp), self._memory
-        taken = self.send_encrypted([memory[at * _SLOT : at * _SLOT + size] for at, size in enumerate(sizes)])
+        datagrams = self._encrypt(strips, header, ntp)
+        taken = self._send_all(len(datagrams))
         self.number = self.number + taken & 0xFFFF
-        return sizes[:taken]
+        return datagrams if taken == len(datagrams) else datagrams[:taken]
 
-    def copy(self, index: int, size: int) -> bytes:
-        """A datagram of the last burst, as it was sent."""
-        return bytes(self._memory[index * _SLOT : index * _SLOT + size])
+    def datagrams(self) -> Iterator[bytes]:
+        """Those of the last burst, as they were sent."""
+        for run in self._runs:
+            for at in range(run.begin, run.end, run.size):
+                yield bytes(self._memory[at : min(at + run.size, run.end)])
 
-    def send_encrypted(self, datagrams: Sequence[memoryview | bytes]) -> int:
-        """Send whole datagrams; how many were taken."""
+    def send_again(self, datagrams: Sequence[bytes]) -> None:
+        """Send whole datagrams, as they are; what the socket does not take is lost."""
         plain, relay, address = self._route()
-        if plain is None:
-            for datagram in datagrams:
-                relay.sendto(bytes(datagram), address)
-            return len(datagrams)
-        try:
-            return self._send_runs(plain, address, datagrams)
-        except OSError as error:
-            logger.debug("packets to %s are lost: %s", address, error)
-            return len(datagrams)
+        for datagram in datagrams:
+            try:
+                (plain or relay).sendto(datagram, address)
+            except OSError as error:
+                logger.debug("a repetition to %s is lost: %s", address, error)
 
-    def _encrypt(self, packets: Sequence[Outgoing], header: Header, ntp: int) -> list[int]:
-        """Fill the slots; the size of each datagram."""
+    def _encrypt(self, strips: Iterable[Strip], header: Header, ntp: int) -> list[int]:
+        """Fill the arena, run by run; the size of each datagram."""
         if self._transport._state != State.CONNECTED:
             raise ConnectionError("RTP has no encrypted connection")
-        pack, words, first, scale, rest = header.burst(ntp)
-        memory, length, pointers, number = self._memory, self._length, self._pointers, self.number
-        protect, session, start = lib.srtp_protect, self._transport._tx_srtp._srtp[0], header.size
-        sizes = []
-        for index, (kind, sequence, timestamp, source, payload, original) in enumerate(packets):
-            slot = index * _SLOT
-            counted = first + scale * (number + index & 0xFFFF)
-            pack(memory, slot, 0x90, kind, sequence, timestamp, source, PROFILE, words, counted, rest)
-            at = slot + start
-            if original >= 0:
-                ORIGINAL.pack_into(memory, at, original)
-                at += ORIGINAL.size
-            end = at + len(payload)
-            if end - slot > _SLOT - TAG:
-                raise ValueError(f"a packet of {end - slot} bytes; {DATAGRAM} are allowed")
-            memory[at:end] = payload
-            length[0] = end - slot
-            status = protect(session, pointers[index], length)
-            if status:
-                raise pylibsrtp.Error(f"libsrtp refuses a packet with status {status}")
-            sizes.append(length[0])
-        return sizes
+        packs, profile, first, scale, rest = header.burst(ntp)
+        memory, arena, length, number = self._memory, self._arena, self._length, self.number
+        protect, session = lib.srtp_protect, self._transport._tx_srtp._srtp[0]
+        at, datagrams = 0, list[int]()
+        self._runs = []
+        for words, stamp, heads, data, start, stop, size in strips:
+            lead = header.size + len(heads[0])
+            if lead + size > _SLOT - TAG:
+                raise ValueError(f"a packet of {lead + size} bytes; {DATAGRAM} are allowed")
+            pack, view = packs[len(heads[0])], memoryview(data)[:stop]
+            begin = at = at + -at % _WORD
+            for word, head, place in zip(words, heads, range(start, stop, size), strict=True):
+                piece = view[place : place + size]
+                pack(memory, at, word, stamp, profile, first + scale * number, rest + head)
+                length[0] = plain = lead + len(piece)
+                memory[at + lead : at + plain] = piece
+                if status := protect(session, arena + at, length):
+                    raise pylibsrtp.Error(f"libsrtp refuses a packet with status {status}")
+                number = number + 1 & 0xFFFF
+                datagrams.append(length[0])
+                at += length[0]
+            self._runs.append(Run(begin, at, datagrams[-len(words)], len(words)))
+        return datagrams
 
     def _route(self) -> tuple[socket.socket | None, Any, tuple[str, int]]:
         """The socket to send on, or None and the transport that relays; looked up again when ICE changes its pair."""
@@ -122,37 +131,42 @@ class Wire:
             self._relay, self._address = pair.protocol.transport, pair.remote_addr
         return self._socket, self._relay, self._address
 
-    def _send_runs(self, plain: socket.socket, address: Any, datagrams: Sequence[memoryview | bytes]) -> int:
-        at = 0
-        while at < len(datagrams):
-            run = run_length(datagrams, at) if self._offload else 1
+    def _send_all(self, count: int) -> int:
+        """Send what is in the arena; how many were taken."""
+        plain, relay, address = self._route()
+        if plain is None:
+            for datagram in self.datagrams():
+                relay.sendto(datagram, address)
+            return count
+        try:
+            taken = 0
+            for run in self._runs:
+                one = self._send_run(plain, address, run)
+                taken += one
+                if one < run.datagrams:
+                    break
+        except OSError as error:
+            logger.debug("packets to %s are lost: %s", address, error)
+            return count
+        return taken
+
+    def _send_run(self, plain: socket.socket, address: Any, run: Run) -> int:
+        whole = self._memory[run.begin : run.end]
+        if run.datagrams > 1 and self._offload:
             try:
-                if run == 1:
-                    plain.sendto(datagrams[at], address)
-                else:
-                    segment = (socket.IPPROTO_UDP, _UDP_SEGMENT, _SEGMENT.pack(len(datagrams[at])))
-                    plain.sendmsg(datagrams[at : at + run], [segment], 0, address)
+                plain.sendmsg((whole,), ((socket.IPPROTO_UDP, _UDP_SEGMENT, _SEGMENT.pack(run.size)),), 0, address)
             except BlockingIOError:
-                return at
+                return 0
             except OSError as error:
-                if run == 1 or error.errno not in _NO_OFFLOAD:
+                if error.errno not in _NO_OFFLOAD:
                     raise
                 logger.info("no segmentation offload towards %s: %s", address, error)
                 self._offload = False
-                continue
-            at += run
-        return at
-
-
-def run_length(datagrams: Sequence[memoryview | bytes], start: int) -> int:
-    """How many from `start` one call can send: all of one size, only the last may be shorter."""
-    sizes = [len(datagram) for datagram in datagrams[start:]]
-    size, count = sizes[0], len(sizes)
-    if sizes.count(size) + (sizes[-1] < size) == count:  # the usual picture
-        return count
-    end = start + 1
-    while end < len(datagrams) and len(datagrams[end]) == size:
-        end += 1
-    if end < len(datagrams) and len(datagrams[end]) < size:
-        end += 1
-    return end - start
+            else:
+                return run.datagrams
+        for index in range(run.datagrams):
+            try:
+                plain.sendto(whole[index * run.size : (index + 1) * run.size], address)
+            except BlockingIOError:
+                return index
+        return run.datagrams

@@ -61,14 +61,17 @@ async def pair(folder: Path) -> AsyncIterator[tuple[Link, Recorder, Recorder]]:
 
 async def test_everything_arrives_as_it_was_sent(tmp_path: Path) -> None:
     async with pair(tmp_path) as (link, _, theirs):
-        packet = Packet(7, 2**32 - 1, -1, True, bytes(range(256)) * 2000)
+        packet = Packet(7, 2**32 - 1, -1, True, bytes(range(256)) * 2000, (500_000, 12_000))
+        plain = Packet(8, 0, 5, False, b"x")
         camera = CameraInput(7, 2**53, (1.5, 2.5, 3.5), (-1.0, 0.0, 1.0), 30.0)
         link.notice("hello", role="x")
         link.packet(packet)
+        link.packet(plain)
+        link.packet(Packet(9, 0, 5, False, b"x" * 256, (1,) * 256))  # more than cross: they are looked for again
         link.camera(camera)
         link.ack(7)
         await link.request("echo")
-        assert theirs.got == [("hello", {"role": "x"}), packet, camera, 7]
+        assert theirs.got == [("hello", {"role": "x"}), packet, plain, Packet(9, 0, 5, False, b"x" * 256), camera, 7]
 
 
 async def test_requests_are_answered_with_blobs_out_of_order(tmp_path: Path) -> None:

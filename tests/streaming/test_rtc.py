@@ -116,6 +116,18 @@ async def test_a_lost_packet_is_sent_again() -> None:
         assert len(wire.resent) == 1
 
 
+async def test_without_a_retransmission_stream_the_same_datagram_comes_again() -> None:
+    async with connected() as wire:
+        wire.pump._rtx_type, wire.pump._outlet.seals = None, True
+        raw: list[bytes] = []
+        wire.raw(raw)
+        packets = await wire.send(0, key_frame())
+        await wire.lose(struct.unpack_from("!H", packets[3], 2)[0])
+        await until(lambda: len(raw) > len(packets))
+        assert raw[-1] == raw[3]
+        assert len(wire.resent) == 1
+
+
 async def test_repetitions_and_pictures_are_sent_more_than_once_where_the_path_loses_much() -> None:
     async with connected() as wire:
         wire.congestion.copies = 3

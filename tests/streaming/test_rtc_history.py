@@ -5,29 +5,38 @@ from __future__ import annotations
 import random
 
 from streaming.rtc.history import BURST, LEAST_BURST, LEAST_RATE, PACKETS, SHARE, History, Repetition
-from streaming.rtc.outgoing import Outgoing
+from streaming.rtc.outgoing import Outgoing, Picture
+from streaming.rtc.packets import Cut
 
 
 def packet(sequence: int, size: int = 100) -> Outgoing:
     return Outgoing(97, sequence & 0xFFFF, 0, 1, bytes(size))
 
 
+def picture(first: int, count: int, size: int = 100) -> Picture:
+    """One that has left."""
+    body = b"".join(bytes([index & 0xFF]) * size for index in range(count))
+    made = Picture(97, first & 0xFFFF, 0, 1, [Cut(body, 0, len(body), size, [b""] * count)])
+    made.left = count
+    return made
+
+
 def test_packets_are_found_until_newer_ones_take_their_place_also_across_the_wrap() -> None:
     history = History()
     for first in range(65_000, 65_000 + 3 * PACKETS, 10):
-        history.put([packet(first + index) for index in range(10)])
+        history.put(picture(first, 10))
     newest = 65_000 + 3 * PACKETS // 10 * 10 + 9
     kept = [s for s in range(newest - 2 * PACKETS, newest + 5) if history.find(s & 0xFFFF) is not None]
-    assert len(kept) <= PACKETS
+    assert len(kept) < PACKETS + 10  # a picture is forgotten as a whole
     assert kept[-1] - kept[0] + 1 == len(kept)
     assert history.find(64_999) is None
-    assert len(kept) >= PACKETS - 10
+    assert len(kept) >= PACKETS
 
 
 def test_the_newest_are_found_by_their_bytes_and_all_can_be_forgotten() -> None:
     history = History()
-    history.put([packet(sequence, 1000) for sequence in range(65_500, 65_600)])
-    history.put([])
+    for first in range(65_500, 65_600, 20):
+        history.put(picture(first, 20, 1000))
     assert [found.sequence for found in history.newest(2500)] == [63, 62, 61]
     assert len(history.newest(10**6)) == 100
     history.clear()
@@ -68,8 +77,22 @@ def test_a_narrow_path_is_not_filled_with_repetitions() -> None:
 def test_losses_named_by_a_list_come_back() -> None:
     lost = [random.Random(9).random() < 0.1 for _ in range(500)]
     history, repetition = History(), Repetition()
-    history.put([packet(sequence, 1150) for sequence in range(500)])
+    for first in range(0, 500, 20):
+        history.put(picture(first, 20, 1150))
     wanted = [sequence for sequence, gone in enumerate(lost) if gone]
     found = [history.find(sequence) for sequence in wanted]
     again = [f.sequence for f in found if f is not None and repetition.allows(f, 1.0, 4e6)]
     assert again == wanted
+    assert [history.find(sequence).payload[0] for sequence in wanted] == [s % 20 for s in wanted]  # type: ignore[union-attr]
+
+
+def test_of_a_picture_that_is_leaving_only_what_has_left_is_found() -> None:
+    history, leaving = History(), picture(65_530, 12)
+    leaving.left = 5
+    history.put(leaving)
+    assert [number for number in range(65_536) if history.find(number) is not None] == [*range(65_530, 65_535)]
+    leaving.left = 12
+    history.put(leaving)
+    assert history.find(5) is not None
+    assert (history.find(6), history.find(65_529)) == (None, None)
+    assert len(history.newest(10**6)) == 12

@@ -6,6 +6,7 @@ import errno
 import os
 import socket
 from collections.abc import Iterator
+from itertools import groupby
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,8 +15,9 @@ import pytest
 from aiortc.rtcdtlstransport import State
 
 from streaming.rtc.extensions import ABS_SEND_TIME, MID, PLAYOUT_DELAY, TRANSPORT_WIDE, Header, ntp_of
-from streaming.rtc.outgoing import BATCH, Outgoing
-from streaming.rtc.wire import DATAGRAM, TAG, Wire, room, run_length
+from streaming.rtc.outgoing import BATCH, Outgoing, Picture, Strip, repetitions
+from streaming.rtc.packets import Cut
+from streaming.rtc.wire import DATAGRAM, TAG, Wire, room
 
 KEY = bytes(range(30))
 HEADER = Header({PLAYOUT_DELAY: 6, ABS_SEND_TIME: 3, TRANSPORT_WIDE: 5, MID: 1}, "0")
@@ -70,8 +72,23 @@ def path() -> Iterator[Path]:
     made.close()
 
 
-def packets(*sizes: int, first: int = 0) -> list[Outgoing]:
-    return [Outgoing(97, first + i & 0xFFFF, 9, 0x1234, os.urandom(size)) for i, size in enumerate(sizes)]
+def picture(*sizes: int, first: int = 0) -> Picture:
+    """A picture in payloads of such sizes; equal neighbours come from one cut."""
+    cuts = []
+    for size, alike in groupby(sizes):
+        count = len(list(alike))
+        cuts.append(Cut(os.urandom(size * count), 0, size * count, size, [b""] * count))
+    return Picture(97, first, 9, 0x1234, cuts)
+
+
+def single(payload: bytes, source: int = 1, original: int = -1) -> Strip:
+    head = b"" if original < 0 else original.to_bytes(2, "big")
+    word = 0x90000000 | 97 << 16 | 1
+    return Strip([word], bytes(4) + source.to_bytes(4, "big"), [head], payload, 0, len(payload), len(payload))
+
+
+def payloads(sent: Picture) -> list[bytes]:
+    return [sent.packet(index).payload for index in range(len(sent.sizes))]
 
 
 def bodies(datagrams: list[bytes]) -> list[bytes]:
@@ -101,21 +118,49 @@ class Reluctant:
 
 
 def test_what_is_sent_is_read_in_order_whatever_the_sizes(path: Path) -> None:
-    wire, sent = Wire(path.transport), packets(100, 1000, 1000, 1000, 400, 400, 1100, 5)
-    sizes = wire.send(sent, HEADER, 1 << 40)
+    wire, sent = Wire(path.transport), picture(100, 1000, 1000, 1000, 400, 400, 1101, 5)
+    sizes = wire.send(sent.strips(8), HEADER, 1 << 40)
     found = path.received()
-    assert bodies(found) == [packet.payload for packet in sent]
+    assert bodies(found) == payloads(sent)
     assert [size - len(datagram) for size, datagram in zip(sizes, found, strict=True)] == [10] * 8
     assert wire.number == 8
 
 
+def test_a_picture_leaves_in_parts_with_heads_marker_and_numbers_across_the_wrap(path: Path) -> None:
+    body = os.urandom(2500)
+    cut = Cut(body, 100, 2450, 500, [b"AB", b"CD", b"CD", b"CD", b"EF"])
+    wire, sent = Wire(path.transport), Picture(97, 0xFFFD, 9, 0x1234, [Cut(b"small", 0, 5, 5), cut])
+    for count in (3, 2, 1):
+        sent.left += len(wire.send(sent.strips(count), HEADER, 0))
+    found = path.received()
+    assert bodies(found) == payloads(sent)
+    assert bodies(found)[0] == b"small"
+    assert b"".join(payload[2:] for payload in bodies(found)[1:]) == body[100:2450]
+    assert [payload[:2] for payload in bodies(found)[1:]] == list(cut.heads)
+    assert [int.from_bytes(datagram[2:4], "big") for datagram in found] == [0xFFFD, 0xFFFE, 0xFFFF, 0, 1, 2]
+    assert [datagram[1] for datagram in found] == [97] * 5 + [0x80 | 97]
+    assert [len(payload) for payload in bodies(found)] == sent.sizes
+
+
+def test_repetitions_carry_the_number_they_repeat_and_equal_ones_leave_together(path: Path) -> None:
+    bodies_sent = [os.urandom(size) for size in (700, 700, 700, 90)]
+    again = [Outgoing(98 | 0x80 * (i == 3), 50 + i, 9, 0x77, body, 7 + i) for i, body in enumerate(bodies_sent)]
+    wire, watched = Wire(path.transport), Reluctant(path.socket)
+    wire._route = lambda: (watched, None, path.player.getsockname())  # type: ignore[assignment,method-assign,return-value]
+    wire.send(repetitions(again), HEADER, 0)
+    found = path.received()
+    assert bodies(found) == [(7 + i).to_bytes(2, "big") + body for i, body in enumerate(bodies_sent)]
+    assert [(datagram[1], datagram[3]) for datagram in found] == [(98, 50), (98, 51), (98, 52), (98 | 0x80, 53)]
+    assert watched.calls == ["sendmsg", "sendto"]
+
+
 def test_the_largest_payload_and_its_repetition_fit_the_datagram(path: Path) -> None:
     wire, largest = Wire(path.transport), os.urandom(room(HEADER))
-    sizes = wire.send([Outgoing(97, 1, 0, 1, largest), Outgoing(98, 1, 0, 2, largest, 1)], HEADER, 0)
+    sizes = wire.send([single(largest), single(largest, 2, original=1)], HEADER, 0)
     assert max(sizes) <= DATAGRAM
     assert bodies(path.received())[1] == b"\0\1" + largest
     with pytest.raises(ValueError, match="1200 are allowed"):
-        wire.send([Outgoing(97, 1, 0, 1, bytes(DATAGRAM + TAG + 80))], HEADER, 0)
+        wire.send([single(bytes(DATAGRAM + TAG + 80))], HEADER, 0)
 
 
 def test_ipv6() -> None:
@@ -123,7 +168,7 @@ def test_ipv6() -> None:
         path = Path(socket.AF_INET6)
     except OSError:
         pytest.skip("no IPv6 loopback here")
-    Wire(path.transport).send(packets(1000, 1000, 500), HEADER, 0)
+    Wire(path.transport).send(picture(1000, 1000, 500).strips(3), HEADER, 0)
     assert list(map(len, bodies(path.received()))) == [1000, 1000, 500]
     path.close()
 
@@ -133,7 +178,7 @@ def test_without_offload_packets_go_one_by_one_from_then_on(path: Path, number: 
     wire, reluctant = Wire(path.transport), Reluctant(path.socket, offload=OSError(number, "no"))
     wire._route = lambda: (reluctant, None, path.player.getsockname())  # type: ignore[assignment,method-assign,return-value]
     for first in (0, 3):
-        assert len(wire.send(packets(900, 900, 900, first=first), HEADER, 0)) == 3
+        assert len(wire.send(picture(900, 900, 900, first=first).strips(3), HEADER, 0)) == 3
     assert reluctant.calls == ["sendmsg"] + ["sendto"] * 6
     assert len(path.received()) == 6
 
@@ -141,27 +186,28 @@ def test_without_offload_packets_go_one_by_one_from_then_on(path: Path, number: 
 def test_a_full_socket_takes_some_and_the_numbers_go_on_from_there(path: Path) -> None:
     wire, reluctant = Wire(path.transport), Reluctant(path.socket, full_after=2)
     wire._route = lambda: (reluctant, None, path.player.getsockname())  # type: ignore[assignment,method-assign,return-value]
-    sent = packets(100, 200, 300, 400)
-    assert len(wire.send(sent, HEADER, 0)) == 2
+    sent = picture(100, 200, 300, 400)
+    sent.left = len(wire.send(sent.strips(4), HEADER, 0))
+    assert sent.left == 2
     reluctant.left = None
-    assert len(wire.send(sent[2:], HEADER, 0)) == 2
+    assert len(wire.send(sent.strips(2), HEADER, 0)) == 2
     found = path.received()
-    assert bodies(found) == [packet.payload for packet in sent]
+    assert bodies(found) == payloads(sent)
     assert [int.from_bytes(datagram[17:19], "big") for datagram in found] == [0, 1, 2, 3]
 
 
 def test_an_unreachable_network_loses_packets_and_nothing_else(path: Path) -> None:
     wire = Wire(path.transport)
     path.pairs[1].remote_addr = ("127.0.0.1", 0)  # the kernel refuses to send there
-    assert len(wire.send(packets(100, 100), HEADER, 0)) == 2
+    assert len(wire.send(picture(100, 100).strips(2), HEADER, 0)) == 2
 
 
 def test_a_relay_is_used_through_its_own_transport_and_a_new_pair_at_once(path: Path) -> None:
     relayed: list[bytes] = []
     wire = Wire(path.transport)
-    wire.send(packets(100), HEADER, 0)
+    wire.send(picture(100).strips(1), HEADER, 0)
     path.pairs[1] = path.pair(SimpleNamespace(sendto=lambda data, address: relayed.append(data)))
-    wire.send(packets(100, 100, first=1), HEADER, 0)
+    wire.send(picture(100, 90, first=1).strips(2), HEADER, 0)
     assert (len(path.received()), len(relayed)) == (1, 2)
     assert all(isinstance(datagram, bytes) for datagram in relayed)
 
@@ -170,21 +216,10 @@ def test_no_pair_and_no_encryption_are_connection_errors(path: Path) -> None:
     wire = Wire(path.transport)
     path.pairs.clear()
     with pytest.raises(ConnectionError, match="path"):
-        wire.send(packets(10), HEADER, 0)
+        wire.send(picture(10).strips(1), HEADER, 0)
     path.transport._state = State.CLOSED
     with pytest.raises(ConnectionError, match="encrypted"):
-        wire.send(packets(10), HEADER, 0)
-
-
-@pytest.mark.parametrize(
-    ("sizes", "runs"), [((5, 5, 5, 3, 5), [4, 1]), ((5, 6, 6), [1, 2]), ((5,), [1]), ((5, 3, 3), [2, 1])]
-)
-def test_runs_end_with_one_shorter(sizes: tuple[int, ...], runs: list[int]) -> None:
-    datagrams, at, found = [bytes(size) for size in sizes], 0, []
-    while at < len(datagrams):
-        found.append(run_length(datagrams, at))
-        at += found[-1]
-    assert found == runs
+        wire.send(picture(10).strips(1), HEADER, 0)
 
 
 def test_times_are_those_of_ntp() -> None:
@@ -195,7 +230,7 @@ def test_times_are_those_of_ntp() -> None:
 def test_extensions_that_are_not_negotiated_are_not_written(path: Path) -> None:
     bare = Header({})
     wire = Wire(path.transport)
-    wire.send([Outgoing(97, index, 0, 1, b"payload") for index in range(BATCH)], bare, 0)
+    wire.send([Strip(range(BATCH), bytes(8), [b""] * BATCH, b"payload" * BATCH, 0, 7 * BATCH, 7)], bare, 0)
     found = path.received()
     assert len(found) == BATCH
     assert {datagram[12:] for datagram in found} == {b"\xbe\xde\0\1\0\0\0\0payload"}

@@ -71,6 +71,7 @@ class Wire:
     answer: str
     datagrams: list[bytes]
     congestion: FakeCongestion
+    player: RTCPeerConnection
     sent: list[tuple[int, int]] = field(default_factory=list)
     keys: list[None] = field(default_factory=list)
     bitrates: list[int] = field(default_factory=list)
@@ -90,6 +91,18 @@ class Wire:
         """Its number in the answer."""
         line = next(line for line in self.answer.splitlines() if uri in line)
         return int(line.split(":")[1].split()[0])
+
+    def raw(self, datagrams: list[bytes]) -> None:
+        """Keep RTP as it crosses, encrypted, from now on."""
+        connection: Any = self.player.getTransceivers()[0].receiver.transport.transport._connection
+        deliver = connection.data_received
+
+        def keep(data: bytes, component: int) -> None:
+            if data[0] >> 6 == 2 and not 192 <= data[1] <= 208:
+                datagrams.append(data)
+            deliver(data, component)
+
+        connection.data_received = keep
 
     async def hear(self, packet: Any) -> None:
         """The player's RTCP arrives."""
@@ -132,7 +145,7 @@ async def _connected() -> AsyncIterator[Wire]:
         hooks = rtc.SenderHooks(lambda *_: None, lambda: None, lambda: None, lambda _: None)
         pump = rtc.PacketPump(transceiver.sender, track, hooks, congestion)
         await server.setLocalDescription(await server.createAnswer())
-        wire = Wire(pump, transceiver.sender, track, server.localDescription.sdp, datagrams, congestion)
+        wire = Wire(pump, transceiver.sender, track, server.localDescription.sdp, datagrams, congestion, player)
         hooks.sent = lambda _, packets, octets: wire.sent.append((packets, octets))
         hooks.key_wanted = lambda: wire.keys.append(None)
         hooks.bitrate = wire.bitrates.append

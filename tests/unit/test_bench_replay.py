@@ -12,6 +12,7 @@ from benchmarks.pictures import STEPS, picture_at
 from renderer.errors import FormatError
 from renderer.view import Orbit, View
 from streaming.encoders import EncoderSettings, choose
+from streaming.rtc.packets import units
 
 WIDTH, HEIGHT = 64, 48
 
@@ -64,7 +65,9 @@ def test_packets_are_what_x264_made_once_and_the_encoder_passes_them_on() -> Non
     assert (predicted.key, key.key) == (False, True)
     assert predicted.data.startswith(b"\0\0")
     assert key.data.startswith(b"\0\0")
-    assert len(key.data) + len(predicted.data) + 4 == packets[20].size
+    assert len(key.data) + len(predicted.data) + 8 == packets[20].size
+    assert sum(predicted.units) == len(predicted.data)
+    assert list(units(predicted.data, predicted.units)) == list(units(predicted.data))
     assert 12_400 < len(predicted.data) <= 12_500  # 3 Mb/s at 30 a second, mostly filler in a picture as small as this
     assert replay.filled(b"x" * 100, 60) == b"x" * 100
 
