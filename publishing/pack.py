@@ -114,10 +114,10 @@ def _place_arrays(document: Document, packed: dict[int, Packed], body: _Body, co
         row = packed.get(index)
         array = document.arrays[index]
         stored = row.rows if row else _rows(array, role, old[index])
-        digest = (_digest(stored), role, triangles, jsons.dumps(old[index], sort_keys=True))
+        accessor = _accessor(old[index], array)
+        digest = (_digest(stored), role, triangles, jsons.dumps(accessor, sort_keys=True))
         if digest not in known:
             known[digest] = len(kept)
-            accessor = _accessor(old[index], array)
             kept.append(accessor)
             mode = _mode(role, triangles, stored.shape[1]) if compress else None
             group = _Group(mode, row.filter if row else "NONE", stored.shape[1], _target(role))

@@ -42,12 +42,10 @@ def simplify(shapes: Shapes, triangles: int, error: float = _MOST_ERROR) -> None
 
 
 def _may(shape: Shape) -> bool:
-    """Whether a shape can be reduced at all: one primitive, no skin, no morph targets, finite positions as floats."""
+    """Whether a shape can be reduced at all: one primitive, no skin, no morph targets, finite positions."""
     if len(shape.primitives) != 1 or any(t >= 0 or name.startswith(_BENT) for t, name in shape.columns):
         return False
-    positions = shape.positions
-    sound = positions.dtype == np.float32 and bool((np.abs(positions) < _LARGEST).all())
-    return sound and _triangles(shape) > _FEWEST
+    return bool((np.abs(_floats(shape.positions)) < _LARGEST).all()) and _triangles(shape) > _FEWEST
 
 
 def _triangles(shape: Shape) -> int:
@@ -55,8 +53,8 @@ def _triangles(shape: Shape) -> int:
 
 
 def _diagonal(group: Sequence[Shape]) -> float:
-    low = np.min([shape.positions.min(axis=0) for shape in group], axis=0)
-    high = np.max([shape.positions.max(axis=0) for shape in group], axis=0)
+    low = np.min([_floats(shape.positions).min(axis=0) for shape in group], axis=0)
+    high = np.max([_floats(shape.positions).max(axis=0) for shape in group], axis=0)
     return float(np.linalg.norm(high - low))
 
 
@@ -89,5 +87,5 @@ def _floats(column: Array) -> NDArray[np.float32]:
 def _outermost(positions: Array) -> NDArray[np.intp]:
     """Vertices that make the extent along the axes and the diagonals between them."""
     signs = [(x, y, z) for x in (0, 1) for y in (-1, 0, 1) for z in (-1, 0, 1) if (x, y, z) > (0, 0, 0)]
-    along = positions @ np.array(signs, np.float32).T
+    along = _floats(positions) @ np.array(signs, np.float32).T
     return np.unique(np.concatenate([along.argmin(axis=0), along.argmax(axis=0)]))
