@@ -18,7 +18,7 @@ _PATIENCE = "seconds to wait before each phase for other processes to become qui
 def add_commands(subparsers: Commands) -> None:
     """Mount `bench` with one subcommand per measurement."""
     bench = subparsers.add_parser(
-        "bench", help="measure: latency, load, render, encode, fidelity, idle, churn; compare results"
+        "bench", help="measure: latency, load, render, encode, fidelity, idle, churn, transfer; compare results"
     )
     commands = bench.add_subparsers(title="measurements", metavar="MEASUREMENT", required=True)
     _add_latency(commands)
@@ -29,6 +29,7 @@ def add_commands(subparsers: Commands) -> None:
     _add_idle(commands)
     _add_churn(commands)
     _add_send(commands)
+    _add_transfer(commands)
     add_lasting(commands)
     compare = commands.add_parser("compare", help="two latency results of one machine side by side")
     compare.add_argument("old", type=Path)
@@ -258,6 +259,25 @@ def _send(arguments: argparse.Namespace) -> int:
         result = send.measure(plan, arguments.runs, progress)
     report.save(result, arguments.json or report.default_path("send", "pictures"))
     report.show(send.table(result), result["warnings"])
+    return 0 if result["passed"] else 1
+
+
+def _add_transfer(commands: Commands) -> None:
+    parser = commands.add_parser("transfer", help="a large file from S3, against boto3's own; killed and resumed")
+    parser.add_argument("--megabytes", type=count, default=100, metavar="N", help="of the file (default: 100)")
+    parser.add_argument("--runs", type=count, default=5, metavar="N", help="interleaved rounds (default: 5)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="result (default: benchmarks/results/…)")
+    parser.set_defaults(run=guarded(_transfer))
+
+
+def _transfer(arguments: argparse.Namespace) -> int:
+    from benchmarks import report, transfer
+    from benchmarks.progress import Progress
+
+    with Progress() as progress:
+        result = transfer.measure(arguments.megabytes, arguments.runs, progress)
+    report.save(result, arguments.json or report.default_path("transfer", f"{arguments.megabytes}MB"))
+    report.show(transfer.table(result), result["warnings"])
     return 0 if result["passed"] else 1
 
 
