@@ -24,11 +24,13 @@ from streaming.sdp import MAX_OFFER, check_offer, ice_ufrag, parse_fragment
 from streaming.sessions import NAME, Entry, Sessions
 from streaming.shelf import Shelf
 from streaming.turn import Turn
+from streaming.versions import is_preview
 from streaming.viewspec import VIEW_KEYS, parse_view, view_to_json
 
 RETRY_SECONDS = 2  # told to a client that found no free slot
 DEFAULT_VIEW = View(width=1280, height=720)
 EVENTS_RELATION = "urn:ietf:params:whep:ext:core:server-sent-events"
+PROGRESS_RELATION = "urn:vitrine:progress"  # where to hear how far the model is whose preview is shown
 
 logger = logging.getLogger(__name__)
 
@@ -190,6 +192,8 @@ class Whep:
             await self._peers.settled()
             entry, answer = await self._open_at(self._place(), asked)
         response = web.Response(status=201, text=answer, content_type="application/sdp", headers=_headers(entry))
+        if is_preview(entry.shows):
+            response.headers.add("Link", f'</models/{entry.model}/events>; rel="{PROGRESS_RELATION}"')
         if entry.facts.watches is None and self._config.max_watchers:
             response.headers.add("Link", f'</whep/{entry.model}?watch={entry.watch_key}>; rel="watch"')
         self._add_relays(response, entry.name)

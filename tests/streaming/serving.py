@@ -66,7 +66,7 @@ def make_models(folder: Path) -> Path:
 
 
 @contextmanager
-def serving(models: Path, *arguments: str, log: IO[str] | None = None, **settings: str) -> Iterator[Served]:
+def serving(models: Path | str, *arguments: str, log: IO[str] | None = None, **settings: str) -> Iterator[Served]:
     """Start, wait for the announcement, and end for certain. log: where its stderr goes."""
     process = subprocess.Popen(
         command("--models", str(models), "--port", "0", *arguments),
