@@ -23,7 +23,6 @@ from assets.watch import Watch
 
 MAX_FILES = 10_000  # looked at in one listing
 MAX_DEPTH = 6  # folders below the root
-LOOK_AGAIN = 1.0  # seconds between two looks at a manifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +33,13 @@ class _Entry:
 
 @dataclass(eq=False, slots=True)
 class LocalStore:
-    """A folder. Raises StoreError when it does not exist. Safe to use from several threads."""
+    """A folder. Raises StoreError when it does not exist. Safe to use from several threads.
+
+    look_again: seconds between two looks at a manifest.
+    """
 
     folder: Path
+    look_again: float = 1.0
     _entries: dict[str, _Entry] = field(default_factory=dict, init=False)
     _told: dict[str, str] = field(default_factory=dict, init=False)  # versions, as of the last refresh
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
@@ -96,7 +99,7 @@ class LocalStore:
         with self._lock:
             if self._published is None and (self.folder / NAME).is_file():
                 source = Directory(self.folder)
-                watch = Watch(source, str(self.folder), interval=LOOK_AGAIN)
+                watch = Watch(source, str(self.folder), interval=self.look_again)
                 self._published = RemoteStore(source, watch, InPlace(self.folder))
             return self._published
 

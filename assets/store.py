@@ -17,6 +17,7 @@ Progress = Callable[[int, int], None]  # bytes that are here, bytes in all; from
 
 MODEL = "model"  # the part that every model has
 CACHE_BYTES = 20 << 30
+LOOK_AGAIN = 20.0  # seconds
 REMOTE = ("s3", "http", "https")  # schemes of addresses
 
 
@@ -51,7 +52,7 @@ class StoreOptions:
     cache_folder: Path | None = None
     cache_bytes: int = CACHE_BYTES
     source: SourceOptions = field(default_factory=SourceOptions)
-    refresh_seconds: float = 20.0
+    refresh_seconds: float = LOOK_AGAIN
 
 
 class Store(Protocol):
@@ -106,7 +107,8 @@ def open_store(url: str, options: StoreOptions | None = None) -> Store:
     from assets.local import LocalStore
 
     parts = urlsplit(url)
-    return LocalStore(Path(unquote(parts.path)) if parts.scheme == "file" else Path(url))
+    folder = Path(unquote(parts.path)) if parts.scheme == "file" else Path(url)
+    return LocalStore(folder, min(1.0, options.refresh_seconds))
 
 
 def _remote(url: str, options: StoreOptions) -> Store:

@@ -20,9 +20,8 @@ from assets.errors import CorruptError, NotFoundError, StoreError, UnlistableErr
 from assets.listing import Found, Listing, Published, identifier, model_files, plain_asset, unique
 from assets.manifest import MAX_BYTES, NAME, Manifest
 from assets.source import Head, Source
-from assets.store import Asset
+from assets.store import LOOK_AGAIN, Asset
 
-INTERVAL = 20.0  # seconds between two looks
 RETRY = 2.0  # seconds after which it is tried again when nothing at all is known yet, or a file was seen to differ
 DESCRIBED = 64  # files whose title is read at one look; the others keep their names until the next
 DESCRIBED_JSON = 256 << 10  # bytes that are read for it at most
@@ -43,7 +42,7 @@ class Watch:
         source: Source,
         name: str,
         kept: Path | None = None,
-        interval: float = INTERVAL,
+        interval: float = LOOK_AGAIN,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._source, self._name, self._kept = source, name, kept

@@ -17,8 +17,8 @@ from assets.errors import CorruptError, NotFoundError, StoreError, UnavailableEr
 from assets.local import LocalStore
 from assets.manifest import NAME, Manifest
 from assets.remote import RemoteStore
-from assets.store import Store, StoreOptions, open_store
-from assets.watch import INTERVAL, Watch
+from assets.store import LOOK_AGAIN, Store, StoreOptions, open_store
+from assets.watch import Watch
 from tests.assets.memory import MemorySource, etag
 from tests.assets.releases import published, release
 from tests.assets.test_local import glb
@@ -58,7 +58,7 @@ class Shop:
 
     def later(self) -> set[str]:
         """What is new after a while."""
-        self.now += INTERVAL
+        self.now += LOOK_AGAIN
         return self.store.refresh()
 
 
@@ -113,7 +113,7 @@ def test_the_manifest_is_asked_for_once_in_20_seconds_however_many_ask(shop: Sho
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: (shop.store.list(), shop.store.refresh()), range(50)))
     assert shop.source.asked["read", NAME] == 1
-    shop.now += INTERVAL - 1
+    shop.now += LOOK_AGAIN - 1
     assert shop.store.refresh() == set()
     assert shop.source.asked["read", NAME] == 1
     assert shop.later() == set()
@@ -145,9 +145,9 @@ def test_what_is_not_known_yet_is_looked_for(shop: Shop) -> None:
     shop.publish(Manifest().with_release("lamp", made), files)
     with pytest.raises(NotFoundError):
         shop.store.stat("lamp")
-    shop.now += INTERVAL
+    shop.now += LOOK_AGAIN
     assert shop.store.fetch("lamp").read_bytes() == b"a lamp"
-    shop.now += INTERVAL
+    shop.now += LOOK_AGAIN
     asked = shop.source.asked["read", NAME]
     for _ in range(5):
         with pytest.raises(NotFoundError):
