@@ -18,7 +18,8 @@ _PATIENCE = "seconds to wait before each phase for other processes to become qui
 def add_commands(subparsers: Commands) -> None:
     """Mount `bench` with one subcommand per measurement."""
     bench = subparsers.add_parser(
-        "bench", help="measure: latency, load, render, encode, fidelity, idle, churn, transfer; compare results"
+        "bench",
+        help="measure: latency, load, render, encode, fidelity, idle, churn, transfer, publish; compare results",
     )
     commands = bench.add_subparsers(title="measurements", metavar="MEASUREMENT", required=True)
     _add_latency(commands)
@@ -30,6 +31,7 @@ def add_commands(subparsers: Commands) -> None:
     _add_churn(commands)
     _add_send(commands)
     _add_transfer(commands)
+    _add_publish(commands)
     add_lasting(commands)
     compare = commands.add_parser("compare", help="two latency results of one machine side by side")
     compare.add_argument("old", type=Path)
@@ -268,6 +270,27 @@ def _add_transfer(commands: Commands) -> None:
     parser.add_argument("--runs", type=count, default=5, metavar="N", help="interleaved rounds (default: 5)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="result (default: benchmarks/results/…)")
     parser.set_defaults(run=guarded(_transfer))
+
+
+def _add_publish(commands: Commands) -> None:
+    parser = commands.add_parser("publish", help="what optimising makes of models: bytes, triangles, likeness")
+    parser.add_argument("models", type=Path, nargs="+", metavar="MODEL", help="glTF files, or folders of them")
+    parser.add_argument("--no-ktx2", action="store_true", help="no KTX 2 pictures for hosts")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="result (default: benchmarks/results/…)")
+    parser.set_defaults(run=guarded(_publish))
+
+
+def _publish(arguments: argparse.Namespace) -> int:
+    from benchmarks import publish, report
+    from benchmarks.progress import Progress
+    from publishing.facts import Options
+
+    models = publish.models_in(arguments.models)
+    with Progress() as progress:
+        result = publish.measure(models, Options(ktx2=not arguments.no_ktx2), progress)
+    report.save(result, arguments.json or report.default_path("publish", f"{len(models)}models"))
+    report.show(publish.table(result), result["warnings"])
+    return 0 if result["passed"] else 1
 
 
 def _transfer(arguments: argparse.Namespace) -> int:

