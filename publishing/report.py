@@ -77,9 +77,14 @@ def _cells(line: Line) -> tuple[str, ...]:
     triangles = f"{prepared.before.triangles:,}"
     if prepared.after.triangles != prepared.before.triangles:
         triangles += f" → {prepared.after.triangles:,}"
-    likeness = [f"{one.db:.1f}" for one in prepared.outputs.values() if one.db is not None]
     sizes = [parts.get(name, "–") for name in ("model", "preview", "client", "usdz")]
-    return version, _bytes(prepared.before.bytes), *sizes, triangles, " ".join(likeness) or "–"
+    return version, _bytes(prepared.before.bytes), *sizes, triangles, _likeness(prepared)
+
+
+def _likeness(prepared: Prepared) -> str:
+    """Of the files for hosts, previews and browsers, in this order."""
+    found = (prepared.outputs.get(name) for name in ("model", "preview", "client"))
+    return " ".join("–" if one is None or one.db is None else f"{one.db:.1f}" for one in found)
 
 
 def _bytes(size: int) -> str:
