@@ -156,14 +156,14 @@ class _Attempt:
         if self._journal.resumed:
             self._progress(self._journal.resumed, self._head.bytes)
         missing = list(self._journal.done.missing(self._head.bytes, PART))
-        with ThreadPoolExecutor(parallel, "transfer") as pool:
+        with ThreadPoolExecutor(parallel, "transfer") as pool:  # left when all its threads are: then the file is closed
             try:
                 for start, end in missing:
                     pool.submit(self._guarded, start, end)
                 return self._hash()
             finally:
-                self._stop.set()  # done or failed or interrupted: who still runs, ends
-                pool.shutdown(wait=False, cancel_futures=True)
+                self._stop.set()  # done or failed or interrupted: who still runs, ends with its piece
+                pool.shutdown(wait=True, cancel_futures=True)
 
     def _hash(self) -> str:
         """Computed as the bytes from the beginning on arrive."""

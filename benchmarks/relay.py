@@ -55,9 +55,9 @@ class Relay:
     def _answer(self, far: socket.socket, near: socket.socket) -> None:
         with suppress(OSError):
             while piece := far.recv(_PIECE):
-                near.sendall(piece)
                 with self._lock:
                     self.received += len(piece)
+                near.sendall(piece)
         with suppress(OSError):
             near.shutdown(socket.SHUT_RDWR)
 

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -349,6 +350,57 @@ def test_threads_end_with_the_transfer(folder: Directory, tmp_path: Path) -> Non
     before = threading.active_count()
     fetch(folder, tmp_path / "chair", parallel=32)
     assert threading.active_count() == before
+
+
+class HalfBroken(Directory):
+    """The first range is refused while the second is on its way."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.begun, self.gone = threading.Event(), threading.Event()
+
+    @contextmanager
+    def open(
+        self, key: str, start: int = 0, length: int | None = None, etag: str | None = None
+    ) -> Iterator[Iterator[bytes]]:
+        if start == 0:
+            self.begun.wait()
+            raise ForbiddenError("refused")
+        with super().open(key, start, length, etag) as pieces:
+            yield self._late(pieces)
+        self.gone.set()
+
+    def _late(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        self.begun.set()
+        time.sleep(0.2)
+        yield from pieces
+
+
+def test_nobody_writes_any_more_when_a_transfer_has_failed(
+    folder: Directory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed: list[int] = []
+    late: list[bool] = []
+    pwrite, close = os.pwrite, os.close
+
+    def watched_write(file: int, data: bytes, offset: int) -> int:
+        late.append(file in closed)
+        return pwrite(file, data, offset)
+
+    def watched_close(file: int) -> None:
+        closed.append(file)
+        close(file)
+
+    monkeypatch.setattr(os, "pwrite", watched_write)
+    monkeypatch.setattr(os, "close", watched_close)
+    source = HalfBroken(folder.folder)
+    before = threading.active_count()
+    with pytest.raises(ForbiddenError, match="refused"):
+        download(source, KEY, tmp_path / "chair", bytes=None, sha256=None, parallel=2)
+    assert threading.active_count() == before
+    assert source.gone.is_set()
+    assert closed
+    assert late == [False]  # the second range's one piece came after the refusal, and before the file was closed
 
 
 def test_the_head_is_the_sources_own(folder: Directory, tmp_path: Path) -> None:
