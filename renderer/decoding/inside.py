@@ -71,7 +71,7 @@ class _SideFiles:
     def read(self, uri: str, limit: int) -> bytes:
         """See `renderer.gltf.buffers.Resolver`."""
         if len(uri) > _MOST_NAME:
-            raise FormatError(f"the uri {show(uri)} is longer than any file's name")
+            raise FormatError(f"the uri {show(uri)} leads out of every folder: it is longer than any file's name")
         self.line.say(ask=uri, limit=limit)
         answer = self.line.hear()
         if "error" in answer:

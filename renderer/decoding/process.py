@@ -24,7 +24,7 @@ import numpy as np
 
 from renderer.decoding import codec, inside, notes, promises
 from renderer.decoding.inside import ERRORS, MOST_TEXT
-from renderer.decoding.starter import Starter
+from renderer.decoding.starter import Ended, Starter
 from renderer.errors import DeviceError, FormatError, LimitError, SceneError
 from renderer.gltf.buffers import FolderResolver, open_file
 from renderer.gltf.item import clean, show
@@ -52,13 +52,13 @@ class Late(Exception):
 
 
 class Process:
-    """Reads one model and is then of no use. A context manager: it ends with the block."""
+    """Reads one model and is then of no use. A context manager: it ends with the block. ended: how, from then on."""
 
     def __init__(self, starter: Starter, limits: Limits) -> None:
         self._starter, self._limits = starter, limits
         self._buffer = bytearray()
         self._left = limits.file_bytes
-        self._code: int | None = None
+        self.ended: Ended | None = None
         with ExitStack() as stack:
             self._model = _closed_with(stack, os.memfd_create("vitrine-model", os.MFD_CLOEXEC))
             self._result = _closed_with(stack, os.memfd_create("vitrine-scene", os.MFD_CLOEXEC))
@@ -227,7 +227,7 @@ class Process:
 
     def _died(self, seconds: float, late: bool) -> SceneError | DeviceError:
         """Why there was no answer."""
-        code = self._end()
+        code = self._end().code
         doing = [clean(note) for note in notes.read_notes(self._result)]
         if late or code == -signal.SIGXCPU:
             if len(doing) == 1 and not late:
@@ -240,16 +240,16 @@ class Process:
         name = signal.Signals(-code).name if -code in _CRASHES else f"code {code}"
         return SceneError(f"the reader fails on it: {name}")
 
-    def _end(self) -> int:
-        """Kill it. How it ended: an exit code, or minus a signal."""
-        if self._code is None:
+    def _end(self) -> Ended:
+        """Kill it, if that has not been done."""
+        if self.ended is None:
             with suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._handle, signal.SIGKILL)
             try:
-                self._code = self._starter.reap(self.pid)
+                self.ended = self._starter.reap(self.pid)
             except DeviceError:  # the zygote has ended, and every process of its with it
-                self._code = -signal.SIGKILL
-        return self._code
+                self.ended = Ended(-signal.SIGKILL, 0)
+        return self.ended
 
 
 def _closed_with(stack: ExitStack, file: int) -> int:

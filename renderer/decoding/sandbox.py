@@ -33,6 +33,7 @@ class Sandbox:
     """Reads models, at most `most` at once; who comes later waits. Threads may share it.
 
     Between models it keeps one process of some 130 MB. `close` when nobody loads any more.
+    peak: the most memory that a process has had so far, bytes, those 130 MB included.
     """
 
     def __init__(self, limits: Limits = DEFAULT_LIMITS, most: int = 4) -> None:
@@ -41,6 +42,7 @@ class Sandbox:
         self._places = threading.BoundedSemaphore(most)
         self._starter: Future[Starter] | None = None
         self._warned = False
+        self.peak = 0
         # A process ends with the thread that started it: with one that lives as long as this object.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="vitrine-sandbox")
 
@@ -62,9 +64,14 @@ class Sandbox:
         Raises a SceneError of one line, "<file name>: <what is wrong>": also for a file that crashes its reader or goes
         over its memory or time. DeviceError when this machine can start no process, or has no memory.
         """
-        with self._places, Process(self._started().result(), self._limits) as process:
-            self._warn(process.wait_ready())
-            return process.read(path)
+        with self._places:
+            process = Process(self._started().result(), self._limits)
+            try:
+                self._warn(process.wait_ready())
+                return process.read(path)
+            finally:
+                process.close()
+                self._note(process)
 
     def close(self) -> None:
         """End every process; models that are being read get a DeviceError."""
@@ -81,6 +88,10 @@ class Sandbox:
             if self._starter is None or (self._starter.done() and not _works(self._starter)):
                 self._starter = self._thread.submit(Starter)
             return self._starter
+
+    def _note(self, process: Process) -> None:
+        with self._lock:
+            self.peak = max(self.peak, process.ended.peak if process.ended else 0)
 
     def _warn(self, lacks: list[str]) -> None:
         if lacks and not self._warned:

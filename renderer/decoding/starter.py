@@ -12,7 +12,7 @@ from dataclasses import asdict
 from multiprocessing.connection import Connection, Pipe
 from multiprocessing.reduction import send_handle
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from renderer.errors import DeviceError
 from renderer.limits import Limits
@@ -23,6 +23,13 @@ _MOST_ANSWER = 1 << 10
 #: Nothing of the parent's environment, where secrets are, and one thread for sums.
 _ENVIRONMENT = {"LC_ALL": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "4"}
 _CODE = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from renderer.decoding.zygote import main; main()"
+
+
+class Ended(NamedTuple):
+    """code: a process's exit code, or minus a signal's number. peak: the most memory it has had, bytes."""
+
+    code: int
+    peak: int
 
 
 class Starter:
@@ -58,11 +65,12 @@ class Starter:
             self._say({"limits": asdict(limits)}, files)
             return int(self._hear(_ANSWER_SECONDS)["pid"])
 
-    def reap(self, pid: int) -> int:
-        """How a process that has been killed ended: its exit code, or minus a signal's number. Raises DeviceError."""
+    def reap(self, pid: int) -> Ended:
+        """What became of a process that has been killed. Raises DeviceError."""
         with self._lock:
             self._say({"reap": pid})
-            return int(self._hear(_ANSWER_SECONDS)["code"])
+            answer = self._hear(_ANSWER_SECONDS)
+            return Ended(int(answer["code"]), int(answer["peak"]))
 
     def close(self) -> None:
         """End it, and with it every process that it has forked."""

@@ -53,8 +53,9 @@ def main() -> None:
 
 def _serve(socket: Connection, request: dict[str, Any], decoders: Mapping[str, Decoder]) -> None:
     if "reap" in request:
-        _, status = os.waitpid(request["reap"], 0)
-        socket.send_bytes(json.dumps({"code": os.waitstatus_to_exitcode(status)}).encode())
+        _, status, used = os.wait4(request["reap"], 0)
+        answer = {"code": os.waitstatus_to_exitcode(status), "peak": used.ru_maxrss << 10}
+        socket.send_bytes(json.dumps(answer).encode())
         return
     files = inside.Files(*[recv_handle(socket) for _ in inside.Files._fields])
     parent, pid = os.getpid(), os.fork()
