@@ -101,12 +101,14 @@ def is_ours(logger: str) -> bool:
 
 def explain(error: Exception) -> Outcome:
     """Whose fault `error` is. Our own error trees carry one readable line; anything else is a bug and says so."""
-    from assets.errors import StoreError
+    from assets.errors import FullError, StoreError, UnavailableError
     from publishing.errors import InvalidError, PublishError
     from renderer.errors import RendererError, SceneError, ViewError
     from streaming.errors import ConfigError, StreamingError
 
     line = " ".join(str(error).split())
+    if isinstance(error, (UnavailableError, FullError)):
+        return Outcome(EXIT_FAULT, line)
     if isinstance(error, (SceneError, ViewError, StoreError, ConfigError, InvalidError)):
         return Outcome(EXIT_BAD_INPUT, line)
     if isinstance(error, (RendererError, StreamingError, PublishError)):

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 import vitrine
-from assets.errors import StoreError
+from assets.errors import FullError, StoreError, UnavailableError
 from renderer.errors import DeviceError, FormatError, LimitError, RendererError, SceneError, UnsupportedError, ViewError
 from streaming.errors import ConfigError, StreamingError
 
@@ -71,6 +71,8 @@ def test_result_of_the_command_is_the_exit_code(monkeypatch: pytest.MonkeyPatch)
         (UnsupportedError("chair.glb: needs EXT_unknown"), 2),
         (ViewError("no variant 'red'"), 2),
         (StoreError("no folder 'shop'"), 2),
+        (UnavailableError("s3://shop: no answer"), 1),
+        (FullError("no room on the disk"), 1),
         (ConfigError("port is 99999"), 2),
         (DeviceError("no EGL device"), 1),
         (RendererError("render thread ended"), 1),
