@@ -13,6 +13,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -59,17 +60,18 @@ class Failures:
 
 @dataclass(eq=False, slots=True)
 class _Fetch:
-    """One file on its way. listeners: who wants to know how far it is, on the event loop."""
+    """One file on its way. listeners: who wants to know how far it is, on the event loop; due: they will be told."""
 
     task: asyncio.Task[Path] | None = None
     done: int = 0
     total: int = 0
     listeners: list[Progress] = field(default_factory=list)
+    due: bool = False
 
-    def tell(self, done: int, total: int) -> None:
-        self.done, self.total = done, total
+    def tell(self) -> None:
+        self.due = False
         for listener in list(self.listeners):
-            listener(done, total)
+            listener(self.done, self.total)
 
 
 class Library:
@@ -146,14 +148,15 @@ class Library:
 
     async def _fetch(self, key: Key, fetch: _Fetch) -> Path:
         model, version, part = key
-        loop, told = asyncio.get_running_loop(), 0.0
+        loop = asyncio.get_running_loop()
 
         def progress(done: int, total: int) -> None:  # on the threads that fetch
-            nonlocal told
-            now = time.monotonic()
-            if done >= total or now - told >= TOLD_SECONDS:
-                told = now
-                loop.call_soon_threadsafe(fetch.tell, done, total)
+            wait = TOLD_SECONDS if fetch.total else 0.0
+            fetch.done, fetch.total = done, total
+            if not fetch.due:
+                fetch.due = True
+                with suppress(RuntimeError):  # the loop has been closed: the process is ending
+                    loop.call_soon_threadsafe(loop.call_later, wait, fetch.tell)
 
         began = time.perf_counter()
         pool = self._whole if part == "model" else self._small
