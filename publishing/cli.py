@@ -260,6 +260,8 @@ def _publisher(arguments: argparse.Namespace, store: str) -> Iterator[Publisher]
     from assets.publish import Publisher
     from assets.source import SourceOptions, open_depot
 
+    if store.startswith(("http://", "https://")):
+        raise _bad(f"{store}: a CDN is read-only; publish to the bucket behind it (s3://bucket/prefix)")
     options = SourceOptions(endpoint=arguments.endpoint, region=arguments.region)
     publishes = _job(arguments) is None and not arguments.dry_run
     if "://" in store or publishes or _job(arguments) is not None:
