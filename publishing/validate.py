@@ -35,8 +35,17 @@ validator.validateBytes(new Uint8Array(fs.readFileSync(file)), options)
   .then(report => console.log(JSON.stringify({ version: validator.version(), messages: report.issues.messages })))
   .catch(error => console.log(JSON.stringify({ version: validator.version(), failure: String(error) })));
 """
-#: Errors to the letter that every reader copes with: a coat's normal map alone gives tangents as well.
-_BEARABLE = frozenset({"MESH_PRIMITIVE_NO_TANGENT_SPACE"})
+#: Errors to the letter that readers cope with and that optimising mends: bounds of positions that are missing or
+#: rounded, directions of another length, a coat whose normal map alone gives the tangents.
+_BEARABLE = frozenset(
+    {
+        "ACCESSOR_MAX_MISMATCH",
+        "ACCESSOR_MIN_MISMATCH",
+        "ACCESSOR_VECTOR3_NON_UNIT",
+        "MESH_PRIMITIVE_NO_TANGENT_SPACE",
+        "MESH_PRIMITIVE_POSITION_ACCESSOR_WITHOUT_BOUNDS",
+    }
+)
 #: Severities of the validator, by number.
 _ERROR, _WARNING = 0, 1
 

