@@ -45,7 +45,7 @@ class Viewer:
         wanted = [
             entry
             for entry in (capabilities.codecs if capabilities else [])
-            if entry.mimeType.lower() == f"video/{codec}"
+            if entry.mimeType.lower() in (f"video/{codec}", "video/rtx")  # as browsers ask
         ]
         self._transceiver.setCodecPreferences(wanted)
         self._camera = self._peer.createDataChannel("camera", ordered=False, maxRetransmits=0)

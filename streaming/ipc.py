@@ -109,6 +109,7 @@ class Link(asyncio.Protocol):
         self.name = "?"
         self._transport: asyncio.Transport | None = None
         self._buffer = bytearray()
+        self._small = bytearray()  # acknowledgements and cameras of this turn of the event loop, sent at its end
         self._ids = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[Answer]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -139,12 +140,12 @@ class Link(asyncio.Protocol):
 
     def ack(self, session: int) -> None:
         """Tell that one picture has been sent on."""
-        self._send(Kind.ACK, _ACK.pack(session))
+        self._send_soon(Kind.ACK, _ACK.pack(session))
 
     def camera(self, camera: CameraInput) -> None:
         """Send a camera."""
         body = _CAMERA.pack(camera.session, camera.seq, *camera.orbit, *camera.target, camera.fov)
-        self._send(Kind.CAMERA, body)
+        self._send_soon(Kind.CAMERA, body)
 
     def notice(self, method: str, **params: Any) -> None:
         """Send something to know."""
@@ -167,6 +168,7 @@ class Link(asyncio.Protocol):
 
     def close(self) -> None:
         """Close this end; `on_lost` follows on both."""
+        self._flush()
         if self._transport is not None:
             self._transport.close()
 
@@ -175,8 +177,21 @@ class Link(asyncio.Protocol):
         self._send(Kind.JSON, _JSON.pack(len(text)) + text + blob)
 
     def _send(self, kind: Kind, body: bytes) -> None:
+        self._flush()
         if self._transport is not None and not self._transport.is_closing():
             self._transport.write(_HEAD.pack(len(body), kind) + body)
+
+    def _send_soon(self, kind: Kind, body: bytes) -> None:
+        """What is small and comes often: many viewers' at once, with one system call."""
+        if not self._small:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._small += _HEAD.pack(len(body), kind) + body
+
+    def _flush(self) -> None:
+        if self._small:
+            small, self._small = bytes(self._small), bytearray()
+            if self._transport is not None and not self._transport.is_closing():
+                self._transport.write(small)
 
     # -- receiving ----------------------------------------------------------------------------------------------------
 

@@ -9,6 +9,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from streaming.tallies import Spread, Tally
+
 _KILOBITS = (100, 200, 350, 500, 750, 1000, 1500, 2000, 3000, 4000, 6000, 8000, 12000)
 _PERCENT = (0.1, 0.5, 1, 2, 5, 10, 20, 30, 50)
 _SECONDS = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600)
@@ -68,21 +70,21 @@ class NetworkMetrics:
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
         self.peers = Gauge("vitrine_peers", "Peer connections open now.", registry=registry)
-        self.answer = Histogram(
+        self.answer = Spread(
             "vitrine_input_to_send_milliseconds",
             "From a camera message's arrival to the last packet of the first picture that shows it or a newer one.",
-            registry=registry,
-            buckets=_MILLISECONDS,
+            registry,
+            _MILLISECONDS,
         )
-        self.pacing = Histogram(
+        self.pacing = Spread(
             "vitrine_pacing_milliseconds",
             "From a picture's arrival to its last packet's departure: 0 but for large ones, which are spread.",
-            registry=registry,
-            buckets=_MILLISECONDS,
+            registry,
+            _MILLISECONDS,
         )
-        self.packets = Counter("vitrine_rtp_packets", "RTP packets sent.", registry=registry)
-        self.bytes = Counter("vitrine_rtp_bytes", "RTP payload bytes sent.", registry=registry)
-        self.retransmitted = Counter("vitrine_rtp_retransmitted", "RTP packets sent again.", registry=registry)
+        self.packets = Tally("vitrine_rtp_packets", "RTP packets sent.", registry)
+        self.bytes = Tally("vitrine_rtp_bytes", "RTP payload bytes sent.", registry)
+        self.retransmitted = Tally("vitrine_rtp_retransmitted", "RTP packets sent again.", registry)
         self.path = Histogram(
             "vitrine_path_kilobits",
             "What paths to viewers are believed to carry, a second; once a second while pictures are sent.",

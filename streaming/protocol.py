@@ -323,6 +323,11 @@ def dump(message: Inbound | Outbound) -> str:
     return _ENCODER.encode({"type": message.type} | {name: getattr(message, name) for name in message.__slots__})
 
 
+def dump_frame(rtp: int, seq: int) -> str:
+    """What `dump` says of a `FrameShown`, which leaves with every picture, in a tenth of its time."""
+    return f'{{"type":"frame","rtp":{rtp},"seq":{seq}}}'
+
+
 def _no_constant(name: str) -> float:
     raise ValueError(name)
 

@@ -30,14 +30,18 @@ class Rates:
     def look(self, now: float) -> None:
         """A picture was sent, or the player reported; now: seconds."""
         fresh = self._controller.target, self._controller.sustained
-        change = max(abs(new - old) / old for new, old in zip(fresh, self._told, strict=True))
-        sudden = fresh[0] < (1 - FALL) * self._told[0]
-        if change > CHANGE and (sudden or now - self._told_at >= INTERVAL):
-            self._told, self._told_at = fresh, now
-            self._tell(*fresh)
+        if fresh != self._told:
+            self._compare(fresh, now)
         if self._bucket.take(now):
             controller, metrics = self._controller, self._metrics
             metrics.path.observe(controller.estimate / 1e3)
             metrics.loss.observe(controller.loss * 100)
             metrics.round_trip.observe(controller.round_trip * 1e3)
             metrics.queue.observe(controller.queue * 1e3)
+
+    def _compare(self, fresh: tuple[int, int], now: float) -> None:
+        change = max(abs(new - old) / old for new, old in zip(fresh, self._told, strict=True))
+        sudden = fresh[0] < (1 - FALL) * self._told[0]
+        if change > CHANGE and (sudden or now - self._told_at >= INTERVAL):
+            self._told, self._told_at = fresh, now
+            self._tell(*fresh)

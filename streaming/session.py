@@ -28,7 +28,6 @@ from streaming.metrics import NetworkMetrics
 from streaming.protocol import (
     Camera,
     ErrorReply,
-    FrameShown,
     GoAway,
     Hello,
     Outbound,
@@ -36,6 +35,7 @@ from streaming.protocol import (
     Pong,
     Report,
     dump,
+    dump_frame,
     parse,
 )
 from streaming.rates import Rates
@@ -183,7 +183,7 @@ class Session:
         if packet.seq > self._shown and self._pump is not None:
             self._shown = packet.seq
             self._measure(packet.seq)
-            self.send(FrameShown(self._pump.rtp_timestamp(packet), packet.seq))
+            self.send_text(dump_frame(self._pump.rtp_timestamp(packet), packet.seq))
 
     def _on_paced(self, seconds: float) -> None:
         self._metrics.pacing.observe(seconds * 1e3)

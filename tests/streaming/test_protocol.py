@@ -22,6 +22,7 @@ from streaming.protocol import (
     Variant,
     Viewport,
     dump,
+    dump_frame,
     parse,
     schema,
 )
@@ -155,6 +156,7 @@ def test_any_value_in_any_member_is_read_or_refused(value: object, member: str) 
 
 def test_dump_is_what_a_viewer_reads() -> None:
     assert json.loads(dump(FrameShown(rtp=2**32 - 1, seq=4))) == {"type": "frame", "rtp": 2**32 - 1, "seq": 4}
+    assert dump_frame(2**32 - 1, 4) == dump(FrameShown(rtp=2**32 - 1, seq=4))
 
 
 def test_inbound_messages_survive_dump_and_parse() -> None:
