@@ -97,9 +97,7 @@ class Cache:
         with exclusive(self._shelf.lock(bundle.id), PATIENCE, tell) as held:
             if not self._good(bundle):
                 self._make(bundle, download, _noted(held, tell))
-            path = self._shelf.entry(bundle.id) / "files" / bundle.items[0].name
-        self._shelf.settle()
-        return path
+            return self._shelf.entry(bundle.id) / "files" / bundle.items[0].name
 
     def _good(self, bundle: Bundle) -> bool:
         """Whether a right entry is there; a wrong one is removed. The caller holds its lock."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from assets.bundle import Bundle, on_disk, sync_folder
+from assets.bundle import Bundle, on_disk
 from assets.errors import FullError
 from assets.locking import Held, at_once, exclusive
 
@@ -91,8 +91,9 @@ class Shelf:
         os.utime(scratch / "seal", (now, now))
         with self._counting():
             (scratch / "reserved").unlink()
-            scratch.rename(target)
-        sync_folder(target.parent)
+            scratch.rename(
+                target
+            )  # after a loss of power it may be gone again, but never wrong: its files are on the disk
 
     def abandon(self, name: str) -> None:
         """The scratch folder goes, if there is one. The caller holds the entry's lock."""
@@ -146,7 +147,7 @@ class Shelf:
                 return False
             folder = self.entry(resident.id) if resident.complete else self.scratch(resident.id)
             shutil.rmtree(self._hide(folder), ignore_errors=True)
-            if not self.entry(resident.id).exists() and not self.scratch(resident.id).exists():
+            if not self._is_held(resident.id):
                 held.remove()
         return True
 
@@ -163,17 +164,22 @@ class Shelf:
 
     def _drop_lock(self, path: Path) -> None:
         """A lock of nothing goes."""
-        if self.entry(path.stem).exists() or self.scratch(path.stem).exists():
+        if self._is_held(path.stem):
             return
         with at_once(path) as held:
-            if held is not None and not self.entry(path.stem).exists() and not self.scratch(path.stem).exists():
+            if held is not None and not self._is_held(path.stem):
                 held.remove()
 
+    def _is_held(self, name: str) -> bool:
+        return os.path.exists(self.entry(name)) or os.path.exists(self.scratch(name))
+
     def _by_last_use(self) -> list[Resident]:
+        """Everything that takes room. One look at each entry's seal, since there may be thousands."""
         found = [self._read(name, complete=True) for name in self._names("objects/*")]
         found += [self._read(name, complete=False) for name in self._names("partial")]
-        self._sizes = {one.id: self._sizes[one.id] for one in found if one is not None and one.id in self._sizes}
-        return sorted(one for one in found if one is not None)
+        residents = sorted(one for one in found if one is not None)
+        self._sizes = {one.id: one.bytes for one in residents if one.complete}
+        return residents
 
     def _names(self, pattern: str) -> Iterator[str]:
         for folder in self.folder.glob(pattern):
@@ -181,18 +187,17 @@ class Shelf:
                 yield from (name for name in os.listdir(folder) if _ID.fullmatch(name))
 
     def _read(self, name: str, *, complete: bool) -> Resident | None:
-        folder = self.entry(name) if complete else self.scratch(name)
+        folder = f"{self.folder}/objects/{name[:2]}/{name}" if complete else f"{self.folder}/partial/{name}"
         try:
-            used = (folder / ("seal" if complete else "reserved")).stat().st_mtime
+            used = os.stat(f"{folder}/{'seal' if complete else 'reserved'}").st_mtime
         except OSError:
+            if not os.path.isdir(folder):
+                return None
             used = 0.0  # the first to leave
         if not complete:
-            size = _reserved(folder)
-        elif name not in self._sizes:
-            size = self._sizes[name] = _size(folder)
-        else:
-            size = self._sizes[name]
-        return Resident(used, name, size, complete) if folder.exists() else None
+            return Resident(used, name, _reserved(folder), complete)
+        size = self._sizes.get(name)
+        return Resident(used, name, _size(folder) if size is None else size, complete)
 
     def _hide(self, folder: Path) -> Path:
         """Out of the way by one rename, to be removed; when that does not happen, `settle` does."""
@@ -203,7 +208,7 @@ class Shelf:
         return gone
 
 
-def _size(folder: Path) -> int:
+def _size(folder: str) -> int:
     """Bytes of the disk that all files below a folder take."""
     total = 0
     for root, _, names in os.walk(folder):
@@ -213,9 +218,9 @@ def _size(folder: Path) -> int:
     return total
 
 
-def _reserved(folder: Path) -> int:
+def _reserved(folder: str) -> int:
     """Bytes that a scratch folder will take; what is there when it does not say so."""
     try:
-        return int((folder / "reserved").read_text())
+        return int(Path(folder, "reserved").read_text())
     except (OSError, ValueError):
         return _size(folder)

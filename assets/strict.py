@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import re
-from dataclasses import dataclass
 from typing import NoReturn
 
 from assets.errors import CorruptError
@@ -13,12 +12,29 @@ from assets.errors import CorruptError
 _SHOWN = 60  # characters of a wrong value in a message
 
 
-@dataclass(frozen=True, slots=True)
 class Value:
     """One value and its place (`file: models.chair.title`). Methods raise CorruptError when it is of another kind."""
 
-    raw: object
-    place: str
+    __slots__ = ("_above", "_name", "raw")
+
+    def __init__(self, raw: object, name: str | int, above: Value | None = None) -> None:
+        self.raw = raw
+        self._name, self._above = name, above
+
+    @property
+    def place(self) -> str:
+        """Where it stands; put together only when something is wrong, since a manifest has a million values."""
+        if self._above is None:
+            return f"{self._name}:"
+        if isinstance(self._name, int):
+            return f"{self._above.place}[{self._name}]"
+        shown = self._name if len(self._name) <= _SHOWN else self._name[:_SHOWN] + "…"
+        return f"{self._above.place}{' ' if self._above.is_root else '.'}{shown}"
+
+    @property
+    def is_root(self) -> bool:
+        """Whether it is the document itself."""
+        return self._above is None
 
     def wrong(self, allowed: str) -> CorruptError:
         """The error that this value deserves, for the caller to raise."""
@@ -31,19 +47,19 @@ class Value:
         found = self._object().get(name, _ABSENT)
         if found is _ABSENT:
             raise CorruptError(f"{self.place}: no member {name!r}")
-        return self._below(name, found)
+        return Value(found, name, self)
 
     def optional(self, name: str) -> Value | None:
         """A member, or None when it is absent or null."""
         found = self._object().get(name)
-        return None if found is None else self._below(name, found)
+        return None if found is None else Value(found, name, self)
 
     def members(self, most: int) -> list[tuple[str, Value]]:
         """All members, at most so many."""
         found = self._object()
         if len(found) > most:
             raise CorruptError(f"{self.place}: {len(found)} members; at most {most} are allowed")
-        return [(name, self._below(name, value)) for name, value in found.items()]
+        return [(name, Value(value, name, self)) for name, value in found.items()]
 
     def items(self, most: int) -> list[Value]:
         """An array's items, at most so many."""
@@ -51,7 +67,7 @@ class Value:
             raise self.wrong("an array")
         if len(self.raw) > most:
             raise CorruptError(f"{self.place}: {len(self.raw)} items; at most {most} are allowed")
-        return [Value(item, f"{self.place}[{number}]") for number, item in enumerate(self.raw)]
+        return [Value(item, number, self) for number, item in enumerate(self.raw)]
 
     def every(self, name: str, most: int) -> list[Value]:
         """The items of a member; none when it is absent."""
@@ -64,7 +80,7 @@ class Value:
             raise self.wrong("a string")
         if len(self.raw) > most:
             raise self.wrong(f"of at most {most} characters")
-        if any(0xD800 <= ord(letter) < 0xE000 for letter in self.raw):
+        if not self.raw.isascii() and any(0xD800 <= ord(letter) < 0xE000 for letter in self.raw):
             raise self.wrong("Unicode text; it has half a surrogate pair")
         if pattern is not None and pattern.fullmatch(self.raw) is None:
             raise self.wrong(f"as {pattern.pattern} says")
@@ -93,11 +109,6 @@ class Value:
             raise self.wrong("an object")
         return self.raw
 
-    def _below(self, name: str, found: object) -> Value:
-        shown = name if len(name) <= _SHOWN else name[:_SHOWN] + "…"
-        separator = " " if self.place.endswith(":") else "."
-        return Value(found, f"{self.place}{separator}{shown}")
-
 
 _ABSENT = object()
 
@@ -108,7 +119,7 @@ def parse(name: str, data: bytes) -> Value:
         raw = json.loads(data.decode(), object_pairs_hook=_once, parse_constant=_refuse, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise CorruptError(f"{name}: not JSON: {str(error)[:200]}") from error
-    return Value(raw, f"{name}:")
+    return Value(raw, name)
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -322,26 +322,33 @@ import os, signal, sys, time
 from pathlib import Path
 from assets.cache import Cache
 from tests.assets.contents import Downloads, bundle, content
-folder, log, die = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+folder, log, die, others = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
+ready = log.with_name("ready")
 def before(item, start):
+    while start == 0 and ready.stat().st_size < others:
+        time.sleep(0.01)
+    time.sleep(0.5 if others > 1 and start == 0 else 0.005)
     with log.open("a") as file:
         file.write(f"{os.getpid()} {start}\\n")
     if die and start >= die:
         os.kill(os.getpid(), signal.SIGKILL)
-    time.sleep(0.005)
 heard = []
+with ready.open("a") as file:
+    file.write(".")
 path = Cache(folder, 1 << 30).fetch(bundle("a", size=500_000), Downloads(before), lambda *both: heard.append(both))
 sys.exit(0 if path.read_bytes() == content("a", 500_000) and heard and heard[-1][1] == 500_000 else 3)
 """
 
 
-def child(tmp_path: Path, die: int = 0) -> subprocess.Popen[bytes]:
+def child(tmp_path: Path, *, die: int = 0, others: int = 1) -> subprocess.Popen[bytes]:
+    """die: after so many bytes; others: wait until so many are ready."""
     root = Path(__file__).resolve().parents[2]
-    return subprocess.Popen([sys.executable, "-c", CHILD, tmp_path / "cache", tmp_path / "log", str(die)], cwd=root)
+    arguments = [tmp_path / "cache", tmp_path / "log", str(die), str(others)]
+    return subprocess.Popen([sys.executable, "-c", CHILD, *arguments], cwd=root)
 
 
 def test_processes_share_one_download_and_hear_of_it(tmp_path: Path) -> None:
-    children = [child(tmp_path) for _ in range(4)]
+    children = [child(tmp_path, others=4) for _ in range(4)]
     assert [one.wait(60) for one in children] == [0] * 4
     lines = (tmp_path / "log").read_text().splitlines()
     assert len({line.split()[0] for line in lines}) == 1
@@ -349,7 +356,7 @@ def test_processes_share_one_download_and_hear_of_it(tmp_path: Path) -> None:
 
 def test_a_killed_download_is_gone_on_with(tmp_path: Path) -> None:
     for die in (100_000, 300_000):
-        assert child(tmp_path, die).wait(60) == -signal.SIGKILL
+        assert child(tmp_path, die=die).wait(60) == -signal.SIGKILL
     assert child(tmp_path).wait(60) == 0
     starts = [int(line.split()[1]) for line in (tmp_path / "log").read_text().splitlines()]
     assert starts == sorted(starts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import logging
 import os
 import random
 import signal
@@ -228,6 +229,7 @@ def endanger(chance: random.Random) -> None:
 
 def main(folder: str, seed: int, operations: int) -> None:
     """What waits for the sake of networks hardly waits here, and pieces are small, so that much can break."""
+    logging.disable()
     transfer.PART, transfer.NOTE = 32 << 10, 16 << 10
     patience.FIRST = patience.LONGEST = 0.001
     worker = Worker(Path(folder), seed)
