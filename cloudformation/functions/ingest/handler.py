@@ -18,6 +18,7 @@ from typing import Any, Protocol
 from assets.source import SourceOptions, open_depot, open_source
 from cloudformation.functions.ingest.uploads import EventError, Message, Upload, messages, uploads
 from cloudformation.functions.ingest.work import Ingest, Rules
+from publishing.facts import Options
 from publishing.isolated import Bounds
 from publishing.pictures import Settings as PictureSettings
 
@@ -92,14 +93,16 @@ def _rules() -> Rules:
     pictures = default.settings.pictures
     if side := os.environ.get("VITRINE_PICTURE_PIXELS"):
         pictures = PictureSettings(poster=int(side), spin=int(side))
+    seconds = float(os.environ.get("VITRINE_MODEL_SECONDS", "600"))
     return replace(
         default,
         max_bytes=int(os.environ.get("VITRINE_MAX_BYTES", default.max_bytes)),
         upload_prefix=os.environ.get("VITRINE_UPLOAD_PREFIX", default.upload_prefix),
         secret_prefix=os.environ.get("VITRINE_SECRET_PREFIX", default.secret_prefix),
         reserve=float(os.environ.get("VITRINE_RESERVE_SECONDS", default.reserve)),
-        bounds=Bounds(float(os.environ.get("VITRINE_MODEL_SECONDS", "600")), max(memory - _FREE_MEMORY, _FREE_MEMORY)),
-        settings=replace(default.settings, pictures=pictures),
+        bounds=Bounds(seconds, max(memory - _FREE_MEMORY, _FREE_MEMORY)),
+        # Optimising may take a part of it; drawing, which cannot be left out, comes afterwards.
+        settings=replace(default.settings, pictures=pictures, optimise=Options(seconds=seconds / 3)),
     )
 
 
