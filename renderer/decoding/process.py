@@ -34,8 +34,8 @@ from renderer.scene import Scene
 
 _START_SECONDS = 60.0
 _POLL_SECONDS = 1.0
-#: By the clock a process may take so many times its processor time; the machine may be busy.
-_PATIENCE = 6
+#: By the clock a process may take so many times its processor time: others go first on a busy machine.
+_PATIENCE = 20
 #: For so long a process that has something to do may use no processor at all.
 _STALL_SECONDS = 20.0
 #: Bytes of a model that get the processor time once more.
@@ -230,7 +230,7 @@ class Process:
         code = self._end().code
         doing = [clean(note) for note in notes.read_notes(self._result)]
         if late or code == -signal.SIGXCPU:
-            if len(doing) == 1 and not late:
+            if len(doing) == 1:
                 return LimitError(f"{doing[0]} takes more time to decode than is allowed")
             return LimitError(f"takes more than {seconds:.3g} s to read")
         if code == -signal.SIGKILL:
