@@ -105,10 +105,10 @@ def test_the_function_under_the_runtime_interface_client(shop: Shop, tmp_path: P
         "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "4096",
         "LAMBDA_TASK_ROOT": str(ROOT),
-        "VITRINE_STORE": shop.url,
-        "VITRINE_ENDPOINT": shop.endpoint,
-        "VITRINE_UPLOAD_PREFIX": "in/",
-        "VITRINE_PICTURE_PIXELS": "32",
+        "INGEST_STORE": shop.url,
+        "INGEST_ENDPOINT": shop.endpoint,
+        "INGEST_UPLOAD_PREFIX": "in/",
+        "INGEST_PICTURE_PIXELS": "32",
         "TMPDIR": str(tmp_path),
     }
     with api.serving():

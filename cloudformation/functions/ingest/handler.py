@@ -81,8 +81,8 @@ def _take(ingest: Ingest, upload: Upload, context: Context) -> str:
 @functools.cache  # one for all invocations of this process: connections are kept
 def _ingest() -> Ingest:
     settings = os.environ
-    options = SourceOptions(endpoint=settings.get("VITRINE_ENDPOINT") or None, region=settings.get("AWS_REGION"))
-    store = open_depot(settings["VITRINE_STORE"], options)
+    options = SourceOptions(endpoint=settings.get("INGEST_ENDPOINT") or None, region=settings.get("AWS_REGION"))
+    store = open_depot(settings["INGEST_STORE"], options)
     return Ingest(store, functools.cache(lambda bucket: open_source(f"s3://{bucket}", options)), _rules(), settings)
 
 
@@ -91,15 +91,15 @@ def _rules() -> Rules:
     default = Rules()
     memory = int(os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "8192")) << 20
     pictures = default.settings.pictures
-    if side := os.environ.get("VITRINE_PICTURE_PIXELS"):
+    if side := os.environ.get("INGEST_PICTURE_PIXELS"):
         pictures = PictureSettings(poster=int(side), spin=int(side))
-    seconds = float(os.environ.get("VITRINE_MODEL_SECONDS", "600"))
+    seconds = float(os.environ.get("INGEST_MODEL_SECONDS", "600"))
     return replace(
         default,
-        max_bytes=int(os.environ.get("VITRINE_MAX_BYTES", default.max_bytes)),
-        upload_prefix=os.environ.get("VITRINE_UPLOAD_PREFIX", default.upload_prefix),
-        secret_prefix=os.environ.get("VITRINE_SECRET_PREFIX", default.secret_prefix),
-        reserve=float(os.environ.get("VITRINE_RESERVE_SECONDS", default.reserve)),
+        max_bytes=int(os.environ.get("INGEST_MAX_BYTES", default.max_bytes)),
+        upload_prefix=os.environ.get("INGEST_UPLOAD_PREFIX", default.upload_prefix),
+        secret_prefix=os.environ.get("INGEST_SECRET_PREFIX", default.secret_prefix),
+        reserve=float(os.environ.get("INGEST_RESERVE_SECONDS", default.reserve)),
         bounds=Bounds(seconds, max(memory - _FREE_MEMORY, _FREE_MEMORY)),
         # Optimising may take a part of it; drawing, which cannot be left out, comes afterwards.
         settings=replace(default.settings, pictures=pictures, optimise=Options(seconds=seconds / 3)),
