@@ -120,8 +120,8 @@ class Cache:
         """
         for again in (True, False):
             try:
-                self._shelf.reserve(bundle)
                 with _explained(self.folder):
+                    self._shelf.reserve(bundle)
                     prints = self._fill(bundle, download, tell)
                     self._shelf.place(bundle.id)
                 break

@@ -92,7 +92,9 @@ class LocalStore:
         return {model for model in before.keys() | versions.keys() if before.get(model) != versions.get(model)}
 
     def close(self) -> None:
-        """See `Store.close`; nothing is held."""
+        """See `Store.close`."""
+        if self._published is not None:
+            self._published.close()
 
     def _manifested(self) -> RemoteStore | None:
         """The store that the folder's manifest describes; once there was one, there is."""

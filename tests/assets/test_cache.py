@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -257,6 +258,27 @@ def test_on_a_disk_that_stays_full_entries_that_are_there_keep_working(tmp_path:
     assert shared.used() == ROOM
     shared.fetch(bundle("a"), refuse)
     cache(tmp_path).fetch(bundle("a"), refuse)
+
+
+@pytest.mark.parametrize("call", ["mkdir", "fsync", "rename", "utime"])
+def test_a_disk_that_is_full_at_any_call_is_a_full_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    shared = cache(tmp_path)
+    shared.fetch(bundle("a"), Downloads())
+    real, left = getattr(os, call), [1]
+
+    def once(*args: Any, **kwargs: Any) -> Any:
+        if left:
+            left.clear()
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(os, call, once)
+    assert shared.fetch(bundle("b"), Downloads()).read_bytes() == content("b", 10_000)
+    assert not left
+    cache(tmp_path).fetch(bundle("b"), refuse)
+    assert all(path.suffix == ".lock" for path in (tmp_path / "cache" / "partial").iterdir())
 
 
 @pytest.fixture

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -115,3 +118,42 @@ def test_a_secret_model_is_had_by_hosts(place: Place) -> None:
     assert asset.secret
     assert all(file.key.startswith("private/") for file in asset.files.values())
     assert place.store.fetch("safe").read_bytes() == b"a drawing"
+
+
+CHILD = """
+import os, signal, sys
+from pathlib import Path
+from assets.source import SourceOptions
+from assets.store import StoreOptions, open_store
+url, endpoint, cache, die = sys.argv[1], sys.argv[2], Path(sys.argv[3]), int(sys.argv[4])
+store = open_store(url, StoreOptions(cache, 1 << 30, SourceOptions(endpoint=endpoint, region="eu-central-1")))
+heard = []
+def progress(done, total):
+    heard.append(done)
+    if die and done >= die:
+        os.kill(os.getpid(), signal.SIGKILL)
+path = store.fetch("sofa", progress=progress)
+print(heard[0], path)
+"""
+
+
+def test_a_host_that_is_killed_goes_on_where_it_was(shop: Shop, tmp_path: Path) -> None:
+    content = bytes(range(256)) * 80_000  # 20 MB
+    model = tmp_path / "sofa.glb"
+    model.write_bytes(content)
+    with closing(open_depot(shop.url, shop.options())) as depot:
+        Publisher(depot).publish(Bundle("sofa", "Sofa", model))
+
+    def host(die: int) -> subprocess.CompletedProcess[str]:
+        arguments = [shop.url, shop.endpoint, str(tmp_path / "cache"), str(die)]
+        root = Path(__file__).resolve().parents[2]
+        command = [sys.executable, "-c", CHILD, *arguments]
+        return subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=110, check=False)
+
+    for die in (6_000_000, 14_000_000):
+        assert host(die).returncode == -signal.SIGKILL
+    last = host(0)
+    assert last.returncode == 0, last.stderr
+    begun, path = last.stdout.split()
+    assert int(begun) >= 14_000_000
+    assert Path(path).read_bytes() == content
