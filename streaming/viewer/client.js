@@ -7,8 +7,8 @@
  */
 
 const NAME = "model-viewer";
-/** Without a picture by then another way is better, ms. */
-const PATIENCE = 30_000;
+/** Without a picture by then another way is better, ms. What fails says so sooner; a slow device may think for long. */
+const PATIENCE = 60_000;
 /** Attributes that both elements spell alike. */
 const SAME = [
   "alt", "camera-orbit", "camera-target", "field-of-view", "min-camera-orbit", "max-camera-orbit", "min-field-of-view",

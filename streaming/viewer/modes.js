@@ -17,8 +17,8 @@ import { Spin } from "./spin.js";
  *   theta: where the camera is, degrees
  */
 
-/** How long an offer, once made, is held back for the answer, ms since the question: then both are on their way. */
-const HOLD = 80;
+/** An offer is held back for the answer until so long after the question, ms: about as long as it takes to be made. */
+const HOLD = 50;
 
 export class Modes {
   /** null: not known yet, and nothing shall begin. @type {Mode|null} */

@@ -195,6 +195,7 @@ if (TOKEN) {
   const back = /** @type {HTMLAnchorElement} */ (document.querySelector(".bar a"));
   back.href = passOn(back.href, TOKEN);
 }
+viewer.setAttribute("model-viewer-src", "none"); // this page is for looking at what the server draws
 viewer.setAttribute("src", MODEL);
 if (WATCHED) viewer.setAttribute("watch", WATCHED);
 for (const id of ["light", "reset"]) get(id).hidden = WATCHED !== "";

@@ -335,7 +335,7 @@ export class Viewing {
     this.loaded = true;
     this.#emit("load", { url: this.#host.getAttribute("src") });
     this.#emit("model-visibility", { visible: true });
-    this.#stage.prompt(this.#host.getAttribute("interaction-prompt") !== "none");
+    this.#stage.prompt(!this.modes.client && this.#host.getAttribute("interaction-prompt") !== "none"); // it has its own
     this.refresh();
   }
 
