@@ -123,7 +123,8 @@ class Library:
     async def news(self) -> set[str]:
         """Look for new versions: ids that changed since the last look. Raises SignallingError 503."""
         changed = await self._run(self._news, self._store.refresh)
-        self._metrics.fresh.set_to_current_time()
+        if self._store.stale is None:
+            self._metrics.fresh.set_to_current_time()
         return changed
 
     async def close(self) -> None:
