@@ -85,7 +85,7 @@ def test_a_process_that_the_system_ends_is_no_fault_of_the_model(sandbox: Sandbo
         zygote = sandbox._started().result()._process.pid
         readers = _wait_for(lambda: psutil.Process(zygote).children())
         readers[0].kill()
-        with pytest.raises(DeviceError, match="short of memory"):
+        with pytest.raises(DeviceError):
             loading.result()
 
 
