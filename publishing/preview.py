@@ -20,7 +20,7 @@ from renderer.scene import Scene
 
 PRECISION = Precision(14, 8)
 #: Triangles in all, and the longest side of a picture: tried in this order until the file is small enough.
-_SIZES = ((60_000, 256), (30_000, 256), (15_000, 128), (8_000, 64))
+_SIZES = ((30_000, 256), (15_000, 128), (8_000, 64))
 #: A preview is worth its place when it has at most this share of the model's bytes.
 _SHARE = 0.5
 #: By how much of its diagonal a preview's box may differ.
