@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable
 from typing import Any
 
@@ -234,3 +235,21 @@ def test_taking_a_model_out() -> None:
     assert set(whole.models) == {"chair", "table"}
     with pytest.raises(NotFoundError):
         whole.without("lamp")
+
+
+def test_a_spoilt_manifest_is_read_or_refused_and_nothing_else() -> None:
+    chance = random.Random(7)
+    good = document(lambda whole: None)
+    refused = []
+    for _ in range(3000):
+        data = bytearray(good)
+        for _ in range(chance.randrange(1, 4)):
+            at = chance.randrange(len(data))
+            piece = chance.choice((b"", b"null", b"-1", b"[", b"}", b'"', b"1e99", b"\x00", b"\xf0", b"true", b"{}"))
+            data[at : at + chance.randrange(4)] = piece
+        try:
+            Manifest.parse(bytes(data))
+        except CorruptError as error:
+            refused.append(str(error))
+    assert len(refused) > 2000
+    assert all(message.startswith("vitrine.json:") for message in refused)
