@@ -32,7 +32,7 @@ Description = tuple[str, tuple[str, ...]]  # title, variants
 
 
 class Watch:
-    """The newest known state of `source`. Safe to use from several threads: one of them looks, nobody else waits.
+    """The newest known state of `source`. For several threads: one of them looks; once anything is known, none waits.
 
     name: of the store, for messages. kept: the file of the last good manifest; None = none is kept. interval: seconds.
     """
