@@ -1,14 +1,14 @@
 """How alike two model files look, in dB, from several views in the same light. Changes neither.
 
-The figure of a view is the peak signal-to-noise ratio of sRGB values over the pixels that either model covers, both laid
-over the same grey; pictures are drawn at twice their size and averaged, so that an edge that moves by a hundredth of a
-pixel counts as that and not as a pixel.
+The figure of a view is the peak signal-to-noise ratio of sRGB values over the pixels that either model covers, both over
+the same grey; pictures are drawn at twice their size and averaged, so that an edge that moves by a hundredth of a pixel
+counts as that and not as a pixel.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +20,7 @@ from publishing.facts import Difference, ViewDifference
 from renderer.engine import Engine
 from renderer.linalg import framing_radius
 from renderer.load import load_scene
+from renderer.model import Model
 from renderer.scene import Scene
 from renderer.view import AnimationState, Orbit, View
 
@@ -79,7 +80,7 @@ class Comparer:
             self._engine.release(model)
         return Difference(min((view.db for view in views), default=MOST_DB), tuple(views))
 
-    def _draw(self, model, name: str, view: View) -> _Picture:  # type: ignore[no-untyped-def]
+    def _draw(self, model: Model, name: str, view: View) -> _Picture:
         frame = self._engine.render(model, view, format="rgba8")
         size = self._size
         blocks = frame.pixels.reshape(size, 2, size, 2, 4).astype(np.float32)
@@ -90,7 +91,7 @@ class Comparer:
 
 @contextmanager
 def comparer(reference: Path, size: int = _SIZE) -> Iterator[Comparer]:
-    """A Comparer with an engine of its own. Raises DeviceError without EGL, SceneError for a file that cannot be read."""
+    """A Comparer with an engine of its own. Raises DeviceError without EGL, SceneError for an unreadable file."""
     with Engine(traced=False) as engine:
         yield Comparer(engine, reference, size)
 
@@ -131,8 +132,3 @@ def _likeness(one: _Picture, other: _Picture) -> float:
         return MOST_DB
     error = float(np.mean(np.square(one.colour[covered] - other.colour[covered]), dtype=np.float64))
     return MOST_DB if error <= 0.0 else min(MOST_DB, 10.0 * math.log10(255.0**2 / error))
-
-
-def worst(difference: Difference) -> Sequence[ViewDifference]:
-    """The views from the least alike on."""
-    return sorted(difference.views, key=lambda view: view.db)

@@ -17,8 +17,8 @@ def embedded(reading: Reading) -> bytes:
     Raises a SceneError when a side file is missing or wrong.
     """
     json: Json = copy.deepcopy(reading.root.values)
-    parts: list[bytes] = []
-    places = [_buffer(reading, index, parts) for index in range(reading.root.count("buffers"))]
+    chunk = _Chunk()
+    places = [_buffer(reading, index, chunk) for index in range(reading.root.count("buffers"))]
     views: list[Json] = json.get("bufferViews") or []
     for index, view in enumerate(views):
         _move(reading.root.item("bufferViews", index), view, places)
@@ -27,30 +27,39 @@ def embedded(reading: Reading) -> bytes:
             data = reading.buffers.fetch(item)
             image["mimeType"] = mime_type(data) or image.get("mimeType", "image/png")
             image["bufferView"] = len(views)
-            views.append({"buffer": 0, "byteOffset": _append(parts, data), "byteLength": len(data)})
+            views.append({"buffer": 0, "byteOffset": chunk.append(data), "byteLength": len(data)})
             del image["uri"]
     if views:
         json["bufferViews"] = views
-    json["buffers"] = [{"byteLength": sum(map(len, parts))}]
+    json["buffers"] = [{"byteLength": chunk.size}]
     _place_fallbacks(reading, json, places)
-    if not parts:
+    if not chunk.size:
         del json["buffers"]
-    return glb(json, parts)
+    return glb(json, chunk.parts)
 
 
-def _append(parts: list[bytes], data: bytes) -> int:
-    at = sum(map(len, parts))
-    parts.append(data + bytes(-len(data) % 4))
-    return at
+class _Chunk:
+    """The binary chunk as it grows."""
+
+    def __init__(self) -> None:
+        self.parts: list[bytes] = []
+        self.size = 0
+
+    def append(self, data: bytes) -> int:
+        """Adds data at a multiple of four bytes; returns where."""
+        at = self.size
+        self.parts.append(data + bytes(-len(data) % 4))
+        self.size += len(self.parts[-1])
+        return at
 
 
-def _buffer(reading: Reading, index: int, parts: list[bytes]) -> int | None:
+def _buffer(reading: Reading, index: int, chunk: _Chunk) -> int | None:
     """Where a buffer begins in the chunk; None for one that is only there to be left out."""
     item = reading.root.item("buffers", index)
     if _is_fallback(item):
         return None
     whole = Item({"buffer": index, "byteLength": item.values.get("byteLength")}, item.place, reading.root)
-    return _append(parts, bytes(reading.buffers.slice(whole)))
+    return chunk.append(bytes(reading.buffers.slice(whole)))
 
 
 def _is_fallback(item: Item) -> bool:

@@ -39,7 +39,6 @@ class Facts:
     variants: tuple[str, ...] = ()
     animations: tuple[str, ...] = ()
     extensions: tuple[str, ...] = ()
-    title: str = ""
 
 
 @dataclass(frozen=True, slots=True)

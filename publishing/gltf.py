@@ -190,7 +190,10 @@ def _check_references(root: Item) -> None:
         _check_indices(texture, ("sampler",), "samplers")
         for holder in (texture, *(texture.child("extensions").child(n) for n in _names(texture))):
             _check_indices(holder, ("source",), "images")
-    for key in ("accessors", "bufferViews", "materials", "samplers"):
+    for material in root.items("materials"):
+        for slot, info in texture_infos(material.values):
+            _check_indices(Item(info, f"{material.place}…{slot}", root), ("index",), "textures")
+    for key in ("accessors", "bufferViews", "samplers"):
         root.items(key)
 
 
@@ -230,3 +233,26 @@ def drop_extension(item: Json, name: str) -> None:
         extensions.pop(name, None)
         if not extensions:
             del item["extensions"]
+
+
+def texture_infos(value: object) -> Iterator[tuple[str, Json]]:
+    """Every use of a texture below a material: its key and its object."""
+    if isinstance(value, dict):
+        for key, one in value.items():
+            if key == "extras":
+                continue
+            if key.endswith("Texture") and isinstance(one, dict) and "index" in one:
+                yield key, one
+            yield from texture_infos(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from texture_infos(one)
+
+
+def sources(texture: Json) -> Iterator[Json]:
+    """The objects of a texture that name its image: itself and those of extensions."""
+    if isinstance(texture.get("source"), int):
+        yield texture
+    for given in (texture.get("extensions") or {}).values():
+        if isinstance(given, dict) and isinstance(given.get("source"), int):
+            yield given

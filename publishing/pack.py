@@ -16,7 +16,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from publishing.gltf import MESHOPT, Document, Json, Reference, extensions_in
+from publishing.gltf import MESHOPT, Document, Json, Reference, extensions_in, sources, texture_infos
 from renderer.gltf.accessors import SHAPES, Array
 
 Mode: TypeAlias = Literal["ATTRIBUTES", "TRIANGLES", "INDICES"]
@@ -93,7 +93,7 @@ def pack(document: Document, packed: dict[int, Packed], *, compress: bool = True
 
 def glb(json: Json, parts: Iterable[bytes]) -> bytes:
     """A GLB of a JSON text and the parts of its binary chunk, each a multiple of four bytes long."""
-    text = jsons.dumps(json, separators=(",", ":"), ensure_ascii=False).encode()
+    text = jsons.dumps(json, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace")
     text += b" " * (-len(text) % 4)
     binary = b"".join(parts)
     chunks = struct.pack("<I4s", len(text), b"JSON") + text
@@ -241,29 +241,6 @@ def mime_type(data: bytes) -> str | None:
     if data[4:8] == b"ftyp":
         return "image/avif"
     return "image/ktx2" if data.startswith(b"\xabKTX 20\xbb") else None
-
-
-def texture_infos(value: object) -> Iterator[tuple[str, Json]]:
-    """Every use of a texture below a material: its key and its object."""
-    if isinstance(value, dict):
-        for key, one in value.items():
-            if key == "extras":
-                continue
-            if key.endswith("Texture") and isinstance(one, dict) and isinstance(one.get("index"), int):
-                yield key, one
-            yield from texture_infos(one)
-    elif isinstance(value, list):
-        for one in value:
-            yield from texture_infos(one)
-
-
-def sources(texture: Json) -> Iterator[Json]:
-    """The objects of a texture that name its image: itself and those of extensions."""
-    if isinstance(texture.get("source"), int):
-        yield texture
-    for given in (texture.get("extensions") or {}).values():
-        if isinstance(given, dict) and isinstance(given.get("source"), int):
-            yield given
 
 
 def _prune_textures(document: Document) -> None:

@@ -40,8 +40,11 @@ def document_of(scene: Scene) -> Document:
     json["textures"] = [{"source": t.image, "sampler": i} for i, t in enumerate(scene.textures)]
     json["images"] = [{"name": image.name} if image.name else {} for image in scene.images]
     document.images = {i: _png(image) for i, image in enumerate(scene.images)}
-    json["nodes"] = [_node(scene, index, node) for index, node in enumerate(scene.nodes)]
-    json["scenes"] = [{"nodes": [i for i, node in enumerate(scene.nodes) if node.parent < 0]}]
+    children: dict[int, list[int]] = {}
+    for index, node in enumerate(scene.nodes):
+        children.setdefault(node.parent, []).append(index)
+    json["nodes"] = [_node(node, children.get(index)) for index, node in enumerate(scene.nodes)]
+    json["scenes"] = [{"nodes": children.get(-1, [])}]
     used = {name for material in json["materials"] for name in material.get("extensions", {})}
     if used:
         json["extensionsUsed"] = sorted(used)
@@ -122,7 +125,7 @@ def _png(image: Image) -> bytes:
     return out.getvalue()
 
 
-def _node(scene: Scene, index: int, node: Node) -> Json:
+def _node(node: Node, children: list[int] | None) -> Json:
     json: Json = {"name": node.name}
     if node.mesh is not None:
         json["mesh"] = node.mesh
@@ -130,7 +133,6 @@ def _node(scene: Scene, index: int, node: Node) -> Json:
         json["matrix"] = [float(v) for v in node.matrix.T.reshape(-1)]
     else:
         json.update(translation=list(node.translation), rotation=list(node.rotation), scale=list(node.scale))
-    children = [i for i, child in enumerate(scene.nodes) if child.parent == index]
     if children:
         json["children"] = children
     return json

@@ -1,6 +1,6 @@
 """Fewer triangles for a first look: within an error, along seams, with the outline kept. Skins and morphs stay whole.
 
-Every vertex that is left is one of the source's, with all its attributes; the outermost ones stay, and so the bounds do.
+Every vertex that is left is one of the source's, with all its attributes; the outermost ones stay, so the bounds do.
 """
 
 from __future__ import annotations

@@ -20,8 +20,8 @@ import PIL.Image
 from numpy.typing import NDArray
 
 from publishing import basis
-from publishing.gltf import Document, Json
-from publishing.pack import mime_type, sources, texture_infos
+from publishing.gltf import Document, Json, sources, texture_infos
+from publishing.pack import mime_type
 from publishing.scaling import Meaning, Pixels, fitted, scaled
 from renderer.decoding.guard import Guard
 from renderer.errors import FormatError

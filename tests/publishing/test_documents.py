@@ -120,6 +120,12 @@ def test_an_unknown_extension_is_seen_wherever_it_is() -> None:
     assert unknown_extensions(glb) == {"ACME_glow"}
 
 
+def test_names_that_are_no_text_do_not_stop_it(tmp_path: Path) -> None:
+    glb = product()
+    glb.json["nodes"][0]["name"] = "\ud800"
+    assert parts(packed(glb.save(tmp_path)))[0]["nodes"][0]["name"] == "?"
+
+
 # ---- one GLB, nothing else changed ----
 def test_a_glb_is_embedded_as_it_is(tmp_path: Path) -> None:
     glb = product()
@@ -178,6 +184,9 @@ def test_compressed_files_are_embedded_with_their_fallbacks(tmp_path: Path) -> N
         lambda j: j.update(animations=[{"samplers": [{"input": 0.5, "output": 1}]}]),
         lambda j: j["meshes"].append({"primitives": [{"attributes": {"POSITION": True}}]}),
         lambda j: j["meshes"].append(7),
+        lambda j: j["materials"][0].update(extensions={"KHR_materials_future": {"glitterTexture": {"index": 40}}}),
+        lambda j: j["materials"][0].update(extensions={"KHR_materials_future": {"glitterTexture": {"index": True}}}),
+        lambda j: j["nodes"][0].update(extensions=["EXT_mesh_gpu_instancing"]),
     ],
 )
 def test_lies_are_refused_before_anything_is_allocated(tmp_path: Path, spoil) -> None:  # type: ignore[no-untyped-def]
