@@ -1,6 +1,6 @@
 """How alike two model files look, in dB, from several views in the same light. Changes neither.
 
-The figure of a view is the peak signal-to-noise ratio of sRGB values over the pixels that either model covers, both over
+The figure of a view is the peak signal-to-noise ratio of sRGB values over the pixels that either model covers, both on
 the same grey; pictures are drawn at twice their size and averaged, so that an edge that moves by a hundredth of a pixel
 counts as that and not as a pixel.
 """
