@@ -23,7 +23,7 @@ __all__ = ["Optimised", "Options", "optimise"]
 
 _MODEL, _CLIENT = Precision(17, 12), Precision(15, 10)
 #: Likeness of each picture to its source, dB.
-_MODEL_PICTURES, _CLIENT_PICTURES, _PREVIEW_PICTURES = 43.0, 40.0, 34.0
+_MODEL_PICTURES, _CLIENT_PICTURES, _PREVIEW_PICTURES = 43.0, 40.0, 30.0
 #: A client's network is slower than a host's: 10 Mbit/s for 400.
 _CLIENT_BYTE_SECONDS = 8e-7
 _CLIENT_KINDS = frozenset({"image/png", "image/jpeg", "image/webp"})
