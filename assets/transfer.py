@@ -113,9 +113,8 @@ def _compare(wanted: _Wanted, what: str, expected: object, found: object) -> Non
 @contextmanager
 def _scratch(wanted: _Wanted, head: Head, to: Path) -> Iterator[tuple[int, Journal]]:
     """Descriptor of the scratch file, of full size on the disk, and its journal."""
-    token = (
-        "" if wanted.sha256 or head.etag else secrets.token_hex(16)
-    )  # nothing says that it is the same file: begin anew
+    # Without a checksum and an ETag nothing says that it is still the same file: never go on then.
+    token = "" if wanted.sha256 or head.etag else secrets.token_hex(16)
     subject = {"key": head.key, "etag": head.etag, "bytes": head.bytes, "sha256": wanted.sha256, "token": token}
     try:
         file = os.open(to, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)

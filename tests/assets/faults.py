@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 PIECE = 16 << 10
-HANG_SECONDS = 10.0  # how long a stalled answer waits for its reader to leave
+HANG_SECONDS = 4.0  # how long a stalled answer waits for its reader to leave
 _HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "date", "server"}
 
 

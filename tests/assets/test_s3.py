@@ -179,6 +179,7 @@ def test_no_credentials_are_said_so(shop: Shop, monkeypatch: pytest.MonkeyPatch)
         (400, "ExpiredToken", ForbiddenError, "have expired"),
         (403, "RequestTimeTooSkewed", ForbiddenError, "clock is wrong"),
         (400, "AuthorizationHeaderMalformed", ForbiddenError, "is in another region; give that region"),
+        (301, "PermanentRedirect", ForbiddenError, "is in another region; give that region"),
         (503, "SlowDown", UnavailableError, "S3 answers 503 SlowDown"),
         (500, "InternalError", UnavailableError, "S3 answers 500"),
         (400, "InvalidArgument", StoreError, "S3 answers 400"),
