@@ -17,8 +17,11 @@ import { Spin } from "./spin.js";
  *   theta: where the camera is, degrees
  */
 
-/** An offer is held back for the answer until so long after the question, ms: about as long as it takes to be made. */
-const HOLD = 50;
+/**
+ * An offer is held back for the answer until so long after the question, ms: about as long as it takes to be made, and a little longer
+ * where the page can draw the model, so that a session is seldom begun in vain.
+ */
+const HOLD = { client: 150, other: 50 };
 
 export class Modes {
   /** null: not known yet, and nothing shall begin. @type {Mode|null} */
@@ -93,8 +96,10 @@ export class Modes {
     // Until the answer is there, it is a stream: nothing waits for what will mostly be so.
     this.mode = written === "auto" || written === "stream" ? "stream" : null;
     if (written === "stream" && !this.#host.hasAttribute("ar")) return;
-    const asked = askDelivery(source, hints(this.#viewer), token).then((answer) => source === this.#source && this.#heed(answer, written));
-    if (written === "auto") this.#permit = Promise.race([asked, new Promise((resolve) => setTimeout(resolve, HOLD))]);
+    const viewer = this.#viewer;
+    const asked = askDelivery(source, hints(viewer), token).then((answer) => source === this.#source && this.#heed(answer, written));
+    const hold = viewer === "page" ? HOLD.client : HOLD.other;
+    if (written === "auto") this.#permit = Promise.race([asked, new Promise((resolve) => setTimeout(resolve, hold))]);
   }
 
   /** Who brings <model-viewer>. */

@@ -108,7 +108,7 @@ styles.replaceSync(`
 }
 .notice button:hover { background: rgb(0 0 0 / 13%); }
 .notice button:focus-visible { outline: 2px solid var(--vitrine-focus); outline-offset: 2px; }
-.ar { position: absolute; right: 12px; bottom: 12px; }
+.ar { position: absolute; right: 12px; top: 12px; }
 .ar[hidden] { display: none; }
 .ar button {
   display: flex;

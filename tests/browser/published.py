@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 from pathlib import Path
+from typing import Any
 
 import trimesh
 from PIL import Image
@@ -56,7 +57,8 @@ def frame(theta: float) -> bytes:
 def publish(folder: Path, *models: str, secret: tuple[str, ...] = (), bare: tuple[str, ...] = ()) -> Path:
     """A folder with these models: the file for hosts, one for devices, a USDZ and a turn. bare: without a turn."""
     manifest = Manifest()
-    client = bytes(trimesh.Scene(trimesh.creation.box((1.0, 1.0, 1.0))).export(file_type="glb"))
+    scene: Any = trimesh.Scene(trimesh.creation.box((1.0, 1.0, 1.0)))
+    client = bytes(scene.export(file_type="glb"))
     for model in models:
         is_secret = model in secret
         base = f"{'private' if is_secret else 'models'}/{model}/{VERSION}"
