@@ -102,7 +102,8 @@ def _ended() -> DeviceError:
 
 def _start(socket: Connection) -> subprocess.Popen[bytes]:
     given = {"parent": os.getpid(), "socket": socket.fileno()}
-    paths = [entry or str(Path.cwd()) for entry in sys.path]
+    ours = Path(__file__).resolve().parents[2]  # an editable installation is found by a hook, which is not there
+    paths = [str(ours), *(entry or str(Path.cwd()) for entry in sys.path)]
     return subprocess.Popen(
         [sys.executable, "-I", "-S", "-c", _CODE, json.dumps(paths), json.dumps(given)],
         stdin=subprocess.DEVNULL,
