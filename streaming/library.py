@@ -27,6 +27,7 @@ LOOK_THREADS = 2  # listings and single models: a manifest in memory, or a folde
 SMALL_THREADS = 2  # previews and pictures: never behind whole models
 WAITING = 256  # files that are fetched or wait for a thread
 FAILURE_SECONDS = 3.0  # for which a failed fetch is answered with the same error
+CORRUPT_SECONDS = 30.0  # the same where the store has other bytes than were published: they were fetched several times
 FAILURES = 256  # remembered, the latest
 TOLD_SECONDS = 0.1  # between two reports of one fetch's progress
 
@@ -38,10 +39,10 @@ logger = logging.getLogger(__name__)
 
 
 class Failures:
-    """What failed a moment ago, and why. seconds: for which that is answered; the latest FAILURES are remembered."""
+    """What failed a moment ago, and why; the latest FAILURES are remembered."""
 
-    def __init__(self, seconds: float, clock: Callable[[], float]) -> None:
-        self._seconds, self._clock = seconds, clock
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
         self._failed: OrderedDict[Key, tuple[float, SignallingError]] = OrderedDict()
 
     def check(self, key: Key) -> None:
@@ -50,9 +51,9 @@ class Failures:
         if error is not None and self._clock() < until:
             raise SignallingError(error.status, error.code, str(error))
 
-    def add(self, key: Key, error: SignallingError) -> None:
-        """It has just failed."""
-        self._failed[key] = (self._clock() + self._seconds, error)
+    def add(self, key: Key, error: SignallingError, seconds: float) -> None:
+        """It has just failed, and will be answered so for so long."""
+        self._failed[key] = (self._clock() + seconds, error)
         self._failed.move_to_end(key)
         while len(self._failed) > FAILURES:
             self._failed.popitem(last=False)
@@ -86,7 +87,7 @@ class Library:
         self._whole = ThreadPoolExecutor(fetches, thread_name_prefix="fetch")
         self._small = ThreadPoolExecutor(SMALL_THREADS, thread_name_prefix="fetch-small")
         self._fetching: dict[Key, _Fetch] = {}
-        self._failures = Failures(FAILURE_SECONDS, clock)
+        self._failures = Failures(clock)
 
     async def list(self) -> Sequence[Asset]:
         """All models, by id. Raises SignallingError 503."""
@@ -177,7 +178,7 @@ class Library:
         error = None if task.cancelled() else task.exception()
         if isinstance(error, SignallingError):
             logger.warning("%s of %s (%s) cannot be fetched: %s", key[2], key[0], key[1], error)
-            self._failures.add(key, error)
+            self._failures.add(key, error, CORRUPT_SECONDS if error.code == "corrupt" else FAILURE_SECONDS)
 
     # -- asking -------------------------------------------------------------------------------------------------------
 

@@ -113,7 +113,7 @@ class Preparing:
     ) -> None:
         self._library, self._render, self._metrics, self._seconds = library, render, metrics, seconds
         self._jobs: dict[tuple[str, str, str], Job] = {}  # bounded by the library's WAITING
-        self._bad = Failures(BAD_SECONDS, clock)
+        self._bad = Failures(clock)
 
     def job(self, model: str) -> Job | None:
         """The newest one that makes this model whole, if it is under way."""
@@ -200,7 +200,7 @@ class Preparing:
         outcome = "ready" if job.ready else error.code if isinstance(error, SignallingError) else "restarting"
         self._metrics.prepared.labels(job.part, outcome).inc()
         if isinstance(error, SignallingError) and error.status == 422:
-            self._bad.add(key, error)
+            self._bad.add(key, error, BAD_SECONDS)
 
     async def _ended(self, job: Job) -> Shown:
         if job.task is None:

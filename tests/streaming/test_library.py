@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from assets.errors import CorruptError, ForbiddenError, FullError, NotFoundError, StoreError, UnavailableError
 from streaming.errors import SignallingError
-from streaming.library import FAILURE_SECONDS, SMALL_THREADS, WAITING, Library, answer
+from streaming.library import CORRUPT_SECONDS, SMALL_THREADS, WAITING, Library, answer
 from streaming.metrics import StoreMetrics
 from tests.streaming.stores import FakeStore
 
@@ -107,7 +107,7 @@ async def test_a_failure_is_told_to_all_for_a_moment_and_then_tried_again(case: 
         await case.library.file(asset)
     assert len(case.store.asked) == 1
     assert case.number("vitrine_store_failures_total", code="corrupt") == 1
-    case.now += FAILURE_SECONDS
+    case.now += CORRUPT_SECONDS
     assert (await case.library.file(asset)).exists()
 
 
