@@ -8,6 +8,7 @@ what it checks: paths stay below the scratch folder, texts are short.
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import resource
@@ -30,6 +31,7 @@ from publishing.pipeline import Prepared, Settings, is_the_models_fault, prepare
 
 _REQUEST, _ANSWER = "request.json", "answer.json"
 _REJECTED = 2
+_PR_SET_DUMPABLE = 4  # linux/prctl.h
 _MAX_ANSWER = 1 << 20
 _MAX_LINE = 1000
 _MAX_WARNINGS = 200
@@ -103,6 +105,11 @@ def prepare_isolated(
         name = signal.Signals(-code).name
         raise InvalidError(f"{source.name}: ended its reader with {name}; is it damaged, or very large?")
     return _answer(folder, source.name, code)
+
+
+def close_to_children() -> None:
+    """From now on no other process of this user may read this one's memory or environment out of /proc."""
+    ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:

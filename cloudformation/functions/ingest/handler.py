@@ -19,7 +19,7 @@ from assets.source import SourceOptions, open_depot, open_source
 from cloudformation.functions.ingest.uploads import EventError, Message, Upload, messages, uploads
 from cloudformation.functions.ingest.work import Ingest, Rules
 from publishing.facts import Options
-from publishing.isolated import Bounds
+from publishing.isolated import Bounds, close_to_children
 from publishing.pictures import Settings as PictureSettings
 
 log = logging.getLogger("vitrine.ingest")
@@ -80,6 +80,7 @@ def _take(ingest: Ingest, upload: Upload, context: Context) -> str:
 
 @functools.cache  # one for all invocations of this process: connections are kept
 def _ingest() -> Ingest:
+    close_to_children()
     settings = os.environ
     options = SourceOptions(endpoint=settings.get("INGEST_ENDPOINT") or None, region=settings.get("AWS_REGION"))
     store = open_depot(settings["INGEST_STORE"], options)
