@@ -1,4 +1,4 @@
-"""Owns an S3 emulator (moto) in a process of its own, over real HTTP on the loopback; knows nothing of what is measured."""
+"""Owns an S3 emulator (moto) in a process of its own, real HTTP on the loopback; knows nothing of what is measured."""
 
 from __future__ import annotations
 
