@@ -101,7 +101,7 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
 def _png(width: int, height: int, rows: int | None = None, extra: bytes = b"") -> bytes:
     """A grey PNG of zeros; fewer rows than it says when `rows` is given."""
     packed = zlib.compressobj(9)
-    row = bytes(1 + width)
+    row = bytes(min(1 + width, 1 << 16))
     body = b"".join(packed.compress(row) for _ in range(height if rows is None else rows)) + packed.flush()
     head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", head) + extra + _chunk(b"IDAT", body) + _chunk(b"IEND", b"")
