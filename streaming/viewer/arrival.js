@@ -13,8 +13,8 @@ import { authorization } from "./token.js";
 
 /** An offer that is answered sooner is not asked about, ms. */
 const DELAY = 300;
-/** Time until the next question where nothing was under way yet, ms. */
-const AGAIN = 1_000;
+/** Where nothing was under way yet: time until the next question, ms, and how many there are. */
+const IDLE = { again: 1_000, most: 3 };
 /** Streams that one page holds open: a browser has six connections to a server, for all its pages together. */
 const STREAMS = 2;
 /** What of the way is the file's; the rest is reading it. */
@@ -50,6 +50,7 @@ export class Arrival {
   #timer;
   /** The whole model is awaited: a preview is shown, or nothing. */
   #coming = false;
+  #asked = 0;
 
   /** @param {ArrivalHandlers} handlers none is called after stop() */
   constructor(handlers) {
@@ -64,6 +65,7 @@ export class Arrival {
   /** An offer goes out: if there is no answer soon, find out why. @param {Source} source @param {() => string} token "" for none */
   await(source, token) {
     this.stop();
+    this.#asked = 0;
     const url = new URL(`models/${encodeURIComponent(source.model)}/events`, source.base);
     this.#ask = () => this.#follow(url, source.base, token());
     this.#timer = setTimeout(this.#ask, DELAY);
@@ -92,8 +94,9 @@ export class Arrival {
   /** @param {URL} url @param {URL} base @param {string} token */
   async #follow(url, base, token) {
     clearTimeout(this.#timer);
-    if (Arrival.#open >= STREAMS) return;
+    if (Arrival.#open >= STREAMS || this.#asked >= IDLE.most) return;
     Arrival.#open += 1;
+    this.#asked += 1;
     const request = (this.#request = new AbortController());
     try {
       await this.#read(url, token, request.signal, (event) => this.#heed(event, base, token));
@@ -104,7 +107,7 @@ export class Arrival {
     }
     if (request !== this.#request) return;
     this.#request = null;
-    this.#timer = setTimeout(() => this.#ask?.(), AGAIN);
+    this.#timer = setTimeout(() => this.#ask?.(), IDLE.again);
   }
 
   /** @param {URL} url @param {string} token @param {AbortSignal} signal @param {(event: ServerEvent) => void} heed */
@@ -129,6 +132,7 @@ export class Arrival {
       if (url) this.#handlers.poster(url);
     } else if (event === "progress") {
       this.#coming = true;
+      this.#asked = 0;
       const share = shareOf(told);
       if (share >= 0) this.#handlers.progress(share);
     } else if (event === "end" && told.outcome !== "idle") {

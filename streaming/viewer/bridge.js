@@ -61,14 +61,14 @@ export class Bridge {
   }
 
   /** An attempt failed, and there will be another. @param {SessionError} error @param {number} attempt @returns {boolean} whether to tell the page */
-  wait({ status, queue }, attempt) {
+  wait({ status, code, queue }, attempt) {
     const { source, streaming, loaded } = this.#now();
     // Whoever only watches has nothing to turn.
     if ((queue || attempt >= PATIENT) && !source?.watch && !streaming) this.#stills.start();
     if (queue) this.#stage.notice(`${describeQueue(queue)} You can turn the model while you wait.`, false, true);
     if (queue || attempt < PATIENT) return false;
     const otherwise = loaded ? "Connection lost. Trying again…" : "No connection. Trying again…";
-    this.#stage.notice(explain(status, otherwise, Boolean(source?.watch)));
+    this.#stage.notice(explain(status, otherwise, Boolean(source?.watch), code));
     return attempt === PATIENT;
   }
 

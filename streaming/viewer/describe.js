@@ -33,8 +33,19 @@ const WATCHED = {
   503: "Waiting for the view to come back…",
 };
 
-/** @param {number|undefined} status of the server's answer, if there was one @param {string} otherwise @param {boolean} [watching] */
-export const explain = (status, otherwise, watching = false) => (watching ? WATCHED : REASONS)[status ?? 0] ?? otherwise;
+/** Faults on the model's way to the server, by their codes. @type {Record<string, string>} */
+const ARRIVALS = {
+  corrupt: "The model cannot be fetched now. Trying again…",
+  loading: "The model is still being fetched…",
+  store: "The model cannot be fetched now. Trying again…",
+};
+
+/**
+ * @param {number|undefined} status of the server's answer, if there was one @param {string} otherwise @param {boolean} [watching]
+ * @param {string} [code] the server's own word
+ */
+export const explain = (status, otherwise, watching = false, code = "") =>
+  ARRIVALS[code] ?? (watching ? WATCHED : REASONS)[status ?? 0] ?? otherwise;
 
 const rules = new Intl.PluralRules("en", { type: "ordinal" });
 /** @type {Record<string, string>} */

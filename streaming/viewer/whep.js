@@ -37,14 +37,15 @@ const FINAL = new Set([400, 401, 403, 404, 405, 406, 410, 413, 415, 422]);
 export class SessionError extends Error {
   /**
    * @param {string} message
-   * @param {{status?: number, retryAfter?: number, queue?: Queue|null, ended?: boolean, token?: string, cause?: unknown}} [details]
-   *   retryAfter: ms; queue: the place in it; ended: the session is no more, for a reason that does not concern the next one;
+   * @param {{status?: number, code?: string, retryAfter?: number, queue?: Queue|null, ended?: boolean, token?: string, cause?: unknown}} [details]
+   *   code: the server's word for it; retryAfter: ms; queue: the place in it; ended: the session is no more, for a reason that does not concern the next one;
    *   token: what was refused
    */
-  constructor(message, { status = 0, retryAfter = 0, queue = null, ended = false, token = "", cause } = {}) {
+  constructor(message, { status = 0, code = "", retryAfter = 0, queue = null, ended = false, token = "", cause } = {}) {
     super(message, { cause });
     this.name = "SessionError";
     this.status = status;
+    this.code = code;
     this.retryAfter = retryAfter;
     this.queue = queue;
     this.ended = ended;
@@ -73,9 +74,9 @@ async function complaint(response) {
   const body = (await response.text().catch(() => "")).slice(0, 2_000);
   try {
     const { error, message, queue } = JSON.parse(body);
-    return { reason: String(error?.message ?? message ?? error ?? body), queue: queueOf(queue) };
+    return { reason: String(error?.message ?? message ?? error ?? body), code: String(error?.code ?? ""), queue: queueOf(queue) };
   } catch {
-    return { reason: body.startsWith("<") ? "" : body, queue: null };
+    return { reason: body.startsWith("<") ? "" : body, code: "", queue: null };
   }
 }
 
@@ -217,8 +218,8 @@ export class Session {
     const response = await fetch(this.#endpoint, { method: "POST", headers, body: offer, signal: AbortSignal.timeout(LOADING) });
     if (response.status === 201) return response;
     const retryAfter = 1000 * (Number(response.headers.get("Retry-After")) || 0);
-    const { reason, queue } = await complaint(response);
-    const details = { status: response.status, retryAfter, queue, token };
+    const { reason, code, queue } = await complaint(response);
+    const details = { status: response.status, code, retryAfter, queue, token };
     throw new SessionError(reason || `the server answered ${response.status}`, details);
   }
 

@@ -72,19 +72,22 @@ def host(shop: Shop, cache: Path) -> Iterator[str]:
 
 @pytest.fixture
 def visit(browser: Browser, shop: Shop, tmp_path: Path) -> Iterator[Any]:
-    """visit(model): a page that shows it. Afterwards the console must be clean."""
+    """visit(model): a page that shows it. Afterwards the console must be clean but for what is expected."""
     with host(shop, tmp_path) as address, window(browser) as context:
-        page, complaints = watched(context)
+        pages: list[tuple[Page, list[str]]] = []
 
-        def open_page(model: str) -> Page:
+        def open_page(model: str, expected: str = "") -> Page:
+            page, said = watched(context, expected)
+            pages.append((page, said))
             html = HARNESS.format(body=VIEWER.format(model))
             page.route("**/harness", lambda route: route.fulfill(content_type="text/html", body=html))
             page.goto(f"{address}harness")
             return page
 
         yield open_page
-        page.close()
-        assert complaints == []
+        for page, said in pages:
+            page.close()
+            assert said == []
 
 
 def shares(page: Page) -> list[float]:
@@ -130,3 +133,17 @@ def test_without_a_preview_the_poster_of_the_release_is_shown_with_a_bar(visit: 
     shows(page, 60)
     page.wait_for_function("v.shadowRoot.querySelector('.poster').classList.contains('gone')")
     assert shares(page)[-1] == 1
+
+
+def test_a_store_at_fault_is_told_in_words_and_the_model_comes_when_it_is_back(visit: Any, shop: Shop) -> None:
+    files = dict(shop.files)
+    for key in [key for key in files if key.endswith("/model.glb") and "/lamp/" in key]:
+        del shop.files[key]
+    shop.open.set()
+    page = visit("lamp", expected="status of 503")
+    notice = "v.shadowRoot.querySelector('.notice').textContent"
+    page.wait_for_function(f"/cannot be fetched now/.test({notice})", timeout=30_000)
+    shop.files |= files
+    page.wait_for_function("v.loaded", timeout=60_000)
+    shows(page, 60)
+    assert page.evaluate(f"{notice}.includes('fetched')") is False
