@@ -1,9 +1,9 @@
 """All that this project changes in aiortc 1.16 and aioice 0.13, in one package; contract tests pin what is relied upon.
 
 `prepare` sets a process up; `ice` says which addresses and ports are bound and told; `handshake` repeats what is lost
-while a connection begins. Out: `pump` stands in aiortc's sender, `packets` cuts a picture, `pacer` says when packets
-leave, `wire` writes, encrypts and sends them by the dozen, `history` knows what may be sent again, `reports` tells the
-player our clock. In: `shaper` polices what one client may send, `intake` reads it where it arrives, `records` opens
+while a connection begins. Out: `pump` stands in aiortc's sender, `packets` says how a picture is cut, `pacer` when
+packets leave, `outlet` lets them go, `wire` writes, encrypts and sends them by the dozen, `history` keeps pictures that
+may be asked for again, `reports` tells the player our clock. In: `shaper` polices what one client may send, `intake` reads it where it arrives, `records` opens
 DTLS, `feedback` reads RTCP, `sctp` messages.
 """
 
