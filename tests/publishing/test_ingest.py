@@ -157,7 +157,7 @@ def test_events_in_the_wrong_order_end_with_the_newest(stack: Stack) -> None:
 def test_an_upload_that_is_overtaken_while_it_is_prepared_is_not_shown(
     stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = work.prepare_isolated
+    real: Any = vars(work)["prepare_isolated"]
 
     def overtaken(*given: Any, **named: Any) -> Any:
         made = real(*given, **named)

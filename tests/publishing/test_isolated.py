@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from publishing import isolated
 from publishing.errors import InvalidError, PublishError
 from publishing.isolated import Bounds, prepare_isolated
 from publishing.pipeline import Settings
@@ -46,7 +45,7 @@ def child(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
         starter = tmp_path / "starter"
         starter.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{program}" "$@"\n')
         starter.chmod(0o755)
-        monkeypatch.setattr(isolated.sys, "executable", str(starter))
+        monkeypatch.setattr(sys, "executable", str(starter))
 
     return install
 

@@ -35,8 +35,7 @@ UP = np.array([[0, 1, 0]] * 3, np.float32)
 def run(monkeypatch: pytest.MonkeyPatch) -> Run:
     """`vitrine publish …` with tiny pictures."""
     small = PictureSettings(poster=64, spin=16, poster_samples=1, spin_samples=1)
-    real = pipeline.make_pictures
-    monkeypatch.setattr(pipeline, "make_pictures", lambda scene, folder, _, tell: real(scene, folder, small, tell))
+    monkeypatch.setattr(pipeline, "make_pictures", lambda scene, folder, _, tell: make_pictures(scene, folder, small, tell))
     return lambda *words: vitrine.main(["publish", *map(str, words)])
 
 
@@ -64,8 +63,8 @@ def test_pictures_show_the_model_all_around(tmp_path: Path) -> None:
     assert len(pictures.spin) == SPIN_FRAMES
     with Image.open(pictures.poster) as poster:
         assert poster.format == "WEBP"
-        assert poster.getpixel((0, 0))[3] == 0  # type: ignore[index]
-        assert poster.getchannel("A").getextrema()[1] == 255
+        assert poster.getpixel((0, 0))[3] == 0
+        assert poster.getchannel("A").histogram()[255] > 100
     centres = [_centre(path) for path in pictures.spin]
     # Its broad end is at -Z: farthest at theta 0, a quarter of a turn later on the right, then on the left.
     assert centres[(90 - 30) // 10] > 26 > 22 > centres[(270 - 30) // 10]
