@@ -208,7 +208,10 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """The model and what can be chosen. bounds: corners in metres; the lists are names."""
+    """The model and what can be chosen. bounds: corners in metres; the lists are names.
+
+    Told again when the whole model has taken the place of its preview and any of this is different.
+    """
 
     type: ClassVar[str] = "ready"
     version: int
