@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -309,3 +310,40 @@ def test_publishers_at_once_lose_nothing(request: pytest.FixtureRequest, tmp_pat
     shared = manifest.entry("shared")
     assert len(shared.releases) == 10  # of 18, the newest
     assert shared.current == shared.releases[-1].version
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from assets import directory
+from assets.publish import Bundle, Publisher
+from assets.source import open_depot
+store, model, poster, at = sys.argv[1:]
+real, left = directory._take_place, int(at)
+def killed(*given):
+    global left
+    left -= 1
+    if left < 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    real(*given)
+directory._take_place = killed
+Publisher(open_depot(store)).publish(Bundle("chair", "t", Path(model), poster=Path(poster)))
+"""
+
+
+@pytest.mark.parametrize("at", range(3))
+def test_a_publisher_killed_at_any_file_leaves_what_was_shown(tmp_path: Path, make: Make, at: int) -> None:
+    """Its files are on the disk by then, but have not taken their names."""
+    depot = Directory(tmp_path / "store", create=True)
+    publisher = Publisher(depot)
+    publisher.publish(make("chair", b"v1"))
+    before = raw_manifest(depot)
+    bundle = make("chair", b"v2", poster=b"another")
+    command = [sys.executable, "-c", KILLED, str(depot.folder), str(bundle.model), str(bundle.poster), str(at)]
+    assert subprocess.run(command, cwd=Path(__file__).parents[2], check=False).returncode == -signal.SIGKILL
+    assert raw_manifest(depot) == before
+    assert publisher.publish(bundle).changed
+    assert Publisher(depot, now=lambda: time.time() + 2 * ORPHANED_AFTER).prune() == []
+    release = publisher.manifest().entry("chair").release()
+    for file in release.files():
+        assert hashlib.sha256(b"".join(_content(depot, file.key))).hexdigest() == file.sha256

@@ -35,7 +35,11 @@ UP = np.array([[0, 1, 0]] * 3, np.float32)
 def run(monkeypatch: pytest.MonkeyPatch) -> Run:
     """`vitrine publish …` with tiny pictures."""
     small = PictureSettings(poster=64, spin=16, poster_samples=1, spin_samples=1)
-    monkeypatch.setattr(pipeline, "make_pictures", lambda scene, folder, _, tell: make_pictures(scene, folder, small, tell))
+
+    def draw(scene: Any, folder: Path, _: Any, tell: Any) -> Any:
+        return make_pictures(scene, folder, small, tell)
+
+    monkeypatch.setattr(pipeline, "make_pictures", draw)
     return lambda *words: vitrine.main(["publish", *map(str, words)])
 
 
