@@ -59,7 +59,7 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
     add("--no-optimise", action="store_true", help="hosts get the model as it is")
     add("--no-ar", action="store_true", help="no USDZ for Quick Look")
     add("--keep", type=int, default=10, metavar="N", help="releases of a model that are kept, 2 to 10 (default 10)")
-    add("--dry-run", action="store_true", help="make everything, ask and change nothing in the store")
+    add("--dry-run", action="store_true", help="make everything, change nothing; with --prune: list what would go")
     add("--report", type=Path, metavar="FILE", help="write the report as JSON, too")
 
 
