@@ -14,7 +14,7 @@ from publishing.facts import Difference, Options
 from publishing.gltf import opened, read_document
 from publishing.optimise import optimise
 from publishing.pack import pack
-from publishing.plans import for_three, ladder
+from publishing.plans import for_three, ladder, unreadable_in_three
 from publishing.quantise import Precision
 from publishing.scenes import document_of
 from publishing.validate import validate
@@ -174,6 +174,11 @@ def test_a_scene_as_gltf_is_the_same_scene(tmp_path: Path) -> None:
     assert np.array_equal(one.positions[one.indices], other.positions[other.indices])
     assert [m.factors for m in source.materials] == [m.factors for m in again.materials]
     assert np.array_equal(source.images[0].pixels, again.images[0].pixels)
+
+
+def test_what_three_reads_may_be_required() -> None:
+    required = ("KHR_materials_clearcoat", "EXT_meshopt_compression", "KHR_materials_diffuse_transmission", "ACME_glow")
+    assert unreadable_in_three(required) == ["ACME_glow", "KHR_materials_diffuse_transmission"]
 
 
 def test_a_copy_for_three_leaves_the_source_alone(tmp_path: Path) -> None:
