@@ -4,6 +4,7 @@ Memory bound of one load, whatever the bytes claim: 3 × `file_bytes` (files, an
 (arrays, and temporaries of one at a time) + `image_bytes` (decoded pictures) + 12 × `image_pixels` for each of four
 decoder threads + some 30 × `json_bytes` or `text_bytes` (Python objects made of text). A decoding process beside it
 (`renderer/decoding/`; at most four at work) holds `decoder_bytes` + its input + 8 × its output as the file declares it.
+A host has all of that in a confined process, whose address space `process_bytes` bounds (docs/security.md).
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Decoding of compressed data that strangers made, in processes of its own. Knows no glTF and no OpenGL."""
+"""Reading of what strangers made, in processes that can do nothing else. Knows no OpenGL and no network."""
