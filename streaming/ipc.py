@@ -19,6 +19,7 @@ from typing import Any
 from streaming.errors import ProcessLost, SignallingError
 
 MAX_MESSAGE = 80 << 20  # bytes; the largest is an uncompressed still
+TOGETHER = 256  # bytes of acknowledgements and cameras that wait for each other, within one turn of the event loop
 MAX_UNITS = 255  # NAL units of one picture whose sizes cross with it
 MAX_REQUESTS = 1024  # unanswered at once on one link
 
@@ -182,10 +183,12 @@ class Link(asyncio.Protocol):
             self._transport.write(_HEAD.pack(len(body), kind) + body)
 
     def _send_soon(self, kind: Kind, body: bytes) -> None:
-        """What is small and comes often: many viewers' at once, with one system call."""
+        """What is small and comes often: a few viewers' at once, with one system call."""
         if not self._small:
             asyncio.get_running_loop().call_soon(self._flush)
         self._small += _HEAD.pack(len(body), kind) + body
+        if len(self._small) >= TOGETHER:  # a busy loop's turn may last for milliseconds
+            self._flush()
 
     def _flush(self) -> None:
         if self._small:

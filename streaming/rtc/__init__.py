@@ -3,8 +3,8 @@
 `prepare` sets a process up; `ice` says which addresses and ports are bound and told; `handshake` repeats what is lost
 while a connection begins. Out: `pump` stands in aiortc's sender, `packets` says how a picture is cut, `pacer` when
 packets leave, `outlet` lets them go, `wire` writes, encrypts and sends them by the dozen, `history` keeps pictures that
-may be asked for again, `reports` tells the player our clock. In: `shaper` polices what one client may send, `intake` reads it where it arrives, `records` opens
-DTLS, `feedback` reads RTCP, `sctp` messages.
+may be asked for again, `reports` tells the player our clock. In: `shaper` polices what one client may send, `intake`
+reads it where it arrives, `records` opens DTLS, `feedback` reads RTCP, `sctp` messages.
 """
 
 from streaming.rtc.ice import check_policy, reach

@@ -74,6 +74,24 @@ async def test_everything_arrives_as_it_was_sent(tmp_path: Path) -> None:
         assert theirs.got == [("hello", {"role": "x"}), packet, plain, Packet(9, 0, 5, False, b"x" * 256), camera, 7]
 
 
+async def test_small_messages_leave_together_in_order_with_what_is_large(tmp_path: Path) -> None:
+    async with pair(tmp_path) as (link, _, theirs):
+        for session in range(100):
+            link.ack(session)
+        link.notice("between")
+        link.ack(100)
+        await link.request("echo")
+        assert theirs.got == [*range(100), ("between", {}), 100]
+
+
+async def test_the_last_acknowledgement_crosses_before_a_link_is_closed(tmp_path: Path) -> None:
+    async with pair(tmp_path) as (link, _, theirs):
+        link.ack(7)
+        link.close()
+        await asyncio.wait_for(theirs.lost.wait(), 5)
+        assert theirs.got == [7]
+
+
 async def test_requests_are_answered_with_blobs_out_of_order(tmp_path: Path) -> None:
     async with pair(tmp_path) as (link, _, _theirs):
         hanging = asyncio.ensure_future(link.request("hang"))
