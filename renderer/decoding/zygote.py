@@ -24,8 +24,8 @@ from renderer.decoding.confine import depend_on
 from renderer.decoding.worker import DECODERS, Decoder
 from renderer.limits import Limits
 
-#: Others go first: watching viewers before new models. Beside one that wants a processor whole, these get a tenth.
-_NICE = 10
+#: Others go first: watching viewers before new models. Beside one that wants a processor whole, these get a quarter.
+_NICE = 5
 #: What is otherwise imported when a file of some kind comes, which a confined process no longer can.
 _MODULES = (
     *("trimesh", "trimesh.exchange.load", "collada", "lxml.etree", "networkx", "xml.etree.ElementTree", "zipfile"),

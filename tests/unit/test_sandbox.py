@@ -12,11 +12,15 @@ from pathlib import Path
 
 import psutil
 import pytest
+import trimesh
 
 from renderer.decoding.sandbox import Sandbox, load_scene
 from renderer.errors import FormatError, LimitError
 from renderer.limits import DEFAULT_LIMITS
+from renderer.load import load_scene as read_here
+from tests.fuzz.seeds import seeds
 from tests.unit.glb import triangle
+from tests.unit.test_codec import same
 
 
 def test_scenes_come_whole_and_cannot_be_written_to(tmp_path: Path) -> None:
@@ -31,6 +35,19 @@ def test_scenes_come_whole_and_cannot_be_written_to(tmp_path: Path) -> None:
             assert len(list(pool.map(sandbox.load, [path] * 16))) == 16
         assert psutil.Process(pid).children() == []  # each reader has gone with its model
     assert not psutil.pid_exists(pid)
+
+
+def test_whatever_a_format_needs_is_imported_before(tmp_path: Path) -> None:
+    """A confined process can import nothing more."""
+    made = {f"{name}.glb": seed.data() for name, seed in seeds().items()}
+    box = trimesh.creation.box()
+    for suffix in ("stl", "obj", "ply", "off", "3mf", "dae"):
+        data = box.export(file_type=suffix)
+        made[f"box.{suffix}"] = data.encode() if isinstance(data, str) else data
+    with Sandbox() as sandbox:
+        for name, data in made.items():
+            (tmp_path / name).write_bytes(data)
+            assert same(sandbox.load(tmp_path / name), read_here(tmp_path / name)), name
 
 
 def test_one_model_without_a_sandbox_kept(tmp_path: Path) -> None:
