@@ -17,7 +17,7 @@ _LIMITS = replace(LIMITS, process_bytes=256 << 20, process_seconds=5.0)
 
 def outcome(data: bytes) -> str:
     """ "scene" or the name of a SceneError."""
-    path = _folder() / "fuzz.glb"
+    path = Path(_folder().name) / "fuzz.glb"
     path.write_bytes(data)
     try:
         scene = _sandbox().load(path)
@@ -28,8 +28,8 @@ def outcome(data: bytes) -> str:
 
 
 @functools.cache
-def _folder() -> Path:
-    return Path(tempfile.mkdtemp(prefix="vitrine-fuzz-"))
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="vitrine-fuzz-")
 
 
 @functools.cache
