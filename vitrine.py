@@ -1,7 +1,7 @@
 """The one command. Owns the arguments' mounting, logging and exit codes; knows no rendering, no network and no files.
 
 Each package mounts its own subcommands through `add_commands` of its cli module, which imports nothing heavy until a
-command runs. @@
+command runs.
 """
 
 from __future__ import annotations
