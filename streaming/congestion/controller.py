@@ -78,8 +78,8 @@ class Controller:
         self._remb.sent(size, now)
         self._pictures.add(size, now)
 
-    def feedback(self, fci: bytes, now: float) -> None:
-        """Transport-wide feedback (RTPFB, format 15, behind its two SSRCs). Raises FeedbackError."""
+    def feedback(self, fci: bytes, now: float) -> list[int]:
+        """Transport-wide feedback (RTPFB, format 15, behind its SSRCs). Numbers newly lost. Raises FeedbackError."""
         news = self._history.match(parse(fci))
         if self._heard is not None:
             self._interval += FEEDBACK_SHARE * (min(now - self._heard, FEEDBACK_MOST) - self._interval)
@@ -91,6 +91,11 @@ class Controller:
         if news.arrivals:
             self._round_trip.add(now - news.arrivals[-1].at, now)
         self._decide(news, now)
+        return news.lost
+
+    def misses(self, number: int) -> bool:
+        """Whether the packet with this transport-wide number is reported as lost."""
+        return self._history.misses(number)
 
     def remb(self, bitrate: int, now: float) -> None:
         """A receiver's own estimate; listened to only when the player sends no transport-wide feedback."""
@@ -172,7 +177,7 @@ class Controller:
         return self._pictures.at(now) >= USED * self.estimate * self._doubling.share(self.estimate)
 
     def _decide(self, news: News, now: float) -> None:
-        lost = self._loss.add(len(news.arrivals), news.lost - news.found, now)
+        lost = self._loss.add(len(news.arrivals), len(news.lost) - news.found, now)
         factor = 1.0 if lost is None else self._loss.factor(lost, self._queue.delay)
         self._doubling.follow(self._loss.average)
         full = self._full(now)

@@ -32,12 +32,12 @@ class Sent:
 class News:
     """What a feedback message told that was not known.
 
-    arrivals: packets, by number. lost: packets newly missing. found: packets that were missing and arrived after all.
-    newest: the highest number of an arrival, -1 without one.
+    arrivals: packets, by number. lost: numbers (16 bits) newly missing. found: packets that were missing and arrived
+    after all. newest: the highest number of an arrival, -1 without one.
     """
 
     arrivals: list[Sent]
-    lost: int
+    lost: list[int]
     found: int
     newest: int
 
@@ -73,14 +73,16 @@ class History:
         number = self._numbers.peek(feedback.base) - 1
         shift = self._ticks.unwrap(feedback.reference) - feedback.reference
         arrivals: list[Sent] = []
-        lost = found = 0
+        lost: list[int] = []
+        found = 0
         for ticks in feedback.arrivals:
             number += 1
             packet = self._packets.get(number)
             if packet is None or packet.arrived < inf:
                 continue
             if ticks is None:
-                lost += not packet.lost
+                if not packet.lost:
+                    lost.append(number & 0xFFFF)
                 packet.lost = True
                 continue
             found += packet.lost
@@ -89,6 +91,11 @@ class History:
         newest = arrivals[-1].number if arrivals else -1
         self._land(newest)
         return News(arrivals, lost, found, newest)
+
+    def misses(self, number: int) -> bool:
+        """Whether a packet (number: 16 bits) is reported as lost; True when it is forgotten."""
+        packet = self._packets.get(self._numbers.peek(number))
+        return packet is None or packet.lost
 
     def in_flight(self, now: float) -> int:
         """Bytes sent that nothing is known of yet."""

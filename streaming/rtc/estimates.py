@@ -33,8 +33,13 @@ class Congestion(Protocol):
     def burst(self, number: int, sizes: Sequence[int], now: float) -> None:
         """Datagrams of such sizes left together, numbered on from `number`, transport-wide."""
 
-    def feedback(self, fci: bytes, now: float) -> None:
-        """Transport-wide feedback."""
+    def feedback(self, fci: bytes, now: float) -> list[int]:
+        """Transport-wide feedback; the numbers that it newly reports as lost."""
+        ...
+
+    def misses(self, number: int) -> bool:
+        """Whether the packet with this transport-wide number is reported as lost."""
+        ...
 
     def remb(self, bitrate: int, now: float) -> None:
         """The estimate of a player without transport-wide feedback."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from streaming.rtc.estimates import Congestion
 from streaming.rtc.extensions import Header, ntp_of
+from streaming.rtc.fates import Fates
 from streaming.rtc.history import History
 from streaming.rtc.outgoing import Outgoing, Picture, Strip, repetitions
 from streaming.rtc.pacer import Limits
@@ -20,7 +21,7 @@ class Outlet:
     """
 
     def __init__(self, congestion: Congestion, ended: Callable[[], None]) -> None:
-        self.history = History()
+        self.history, self.fates = History(), Fates()
         self.header = Header({})
         self.wire: Wire | None = None
         self.seals = False
@@ -34,7 +35,9 @@ class Outlet:
 
     def transmit(self, picture: Picture, count: int) -> int:
         """Send the next packets of a picture, and remember them."""
+        number = self._number
         taken = self._send(picture.strips(count), count)
+        self.fates.left(number, taken, picture.first + picture.left & 0xFFFF)
         if self.seals and self.wire is not None:
             picture.sealed += list(self.wire.datagrams())[:taken]
         picture.left += taken
@@ -43,7 +46,15 @@ class Outlet:
 
     def repeat(self, packets: Sequence[Outgoing]) -> int:
         """Send packets again."""
-        return self._send(repetitions(packets), len(packets))
+        number = self._number
+        taken = self._send(repetitions(packets), len(packets))
+        for index, packet in enumerate(packets[:taken]):
+            self.fates.left(number + index & 0xFFFF, 1, packet.original)
+        return taken
+
+    @property
+    def _number(self) -> int:
+        return 0 if self.wire is None else self.wire.number
 
     def _send(self, strips: Iterable[Strip], count: int) -> int:
         wire = self.wire

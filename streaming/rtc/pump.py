@@ -110,6 +110,7 @@ class PacketPump:
         self._packetiser = None
         self._pacer.close()
         self._outlet.history.clear()
+        self._outlet.fates.clear()
         for timer in (self._forgetting, self._tail):
             if timer is not None:
                 timer.cancel()
@@ -195,6 +196,7 @@ class PacketPump:
             self._forgetting = asyncio.get_running_loop().call_later(rest, self._forget)
         else:
             self._outlet.history.clear()
+            self._outlet.fates.clear()
             self._repetition.clear()
 
     def _report(self, timestamp: int, packets: int, octets: int) -> None:
@@ -265,10 +267,12 @@ class PacketPump:
     def on_arrivals(self, fci: bytes) -> None:
         """Transport-wide feedback."""
         try:
-            self._congestion.feedback(fci, time.monotonic())
+            lost = self._congestion.feedback(fci, time.monotonic())
         except FeedbackError as error:
             logger.debug("feedback is not read: %s", error)
             return
+        if lost and self._congestion.copies > 1:  # the player's requests get lost there, too
+            self.on_lost(int(self._sender._ssrc), self._outlet.fates.gone(lost, self._congestion.misses))
         self._tell()
 
     def _tell(self) -> None:

@@ -116,6 +116,22 @@ async def test_a_lost_packet_is_sent_again() -> None:
         assert len(wire.resent) == 1
 
 
+@pytest.mark.parametrize(("copies", "comes"), [(2, True), (1, False)])
+async def test_what_is_reported_missing_comes_again_unasked_where_requests_get_lost(copies: int, comes: bool) -> None:
+    async with connected() as wire:
+        packets = await wire.send(0, key_frame())
+        number = wire.congestion.out[3][0]
+        wire.congestion.copies = copies
+        wire.congestion.lost, wire.congestion.missing = [number], {number}
+        wire.pump.on_arrivals(b"")
+        await wire.send(3000, key_frame())
+        sequence = packets[3][2:4]
+        again = [d for d in wire.datagrams if struct.unpack_from("!I", d, 8)[0] == wire.sender._rtx_ssrc]
+        assert len(again) == (copies if comes else 0)
+        assert all(sequence in d for d in again)
+        assert len(wire.resent) == int(comes)
+
+
 async def test_without_a_retransmission_stream_the_same_datagram_comes_again() -> None:
     async with connected() as wire:
         wire.pump._rtx_type, wire.pump._outlet.seals = None, True

@@ -37,6 +37,8 @@ class FakeCongestion:
     plan: ProbePlan | None = None
     copies: int = 1
     twice: bool = False
+    lost: list[int] = field(default_factory=list)  # newly, at the next feedback
+    missing: set[int] = field(default_factory=set)
 
     def doubles(self, now: float) -> bool:
         return self.twice
@@ -44,8 +46,12 @@ class FakeCongestion:
     def burst(self, number: int, sizes: Sequence[int], now: float) -> None:
         self.out += [(number + index & 0xFFFF, size) for index, size in enumerate(sizes)]
 
-    def feedback(self, fci: bytes, now: float) -> None:
+    def feedback(self, fci: bytes, now: float) -> list[int]:
         self.heard.append(fci)
+        return self.lost
+
+    def misses(self, number: int) -> bool:
+        return number in self.missing
 
     def remb(self, bitrate: int, now: float) -> None:
         self.estimates.append(bitrate)
