@@ -17,7 +17,7 @@ SIZE = (64, 32)
 
 
 def request(name: str, extension: str = "png", version: str = "1") -> StillRequest:
-    return StillRequest(name, version, f"/{name}", extension, View(width=SIZE[0], height=SIZE[1]), 1)
+    return StillRequest(name, version, extension, View(width=SIZE[0], height=SIZE[1]), 1, f"/{name}")
 
 
 class Renderer:
