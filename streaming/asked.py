@@ -31,7 +31,7 @@ class Picker:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="pick")
 
     def pick(self, viewer: Viewer, pick: Pick) -> None:
-        """Answer with `picked`, or with an error."""
+        """Answer with `picked`, or with an error. Of a secret model only the node is told: points add up to a shape."""
         if viewer.picking:
             viewer.send(ErrorReply("busy", "the pick before this one has not been answered yet"))
             return
@@ -49,7 +49,9 @@ class Picker:
                 logger.error("pick failed", exc_info=error)
                 viewer.send(ErrorReply("internal", "the pick failed; the server's log has the details"))
                 return
-            viewer.send(Picked(pick.id, *(done.result() or (None, None, None))))
+            node, position, normal = done.result() or (None, None, None)
+            shape = (None, None) if viewer.model.secret else (position, normal)
+            viewer.send(Picked(pick.id, node, *shape))
 
         future.add_done_callback(answer)
 

@@ -42,6 +42,7 @@ class Loaded:
     bytes: int
     path: Path
     users: int = 0
+    secret: bool = False  # its shape is nobody's business
 
 
 @dataclass(eq=False, slots=True)
@@ -115,6 +116,7 @@ class ModelCache:
             raise self._failed(SignallingError(503, "device", str(error))) from error
         except RendererError as error:
             raise self._failed(SignallingError(422, "bad-model", " ".join(str(error).split()))) from error
+        entry.secret = secret
         if secret or not self.channels:
             entry.facts = replace(entry.facts, channels=())
         self._loaded[key] = entry

@@ -234,7 +234,10 @@ class FrameShown:
 
 @dataclass(frozen=True, slots=True)
 class Picked:
-    """What a pick met: the node's name, the point in metres and its unit normal; all null for the background."""
+    """What a pick met: the node's name, the point in metres and its unit normal; all null for the background.
+
+    Of a secret model point and normal are null, too.
+    """
 
     type: ClassVar[str] = "picked"
     id: int

@@ -61,6 +61,10 @@ export class Viewing {
   #size;
   /** @type {Presence|undefined} */
   #presence;
+  /** @type {Looking} */
+  looking;
+  /** @type {Modes} */
+  modes;
 
   /** @param {HTMLElement} host @param {ShadowRoot} root */
   constructor(host, root) {
