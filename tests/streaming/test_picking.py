@@ -22,7 +22,7 @@ class Looker:
     model: Any
     said: list[Any] = field(default_factory=list)
     picking: bool = False
-    state: Any = SimpleNamespace(at=lambda now: View())
+    state: Any = field(default_factory=lambda: SimpleNamespace(at=lambda now: View()))
 
     def send(self, message: Any) -> None:
         self.said.append(message)
