@@ -99,7 +99,7 @@ def table(result: dict[str, Any]) -> Table:
         "dB",
         "preview, kB",
         "dB",
-        "▲",
+        "its triangles",
     ):
         view.add_column(heading, justify="left" if heading == "model" else "right")
     for row in result["models"]:
