@@ -106,16 +106,20 @@ class Wire:
                 raise ValueError(f"a packet of {lead + size} bytes; {DATAGRAM} are allowed")
             pack, view = packs[len(heads[0])], memoryview(data)[:stop]
             begin = at = at + -at % _WORD
+            before, tail = None, b""
             for word, head, place in zip(words, heads, range(start, stop, size), strict=True):
+                if head is not before:  # those between the first and the last are one object
+                    before, tail = head, rest + head
                 piece = view[place : place + size]
-                pack(memory, at, word, stamp, profile, first + scale * number, rest + head)
+                pack(memory, at, word, stamp, profile, first + scale * number, tail)
                 length[0] = plain = lead + len(piece)
                 memory[at + lead : at + plain] = piece
-                if status := protect(session, arena + at, length):
-                    raise pylibsrtp.Error(f"libsrtp refuses a packet with status {status}")
+                if protect(session, arena + at, length):
+                    raise pylibsrtp.Error("libsrtp refuses a packet")
                 number = number + 1 & 0xFFFF
-                datagrams.append(length[0])
-                at += length[0]
+                grown = length[0]
+                datagrams.append(grown)
+                at += grown
             self._runs.append(Run(begin, at, datagrams[-len(words)], len(words)))
         return datagrams
 
