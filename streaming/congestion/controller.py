@@ -26,6 +26,7 @@ CHOKED = 0.05  # seconds of standing queue that need no trend beside them...
 CHOKED_SHARE = 0.8  # ...when the queue empties at less than this part of the estimate
 EXPECTED = 0.1  # seconds that what is on its way will wait, if more than CALM is seen already
 CALM = 0.03  # seconds of standing queue up to which more may be tried
+LONG = 0.1  # seconds of standing queue from which nothing is sent twice; less may be a way that has become longer
 SPAN = 0.05  # seconds of queue over which its emptying is measured: radio gaps of 20 ms must not decide
 USED = 0.7  # of the estimate that pictures must take for its increase to mean anything
 
@@ -151,13 +152,13 @@ class Controller:
 
     @property
     def copies(self) -> int:
-        """How often a packet is sent that a player asks for again; once while a queue stands."""
-        return copies(self._loss.average) if self._queue.delay < CALM else 1
+        """How often a packet is sent that a player asks for again; once while a long queue stands."""
+        return copies(self._loss.average) if self._queue.delay < LONG else 1
 
     def doubles(self, now: float) -> bool:
         """Whether the picture that has just left is to be sent a second time."""
-        calm = self._queue.delay < CALM and self._trend.usage is not Usage.OVER
-        return self._doubling.wanted and calm and self._rate.at(now) <= ROOM * self.estimate
+        fits = self._queue.delay < LONG and self._trend.usage is not Usage.OVER
+        return self._doubling.wanted and fits and self._rate.at(now) <= ROOM * self.estimate
 
     def probe(self, now: float) -> ProbePlan | None:
         """A train to send now, if one is wanted. Ask after each picture: nothing is probed while nothing moves."""

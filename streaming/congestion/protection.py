@@ -9,8 +9,8 @@ room for it: half the bits in every picture look better than three quarters of t
 from __future__ import annotations
 
 COPIES = ((0.05, 3), (0.005, 2))  # loss from which a repetition is sent so many times
-DOUBLE, SINGLE = 0.03, 0.015  # loss from which pictures are sent twice (of seven packets each, every fifth picture
-# misses one), and below which they are sent once again
+DOUBLE, SINGLE = 0.015, 0.01  # loss from which pictures are sent twice (of seven packets each, every tenth picture
+# misses one, and waits for a round trip), and below which they are sent once again
 ROOM = 1.1  # of the estimate that may have left lately, both copies counted: pictures differ from each other
 ROOMY = 1_500_000  # bits a second: below, a picture has so few packets, and so few bits, that none are given up
 

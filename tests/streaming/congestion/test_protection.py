@@ -15,7 +15,7 @@ def test_copies_of_a_repetition(loss: float, count: int) -> None:
 
 def test_pictures_are_sent_twice_from_some_loss_on_until_much_less() -> None:
     doubling, found = Doubling(), []
-    for loss in (0.02, 0.05, 0.02, 0.01, 0.02):
+    for loss in (0.014, 0.05, 0.014, 0.009, 0.014):
         doubling.follow(loss)
         found.append(doubling.wanted)
     assert found == [False, True, True, False, False]
