@@ -91,9 +91,7 @@ class Shelf:
         os.utime(scratch / "seal", (now, now))
         with self._counting():
             (scratch / "reserved").unlink()
-            scratch.rename(
-                target
-            )  # after a loss of power it may be gone again, but never wrong: its files are on the disk
+            scratch.rename(target)  # lost with the power perhaps, but never wrong: its files are on the disk
 
     def abandon(self, name: str) -> None:
         """The scratch folder goes, if there is one. The caller holds the entry's lock."""

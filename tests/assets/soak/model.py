@@ -129,8 +129,7 @@ def _check_events(folder: Path, report: Report) -> None:
                 if event == "evicting" and facts["excess"] <= 0:
                     report.wrong.append(f"{name}: left though there was room")
                 there.discard(name)
-            case "stayed":
-                there.add(name)
+            # After "stayed" nothing is known: whoever held the entry's lock may have been removing it.
             case "spoilt":
                 spoilt.add(name)
             case "downloading" if name in there and name not in spoilt:

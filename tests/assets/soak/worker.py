@@ -65,12 +65,14 @@ class Watched(Shelf):
         super()._evict(room, own)
 
     def _leaves(self, resident: Resident) -> bool:
-        old = resident.complete and abs(time.time() - resident.used) >= GRACE
+        old = resident.complete and abs(time.time() - resident.used) >= GRACE / 2  # its time may be over meanwhile
         if old:
             self.log("evicting", resident.id, excess=1 if threading.get_ident() in self.freeing else self.excess)
         left = super()._leaves(resident)
         if left:
             self.excess -= resident.bytes
+            if resident.complete and not old:
+                self.log("evicting", resident.id, excess=1)
         elif old and self.entry(resident.id).exists():
             self.log("stayed", resident.id)
         return left
