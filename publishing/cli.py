@@ -54,7 +54,10 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
     add("--title", metavar="TEXT", help="of a single model (default: the file's own)")
     add("--secret", action="store_true", help="geometry never leaves the hosts: no file for browsers, none for AR")
     add(
-        "--background", metavar="COLOR", default="transparent", help='of the pictures: "#rrggbb" (default: transparent)'
+        "--background",
+        metavar="COLOR",
+        default="#ffffff",
+        help='of the pictures: "#rrggbb" or transparent (default: white)',
     )
     add("--no-optimise", action="store_true", help="hosts get the model as it is")
     add("--no-ar", action="store_true", help="no USDZ for Quick Look")

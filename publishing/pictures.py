@@ -29,15 +29,15 @@ class Settings:
     """How pictures look. poster, spin: pixels of both sides. samples: a pixel.
 
     The view is the one that the viewer opens with, so that the stream takes over from the poster without a jump. Frame
-    i of the spin is turned by i · 360°/36 about +Y. background: transparent with a soft shadow below, which suits any
-    page, or an sRGB colour in 0..1.
+    i of the spin is turned by i · 360°/36 about +Y. background: an sRGB colour in 0..1, the stream's own by default; or
+    transparent, which suits any page, but leaves glass nothing to show.
     """
 
     poster: int = 1024
     spin: int = 640
     poster_samples: int = 16
     spin_samples: int = 4
-    background: Background = "transparent"
+    background: Background = (1.0, 1.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True)

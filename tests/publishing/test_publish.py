@@ -22,6 +22,7 @@ from publishing.pictures import SPIN_FRAMES, THUMBNAILS, make_pictures
 from publishing.pictures import Settings as PictureSettings
 from publishing.pipeline import Settings, source_digest
 from renderer.load import load_scene
+from renderer.view import View
 from tests.assets.conftest import Shop
 from tests.unit.glb import Glb, triangle
 
@@ -60,7 +61,7 @@ def test_pictures_show_the_model_all_around(tmp_path: Path) -> None:
     glb = Glb()
     glb.mesh({"POSITION": ARROW, "NORMAL": UP}, material=glb.add("materials", {"doubleSided": True}))
     glb.save(tmp_path)
-    settings = PictureSettings(poster=96, spin=48, poster_samples=2, spin_samples=1)
+    settings = PictureSettings(poster=96, spin=48, poster_samples=2, spin_samples=1, background="transparent")
     pictures = make_pictures(load_scene(tmp_path / "model.glb"), tmp_path, settings)
     sizes = [_size(path) for path in (pictures.poster, *pictures.thumbnails, pictures.spin[0])]
     assert sizes == [(96, 96), *((side, side) for side in THUMBNAILS), (48, 48)]
@@ -72,6 +73,18 @@ def test_pictures_show_the_model_all_around(tmp_path: Path) -> None:
     centres = [_centre(path) for path in pictures.spin]
     # Its broad end is at -Z: farthest at theta 0, a quarter of a turn later on the right, then on the left.
     assert centres[(90 - 30) // 10] > 26 > 22 > centres[(270 - 30) // 10]
+
+
+@pytest.mark.gl
+def test_pictures_have_the_streams_background(tmp_path: Path) -> None:
+    """The poster gives way to the stream without a change of what stands behind the model, and behind its glass."""
+    assert PictureSettings().background == View().background
+    glb = Glb()
+    glb.mesh({"POSITION": ARROW, "NORMAL": UP}, material=glb.add("materials", {"doubleSided": True}))
+    glb.save(tmp_path)
+    settings = PictureSettings(poster=32, spin=16, poster_samples=1, spin_samples=1)
+    with Image.open(make_pictures(load_scene(tmp_path / "model.glb"), tmp_path, settings).poster) as poster:
+        assert (poster.mode, poster.getpixel((0, 0))) == ("RGB", (255, 255, 255))
 
 
 def _size(path: Path) -> tuple[int, int]:
