@@ -31,12 +31,14 @@ class Pose(ScenePose):
     """A pose, and what drawing needs to know of it.
 
     flips: which mesh nodes are mirrored. carried: [nodes, 4, 4], where each node's mesh goes: with its node, or on
-    average with the joints of its skin. box: (min [3], max [3]) in metres, holds everything drawn.
+    average with the joints of its skin. box: (min [3], max [3]) in metres, holds everything drawn. undrawn: the mesh
+    nodes that are hidden.
     """
 
     flips: tuple[bool, ...] = ()
     carried: Matrices = field(default_factory=lambda: np.zeros((0, 4, 4)))
     box: tuple[Vector, Vector] = field(default_factory=lambda: (np.zeros(3), np.zeros(3)))
+    undrawn: frozenset[int] = frozenset()
 
 
 class Model:
@@ -79,7 +81,9 @@ class Model:
             write_material(self.gpu, index, pose.materials.get(index, self.scene.materials[index]))
         self._changed = frozenset(pose.materials)
         known = {f.name: getattr(pose, f.name) for f in fields(pose)}
-        return Pose(**known, flips=tuple(flips.tolist()), carried=self._carried(pose), box=self._extent.box(pose))
+        undrawn = frozenset(self._nodes[pose.hidden[self._nodes]].tolist())
+        carried, box = self._carried(pose), self._extent.box(pose)
+        return Pose(**known, flips=tuple(flips.tolist()), carried=carried, box=box, undrawn=undrawn)
 
     def _carried(self, pose: ScenePose) -> Matrices:
         skinned = self._skins >= 0
@@ -91,10 +95,9 @@ class Model:
 
     def draw_list(self, variant: str | None, pose: Pose) -> tuple[DrawList, Buffer]:
         """The draw list of a variant and its commands on the GPU. Raises ViewError for an unknown variant."""
-        hidden = frozenset(self._nodes[pose.hidden[self._nodes]].tolist())
-        key = (variant, pose.flips, hidden)
+        key = (variant, pose.flips, pose.undrawn)
         if key not in self._lists:
-            made = drawlist.build(self.scene, self.gpu.slices, variant, pose.flips, hidden)
+            made = drawlist.build(self.scene, self.gpu.slices, variant, pose.flips, pose.undrawn)
             if len(self._lists) >= MAX_DRAW_LISTS:
                 self._lists.popitem(last=False)[1][1].close()
             commands = np.ascontiguousarray(made.commands)

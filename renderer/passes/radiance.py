@@ -25,11 +25,11 @@ from renderer.passes.behind import BehindPass
 from renderer.passes.casters import CastersPass
 from renderer.passes.channel import ChannelPass
 from renderer.passes.depth import DepthPass
+from renderer.passes.display import backdrop, background, background_radiance
 from renderer.passes.environment import Environment
 from renderer.passes.ground import Floor, GroundPass, floor
 from renderer.passes.layers import LayersPass
 from renderer.passes.occlusion import OcclusionPass
-from renderer.passes.post import backdrop, background, background_radiance
 from renderer.passes.shadow import ShadowPass
 from renderer.passes.sky import MIN_PICTURES, SkyPass, Step
 from renderer.passes.surface import Against, Style, SurfacePass

@@ -19,8 +19,8 @@ from renderer.gl.program import Program
 from renderer.gl.resources import Buffer, DepthArray, DepthPicture, Texture
 from renderer.layout import Layout
 from renderer.material import MaterialKey
+from renderer.passes.display import CURVES
 from renderer.passes.environment import DFG_SIZE, SPECULAR_LEVELS, Environment
-from renderer.passes.post import CURVES
 from renderer.scene import Material, Mode
 from renderer.upload import GpuScene
 from renderer.view import ToneMapping

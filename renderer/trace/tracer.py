@@ -20,8 +20,8 @@ from renderer.gl.resources import Buffer, Resource, Texture, VertexArray
 from renderer.gl.tables import Table
 from renderer.lights import MAX_LIGHTS, lights_block
 from renderer.linalg import Matrix
+from renderer.passes.display import background_radiance
 from renderer.passes.environment import DFG_SIZE, Environment
-from renderer.passes.post import background_radiance
 from renderer.pose import Pose
 from renderer.trace import light, material
 from renderer.trace.clean import CleanPass, TracedSum

@@ -12,7 +12,7 @@ COPIES = ((0.05, 3), (0.005, 2))  # loss from which a repetition is sent so many
 DOUBLE, SINGLE = 0.015, 0.01  # loss from which pictures are sent twice (of seven packets each, every tenth picture
 # misses one, and waits for a round trip), and below which they are sent once again
 ROOM = 1.1  # of the estimate that may have left lately, both copies counted: pictures differ from each other
-ROOMY = 1_500_000  # bits a second: below, a picture has so few packets, and so few bits, that none are given up
+ENOUGH = 750_000  # bits a second that pictures have before any are left for their second copies
 
 
 def copies(loss: float) -> int:
@@ -32,4 +32,4 @@ class Doubling:
 
     def share(self, estimate: float) -> float:
         """The part of the estimate (bits a second) that pictures may take, each counted once."""
-        return 0.5 if self.wanted and estimate >= ROOMY else 1.0
+        return max(0.5, min(1.0, ENOUGH / estimate)) if self.wanted else 1.0

@@ -37,7 +37,8 @@ class Outlet:
         """Send the next packets of a picture, and remember them."""
         number = self._number
         taken = self._send(picture.strips(count), count)
-        self.fates.left(number, taken, picture.first + picture.left & 0xFFFF)
+        if taken:
+            self.fates.left(number, taken, picture.first + picture.left & 0xFFFF)
         if self.seals and self.wire is not None:
             picture.sealed += list(self.wire.datagrams())[:taken]
         picture.left += taken

@@ -26,7 +26,9 @@ def test_room_is_left_for_the_second_copy_but_not_on_narrow_paths() -> None:
     assert doubling.share(4e6) == 1.0
     doubling.follow(0.05)
     assert doubling.share(4e6) == 0.5
-    assert doubling.share(1e6) == 1.0
+    assert doubling.share(1.5e6) == 0.5
+    assert doubling.share(1e6) == 0.75
+    assert doubling.share(0.5e6) == 1.0
 
 
 @pytest.mark.parametrize(("share", "twice"), [(0.001, False), (0.1, True)])
