@@ -30,7 +30,7 @@ from assets.errors import (
     UnlistableError,
 )
 from assets.patience import patiently
-from assets.source import CHUNK, Head, SourceOptions, check_key, exactly
+from assets.source import CHUNK, Head, SourceOptions, byte_range, check_key, exactly
 
 CONNECTIONS = 32  # kept open at most
 REDIRECTS = 3
@@ -76,8 +76,8 @@ class Cdn:
             yield iter(())
             return
         wanted: dict[str, str] = {}
-        if start or length is not None:
-            wanted["Range"] = f"bytes={start}-" + (str(start + length - 1) if length is not None else "")
+        if stretch := byte_range(start, length):
+            wanted["Range"] = stretch
             if etag and not etag.startswith("W/"):
                 wanted["If-Range"] = etag
         with self._asked("GET", key, wanted) as answer:

@@ -31,7 +31,17 @@ from assets.errors import (
     disk_error,
 )
 from assets.patience import patiently
-from assets.source import CHUNK, MAX_LISTED, Head, SourceOptions, check_key, check_published_key, exactly, sha256_of
+from assets.source import (
+    CHUNK,
+    MAX_LISTED,
+    Head,
+    SourceOptions,
+    byte_range,
+    check_key,
+    check_published_key,
+    exactly,
+    sha256_of,
+)
 
 if TYPE_CHECKING:
     from assets.manifest import File
@@ -109,8 +119,8 @@ class Bucket:
             yield iter(())
             return
         asked: dict[str, str] = {"IfMatch": etag} if etag else {}
-        if start or length is not None:
-            asked["Range"] = f"bytes={start}-" + (str(start + length - 1) if length is not None else "")
+        if stretch := byte_range(start, length):
+            asked["Range"] = stretch
         with self._explained(key):
             found = self._client.get_object(**self._at(key), **asked)
         with closing(found["Body"]) as body:

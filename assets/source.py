@@ -180,6 +180,13 @@ def check_published_key(key: str) -> str:
     return key
 
 
+def byte_range(start: int, length: int | None) -> str | None:
+    """Value of a Range header for bytes [start, start + length), `length` None = to the end; None for a whole file."""
+    if start == 0 and length is None:
+        return None
+    return f"bytes={start}-" + ("" if length is None else str(start + length - 1))
+
+
 def exactly(pieces: Iterator[bytes], length: int, what: str) -> Iterator[bytes]:
     """`pieces` as they come; BrokenOffError when they are not `length` bytes together. No piece goes beyond."""
     left = length
