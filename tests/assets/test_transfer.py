@@ -20,7 +20,7 @@ import pytest
 from assets import transfer
 from assets.directory import Directory
 from assets.errors import CorruptError, ForbiddenError, FullError, NotFoundError, StoreError, UnavailableError
-from assets.journal import Extents, Journal
+from assets.journal import Journal
 from assets.source import CHUNK, Source, open_source
 from assets.transfer import discard, download
 from tests.assets import faults
@@ -306,47 +306,6 @@ def test_requests_at_once_are_bounded(folder: Directory, tmp_path: Path) -> None
         download(folder, KEY, tmp_path / "chair", bytes=None, sha256=None, parallel=33)
 
 
-def test_an_interrupted_line_of_a_journal_is_left_out(tmp_path: Path) -> None:
-    path = tmp_path / "journal"
-    journal = Journal(path, {"key": "a"})
-    journal.add(0, 10)
-    journal.add(20, 30)
-    journal.close()
-    path.write_bytes(path.read_bytes()[:-2])
-    again = Journal(path, {"key": "a"})
-    again.close()
-    assert list(again.done.missing(40, 100)) == [(10, 40)]
-    assert again.resumed == 10
-
-
-def test_a_journal_of_another_boot_does_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "journal"
-    journal = Journal(path, {"key": "a"})
-    journal.add(0, 10)
-    journal.close()
-    monkeypatch.setattr("assets.journal._BOOT", tmp_path / "boot")
-    (tmp_path / "boot").write_text("another")
-    again = Journal(path, {"key": "a"})
-    again.close()
-    assert again.resumed == 0
-
-
-def test_extents_are_a_set_of_bytes() -> None:
-    draw = random.Random(3)
-    for _ in range(200):
-        extents, model = Extents(iter(())), set[int]()
-        for _ in range(draw.randrange(12)):
-            start = draw.randrange(60)
-            end = start + draw.randrange(1, 20)
-            extents.add(start, end)
-            model |= set(range(start, end))
-        assert extents.total == len(model)
-        assert extents.prefix == next(n for n in range(200) if n not in model)
-        missing = list(extents.missing(80, 7))
-        assert [n for start, end in missing for n in range(start, end)] == sorted(set(range(80)) - model)
-        assert all(0 < end - start <= 7 for start, end in missing)
-
-
 def test_threads_end_with_the_transfer(folder: Directory, tmp_path: Path) -> None:
     before = threading.active_count()
     fetch(folder, tmp_path / "chair", parallel=32)
@@ -406,8 +365,4 @@ def test_nobody_writes_any_more_when_a_transfer_has_failed(
 
 def test_the_head_is_the_sources_own(folder: Directory, tmp_path: Path) -> None:
     head = download(folder, KEY, tmp_path / "chair", bytes=None, sha256=None)
-    assert replace_sha(head) == folder.head(KEY)
-
-
-def replace_sha(head: transfer.Head) -> transfer.Head:
-    return head._replace(sha256=None)
+    assert head._replace(sha256=None) == folder.head(KEY)
