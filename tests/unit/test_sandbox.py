@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,12 +16,15 @@ import pytest
 import trimesh
 
 from renderer.decoding.sandbox import Sandbox, load_scene
+from renderer.decoding.starter import Starter
 from renderer.errors import FormatError, LimitError
 from renderer.limits import DEFAULT_LIMITS
 from renderer.load import load_scene as read_here
 from tests.fuzz.seeds import seeds
 from tests.unit.glb import triangle
 from tests.unit.test_codec import same
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_scenes_come_whole_and_cannot_be_written_to(tmp_path: Path) -> None:
@@ -69,6 +73,14 @@ def test_a_zygote_that_has_ended_is_replaced(tmp_path: Path) -> None:
         assert sandbox._started().result()._process.pid != first.pid
 
 
+def test_our_packages_are_found_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An editable installation is found by a hook of the host's imports, which the zygote does not have."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [entry for entry in sys.path if Path(entry).resolve() != ROOT])
+    with closing(Starter()) as starter:
+        assert starter.alive
+
+
 def test_everything_ends_with_a_host_that_is_killed(tmp_path: Path) -> None:
     code = (
         "import sys, time; from pathlib import Path; from renderer.decoding.sandbox import Sandbox\n"
@@ -76,8 +88,7 @@ def test_everything_ends_with_a_host_that_is_killed(tmp_path: Path) -> None:
         "time.sleep(600)"
     )
     command = [sys.executable, "-c", code, str(triangle().save(tmp_path))]
-    root = Path(__file__).resolve().parents[2]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=root) as host:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as host:
         assert host.stdout is not None
         zygote = psutil.Process(int(host.stdout.readline()))
         os.kill(host.pid, signal.SIGKILL)
