@@ -112,7 +112,7 @@ class Preparing:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._library, self._render, self._metrics, self._seconds = library, render, metrics, seconds
-        self._jobs: dict[tuple[str, str, str], Job] = {}  # bounded by the library's WAITING
+        self._jobs: dict[tuple[str, str, str], Job] = {}  # bounded by the library's WAITING and the link's MAX_REQUESTS
         self._bad = Failures(clock)
 
     def job(self, model: str) -> Job | None:
@@ -122,7 +122,7 @@ class Preparing:
 
     async def whole(self, asset: Asset) -> Shown:
         """The model itself, loaded. Raises SignallingError, and ProcessLost when nobody can load it."""
-        return await self._ended(self._begin(asset, WHOLE))
+        return await self._ended(self._begin(asset, WHOLE), self._seconds)
 
     async def first(self, asset: Asset) -> Shown:
         """What a new viewer sees first: the preview, where there is one and the model itself takes longer."""
@@ -136,9 +136,7 @@ class Preparing:
         await _either(whole, small, self._seconds)
         if small.ready and not whole.over:
             await _either(whole, None, GRACE_SECONDS)
-        if small.ready and not whole.over:
-            return await self._ended(small)
-        return await self._ended(whole)
+        return await self._ended(small if small.ready and not whole.over else whole, 0.0)  # the time for it is up
 
     async def locate(self, model: str, version: str) -> Shown:
         """The whole of what a session shows; the present version when that one has left the store and the cache."""
@@ -172,18 +170,18 @@ class Preparing:
         """after: whose file comes first, as a viewer waits for it."""
         if after is not None:
             await after.there.wait()
-        for attempt in range(1, TRIES + 1):
+        for _ in range(TRIES):
             shown = await self._fetch(job)
             job.there.set()
             job.tell(Stage("decode", 0, 1))
             try:
                 await self._render.prepare("load", **shown.told())
             except SignallingError as error:
-                if error.code == "no-file" and attempt < TRIES:
-                    continue
-                raise
-            return shown
-        raise SignallingError(503, "store", f"the file of {job.asset.id} leaves the cache before it is read")
+                if error.code != "no-file":
+                    raise
+            else:
+                return shown
+        raise SignallingError(503, "no-file", f"the file of {job.asset.id} was gone {TRIES} times before it was read")
 
     async def _fetch(self, job: Job) -> Shown:
         def progress(done: int, total: int) -> None:
@@ -202,11 +200,11 @@ class Preparing:
         if isinstance(error, SignallingError) and error.status == 422:
             self._bad.add(key, error, BAD_SECONDS)
 
-    async def _ended(self, job: Job) -> Shown:
+    async def _ended(self, job: Job, seconds: float) -> Shown:
         if job.task is None:
             raise RuntimeError(f"the job of {job.asset.id} was not begun")
         try:
-            return await asyncio.wait_for(asyncio.shield(job.task), self._seconds)
+            return await asyncio.wait_for(asyncio.shield(job.task), seconds)
         except TimeoutError:
             raise SignallingError(503, "loading", f"{job.asset.id} is still being fetched; try again") from None
 

@@ -15,11 +15,12 @@ from aiohttp.test_utils import TestServer
 from prometheus_client import CollectorRegistry
 
 from assets.errors import UnavailableError
+from streaming import preparing
 from streaming.errors import SignallingError
 from streaming.following import Following
 from streaming.library import Library
 from streaming.metrics import StoreMetrics
-from streaming.preparing import BAD_SECONDS, Preparing
+from streaming.preparing import BAD_SECONDS, Job, Preparing
 from tests.streaming.stores import FakeRender, FakeStore
 
 
@@ -124,6 +125,24 @@ async def test_who_waits_does_so_for_a_time_that_is_bounded_and_the_work_goes_on
         await asyncio.sleep(0.005)
     assert case.store.asked == [("chair", "1", "model")]
     await case.library.close()
+
+
+async def test_who_could_have_a_preview_waits_no_longer_than_others(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asset = case.store.publish("chair", "1", "preview")
+    case.hold("preview")
+    case.hold("model")
+    waits: list[float] = []
+
+    async def in_vain(_one: Job, _other: Job | None, seconds: float) -> None:
+        waits.append(seconds)
+
+    monkeypatch.setattr(preparing, "_either", in_vain)
+    async with asyncio.timeout(2.5):  # of the 5 that it may take: all of them have passed already
+        with pytest.raises(SignallingError) as caught:
+            await case.preparing.first(asset)
+    assert (caught.value.code, waits) == ("loading", [5.0])
 
 
 async def test_a_session_finds_its_own_version_again_or_the_present_one(case: Case) -> None:
