@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _LOCK = ".vitrine.lock"
 _SCRATCH = ".vitrine-"
+_TRIES = 100  # of making a folder and a file in it, while others take empty folders away
 _MAX_DEPTH = 16  # folders below the root that a listing looks into
 
 
@@ -107,7 +108,7 @@ class Directory:
 
     def delete(self, key: str) -> None:
         """See `Sink.delete`; folders that become empty go, too."""
-        target = self._target(key, make=False)
+        target = self._target(key)
         with _explained(key):
             target.unlink(missing_ok=True)
         for folder in target.parents:
@@ -139,25 +140,26 @@ class Directory:
         with file:
             yield file
 
-    def _target(self, key: str, *, make: bool = True) -> Path:
-        """Where a key is written; its folder exists afterwards and lies inside."""
+    def _target(self, key: str) -> Path:
+        """Where a key is written: inside, and not hidden."""
         path = self.folder / check_published_key(key)
         if any(part.startswith(".") for part in Path(key).parts):
             raise StoreError(f"{key}: hidden names are not published")
         with _explained(key):
             if not path.parent.resolve().is_relative_to(self.folder):
                 raise StoreError(f"{key}: its folder is a link out of the store's folder")
-            if make:
-                path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
     @contextmanager
     def _scratch(self, target: Path) -> Iterator[tuple[Path, BinaryIO]]:
-        """A new file beside `target`; whatever happens, it is gone afterwards or has become the target."""
+        """A new file beside `target`; whatever happens, it is gone afterwards or has become the target.
+
+        As long as it is there nobody takes its folder for an empty one.
+        """
         path = target.with_name(f"{_SCRATCH}{secrets.token_hex(8)}")
         with _explained(str(target)):
             try:
-                with path.open("xb") as file:
+                with _created(path) as file:
                     yield path, file
             finally:
                 path.unlink(missing_ok=True)
@@ -185,6 +187,19 @@ def _explained(what: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise disk_error(error, what) from error
+
+
+def _created(path: Path) -> BinaryIO:
+    """A new file, and the folders above it, which whoever deletes may just be taking away as empty. Raises OSError."""
+    left = _TRIES
+    while True:
+        left -= 1
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return path.open("xb")
+        except (FileNotFoundError, FileExistsError):  # the latter, too, of a folder that has gone since
+            if not left:
+                raise
 
 
 def _head(key: str, file: BinaryIO) -> Head:

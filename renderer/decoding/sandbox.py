@@ -41,7 +41,7 @@ class Sandbox:
         self._lock = threading.Lock()
         self._places = threading.BoundedSemaphore(most)
         self._starter: Future[Starter] | None = None
-        self._warned = False
+        self._warned = self._closed = False
         self.peak = 0
         # A process ends with the thread that started it: with one that lives as long as this object.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="vitrine-sandbox")
@@ -74,8 +74,9 @@ class Sandbox:
                 self._note(process)
 
     def close(self) -> None:
-        """End every process; models that are being read get a DeviceError."""
+        """End every process; models that are being read, or wait for it, get a DeviceError."""
         with self._lock:
+            self._closed = True
             starter, self._starter = self._starter, None
         if starter is not None:
             with suppress(DeviceError):  # it never started
@@ -83,8 +84,10 @@ class Sandbox:
         self._thread.shutdown()
 
     def _started(self) -> Future[Starter]:
-        """The process that forks, another one when it has ended."""
+        """The process that forks, another one when it has ended. Raises DeviceError after `close`."""
         with self._lock:
+            if self._closed:
+                raise DeviceError("models are not read any more: their sandbox is closed")
             if self._starter is None or (self._starter.done() and not _works(self._starter)):
                 self._starter = self._thread.submit(Starter)
             return self._starter

@@ -74,9 +74,10 @@ class Starter:
 
     def close(self) -> None:
         """End it, and with it every process that it has forked."""
-        self._process.kill()
-        self._process.wait()
-        self._socket.close()
+        self._process.kill()  # who waits for its answer waits no longer
+        with self._lock:  # else they could go on reading from a number that means another file by then
+            self._process.wait()
+            self._socket.close()
 
     def _say(self, message: dict[str, object], files: Sequence[int] = ()) -> None:
         try:

@@ -139,6 +139,44 @@ def test_what_is_deleted_takes_its_empty_folders_along(place: Directory, tmp_pat
     assert list(place.folder.iterdir()) == []
 
 
+def test_who_puts_does_not_mind_who_takes_empty_folders_away(place: Directory, tmp_path: Path) -> None:
+    done = threading.Event()
+
+    def delete() -> None:
+        while not done.is_set():
+            place.delete("models/chair/0123456789abcdef/another.glb")
+
+    threads = [threading.Thread(target=delete) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(40):
+            put(place, tmp_path, b"x")
+            assert content(place) == b"x"
+            place.delete(KEY)
+    finally:
+        done.set()
+        for thread in threads:
+            thread.join()
+
+
+def test_a_folder_that_goes_just_before_a_file_is_made_in_it_is_made_again(
+    place: Directory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mkdir, taken = Path.mkdir, list[Path]()
+
+    def made_and_taken_away(folder: Path, mode: int = 0o777, parents: bool = False, exist_ok: bool = False) -> None:
+        mkdir(folder, mode, parents, exist_ok)
+        if folder.name == KEY.split("/")[-2] and len(taken) < 3:
+            place.delete(KEY)
+            taken.append(folder)
+
+    monkeypatch.setattr(Path, "mkdir", made_and_taken_away)
+    put(place, tmp_path)
+    assert len(taken) == 3
+    assert content(place) == DATA
+
+
 def test_listings_are_in_order_bounded_and_without_what_is_hidden(
     place: Directory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

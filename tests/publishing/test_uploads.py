@@ -55,6 +55,8 @@ def test_messages_of_a_queue_are_answered_one_by_one() -> None:
         "not JSON",
         '"' * 3,
         {"Records": [7]},
+        {"Records": [{"Sns": "text"}]},
+        {"Records": [{"Sns": {}}]},
         {"Records": [{"eventName": "ObjectCreated:Put"}]},
         {"Records": [{"eventName": "ObjectCreated:Put", "s3": {"bucket": {"name": "b"}, "object": {"key": "%ff"}}}]},
         {"detail-type": "Object Created"},

@@ -17,7 +17,7 @@ import trimesh
 
 from renderer.decoding.sandbox import Sandbox, load_scene
 from renderer.decoding.starter import Starter
-from renderer.errors import FormatError, LimitError
+from renderer.errors import DeviceError, FormatError, LimitError
 from renderer.limits import DEFAULT_LIMITS
 from renderer.load import load_scene as read_here
 from tests.fuzz.seeds import seeds
@@ -79,6 +79,14 @@ def test_our_packages_are_found_from_anywhere(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(sys, "path", [entry for entry in sys.path if Path(entry).resolve() != ROOT])
     with closing(Starter()) as starter:
         assert starter.alive
+
+
+def test_who_comes_after_the_end_is_told_so(tmp_path: Path) -> None:
+    """Also a load that was waiting for its turn: no process may begin that nobody would end."""
+    with Sandbox() as sandbox:
+        pass
+    with pytest.raises(DeviceError, match="closed"):
+        sandbox.load(triangle().save(tmp_path))
 
 
 def test_everything_ends_with_a_host_that_is_killed(tmp_path: Path) -> None:

@@ -55,8 +55,9 @@ def handle(event: Any, context: Context) -> dict[str, Any]:
             log.exception("not understood", extra=_about(context, queued=message.id or ""))
             failed.append(message)
             continue
-        outcomes += [_take(ingest, upload, context) for upload in found]
-        if _FAILED in outcomes[len(outcomes) - len(found) :]:
+        taken = [_take(ingest, upload, context) for upload in found]
+        outcomes += taken
+        if _FAILED in taken:
             failed.append(message)
     if any(message.id is None for message in failed):
         raise FailedError("the event has to come again; the log says why")

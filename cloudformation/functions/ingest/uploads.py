@@ -87,7 +87,7 @@ def _uploads(body: Any, depth: int) -> Iterator[Upload]:
 
 
 def _of_record(record: Any, depth: int) -> Iterator[Upload]:
-    if isinstance(record, dict) and "Sns" in record:
+    if isinstance(record, dict) and isinstance(record.get("Sns"), dict):
         yield from _uploads(record["Sns"].get("Message"), depth + 1)
         return
     try:

@@ -15,7 +15,7 @@ import re
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, TypeAlias
@@ -177,7 +177,7 @@ class Ingest:
     def _settings(self, key: str) -> Settings:
         secret = bool(self._rules.secret_prefix) and key.startswith(self._rules.secret_prefix)
         given = self._rules.settings
-        return Settings(given.optimise, given.pictures, secret or given.secret, given.title, given.ar)
+        return replace(given, secret=secret or given.secret)
 
     def _check_present(self, source: Source, upload: Upload) -> None:
         try:
