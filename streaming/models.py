@@ -85,20 +85,22 @@ class ModelCache:
     async def acquire(self, key: Key, path: Path, *, secret: bool = False) -> Loaded:
         """The model, loaded if it was not; give it back with `release`. Raises SignallingError 422 or 503.
 
-        secret: nobody may see its channels, which tell its shape.
+        secret: nobody may see its channels, which tell its shape; neither may those who have held it since before.
         The code `no-file` says that nothing is at `path` any more: it has to be fetched again.
         """
         entry = self._loaded.get(key)
         if entry is None:
             task = self._loading.get(key)
             if task is None:
-                task = asyncio.create_task(self._load(key, path, secret))
+                task = asyncio.create_task(self._load(key, path))
                 self._loading[key] = task
                 task.add_done_callback(lambda _: self._loading.pop(key, None))
             entry = await asyncio.shield(task)
         self._loaded.setdefault(key, entry)
         self._loaded.move_to_end(key)
         entry.users += 1
+        if secret and not entry.secret:
+            entry.secret, entry.facts = True, replace(entry.facts, channels=())
         return entry
 
     def release(self, entry: Loaded) -> None:
@@ -106,7 +108,7 @@ class ModelCache:
         entry.users -= 1
         self._trim()
 
-    async def _load(self, key: Key, path: Path, secret: bool) -> Loaded:
+    async def _load(self, key: Key, path: Path) -> Loaded:
         try:
             scene = await self._scene(key, path)
             began = time.perf_counter()
@@ -116,9 +118,6 @@ class ModelCache:
             raise self._failed(SignallingError(503, "device", str(error))) from error
         except RendererError as error:
             raise self._failed(SignallingError(422, "bad-model", " ".join(str(error).split()))) from error
-        entry.secret = secret
-        if secret or not self.channels:
-            entry.facts = replace(entry.facts, channels=())
         self._loaded[key] = entry
         self.changed()
         entry.users += 1  # so that trimming does not take what is about to be used
@@ -148,6 +147,8 @@ class ModelCache:
     def _upload(self, engine: Any, key: Key, path: Path, scene: Any) -> Loaded:
         model = self.backend.upload(engine, scene)
         facts = self.backend.facts(engine, model)
+        if not self.channels:
+            facts = replace(facts, channels=())
         return Loaded(key, model, facts, self.backend.governor(self.frame_budget), self.backend.size(model), path)
 
     def _trim(self) -> None:

@@ -1,6 +1,6 @@
 """The render process: models, the scheduler, encoders. Views come in, packets go out; it knows no WebRTC and no HTTP.
 
-One event loop for messages, one render thread, a bounded pool of encoder threads, one thread that reads files. Python
+One event loop for messages, one render thread, bounded pools of threads that encode and that read files. Python
 work is kept small here: it would be paid in milliseconds by every picture that is being encoded.
 """
 

@@ -145,6 +145,19 @@ async def test_nobody_sees_the_channels_of_a_secret_model(
     assert "unknown-channel" in said(network, "error")[0][1]
 
 
+async def test_a_model_that_is_published_again_as_secret_is_so_for_those_who_show_it_already(
+    process: tuple[RenderProcess, Network], tmp_path: Path
+) -> None:
+    render, network = process
+    await render.on_request("open", opening(tmp_path / "a.glb", 1))
+    await render.on_request("open", opening(tmp_path / "a.glb", 2, secret=True))  # the same bytes: the same version
+    viewers = [render._viewers[number] for number in (1, 2)]
+    assert viewers[0].model is viewers[1].model
+    assert viewers[0].model.secret
+    render.on_notice(network, "message", message(1, type="channel", name="normal"))
+    assert "unknown-channel" in said(network, "error")[0][1]
+
+
 # -- the gateway ----------------------------------------------------------------------------------------------------
 
 
