@@ -1,4 +1,4 @@
-"""`vitrine serve` and `vitrine token`: arguments only; everything heavy is imported when it runs."""
+"""`vitrine serve`, `selftest` and `token`: arguments only; everything heavy is imported when a command runs."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Any
 
 
 def add_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
-    """Mount `serve` and `token`."""
+    """Mount `serve`, `selftest` and `token`."""
     _add_serve(subparsers)
+    _add_selftest(subparsers)
     _add_token(subparsers)
 
 
@@ -81,6 +82,15 @@ def _add_reach(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--turn-secret-file", metavar="FILE", help="the secret that the TURN server knows, too")
 
 
+def _add_selftest(subparsers: argparse._SubParsersAction[Any]) -> None:
+    parser = subparsers.add_parser(
+        "selftest", help="whether this host can read, draw and encode a model", description=_test.__doc__
+    )
+    software = "a software rasteriser is good enough, unless REQUIRE_GPU=1 says otherwise"
+    parser.add_argument("--allow-software", action="store_true", help=software)
+    parser.set_defaults(run=_test)
+
+
 def _add_token(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser = subparsers.add_parser("token", help="make keys and sign tokens for `serve --auth`")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
@@ -120,6 +130,19 @@ def _run(arguments: argparse.Namespace) -> int:
     install(config.log_format)
     asyncio.run(serve(config, _announce))
     return 0
+
+
+def _test(arguments: argparse.Namespace) -> int:
+    """Read a small built-in model in the sandbox, draw it, encode it, and check each result; one line of JSON."""
+    from streaming.config import load
+    from streaming.selftest import run
+
+    report = run(load(), allow_software=arguments.allow_software)
+    sys.stdout.write(report.to_json() + "\n")
+    for check in report.checks:
+        if not check.passed:
+            sys.stderr.write(f"vitrine: selftest: {check.name}: {check.detail}\n")
+    return 0 if report.passed else 1
 
 
 def _overrides(arguments: argparse.Namespace) -> dict[str, Any]:
