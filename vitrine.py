@@ -18,8 +18,8 @@ from typing import NamedTuple, NoReturn
 
 log = logging.getLogger("vitrine")
 
-COMMANDS = ("renderer.cli", "streaming.cli", "publishing.cli", "benchmarks.cli")
-OURS = ("vitrine", "renderer", "streaming", "publishing", "assets", "demo", "benchmarks")
+COMMANDS = ("renderer.cli", "streaming.cli", "publishing.cli", "cloudformation.deploy.cli", "benchmarks.cli")
+OURS = ("vitrine", "renderer", "streaming", "publishing", "assets", "cloudformation", "demo", "benchmarks")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 EXIT_FAULT, EXIT_BAD_INPUT, EXIT_INTERRUPTED, EXIT_BROKEN_PIPE = 1, 2, 130, 141
 
@@ -102,14 +102,15 @@ def is_ours(logger: str) -> bool:
 def explain(error: Exception) -> Outcome:
     """Whose fault `error` is. Our own error trees carry one readable line; anything else is a bug and says so."""
     from assets.errors import FullError, StoreError, UnavailableError
+    from cloudformation.deploy.errors import CloudError, DeployError
     from publishing.errors import InvalidError, PublishError
     from renderer.errors import RendererError, SceneError, ViewError
     from streaming.errors import ConfigError, StreamingError
 
     line = " ".join(str(error).split())
-    if isinstance(error, (UnavailableError, FullError)):
+    if isinstance(error, (UnavailableError, FullError, CloudError)):
         return Outcome(EXIT_FAULT, line)
-    if isinstance(error, (SceneError, ViewError, StoreError, ConfigError, InvalidError)):
+    if isinstance(error, (SceneError, ViewError, StoreError, ConfigError, InvalidError, DeployError)):
         return Outcome(EXIT_BAD_INPUT, line)
     if isinstance(error, (RendererError, StreamingError, PublishError)):
         return Outcome(EXIT_FAULT, line)

@@ -74,8 +74,9 @@ def test_contracts_notice_a_breach(tmp_path: Path) -> None:
         "assets/bad.py": "import boto3\nimport numpy",
         "demo/bad.py": "import renderer",
         "publishing/bad.py": "import renderer.gl",
+        "cloudformation/deploy/bad.py": "import boto3\nimport streaming",
     }
-    for folder in (*PACKAGES, "renderer/gl", "renderer/passes"):
+    for folder in (*PACKAGES, "renderer/gl", "renderer/passes", "cloudformation", "cloudformation/deploy"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "__init__.py").write_text('"""Empty."""\n')
     for name, text in breaches.items():
