@@ -8,6 +8,7 @@ import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
@@ -22,11 +23,16 @@ from streaming.ipc import Answer, Params
 from streaming.limits import network_of
 from streaming.lobby import Lobby, Meter, Process
 from streaming.peers import Peers
-from streaming.sessions import Entry, Sessions
+from streaming.sdp import MAX_OFFER
+from streaming.sessions import Entry, Sessions, new_name
 from streaming.shelf import Shelf
 from streaming.stills import CONTENT_TYPES, StillRequest, Stills, parse_still
 from streaming.viewspec import view_to_json
+from streaming.waiting import new_ticket
 from streaming.whep import RETRY_SECONDS, Whep
+
+if TYPE_CHECKING:
+    from streaming.hosts.company import Company
 
 VIEWER = Path(__file__).parent / "viewer"
 CONTENT_SECURITY_POLICY = (
@@ -46,13 +52,18 @@ class Gateway:
         self.config = config
         self.metrics = metrics.GatewayMetrics()
         self.events = Events()
-        self.sessions = Sessions(self.events)
+        self.company = _company(config)
+        self.sessions = Sessions(self.events, new_name if self.company is None else self.company.new_name)
         self.peers = Peers(config, folder, self.sessions, self)
         self.shelf = Shelf(config, store, self.sessions, self.peers.render, self.metrics.store)
         self.library = self.shelf.library
         self.gate = Gate(config)
-        self.lobby = Lobby(config, self.sessions, Meter(self.peers.render, self._running), self.metrics)
+        meter = Meter(self.peers.render, self._running)
+        make_ticket = new_ticket if self.company is None else self.company.new_ticket
+        self.lobby = Lobby(config, self.sessions, meter, self.metrics, make_ticket=make_ticket)
         self.whep = Whep(config, self.sessions, self.peers, self.gate, self.lobby, self.shelf)
+        if self.company is not None:
+            self.company.open(self.whep, self.sessions, self.gate, self.lobby, self.metrics.registry, self.send_away)
         self.files = Files(config, self.library, self.gate, lambda: self.lobby.told()["free"] > 0)
         self._restarts: dict[str, int] = {}
         self._warming: asyncio.Task[None] | None = None
@@ -60,7 +71,7 @@ class Gateway:
 
     def application(self) -> web.Application:
         """The aiohttp application with every route."""
-        app = web.Application(middlewares=[self._middleware], client_max_size=1 << 20)
+        app = web.Application(middlewares=[self._middleware], client_max_size=MAX_OFFER + 1)
         app.on_response_prepare.append(self._add_headers)
         model = "{model:[A-Za-z0-9._-]+}"
         app.add_routes(
@@ -70,14 +81,9 @@ class Gateway:
                 web.get("/metrics", self._metrics),
                 web.get("/sessions", self.whep.overview),
                 web.get("/models", self._models),
-                web.get(f"/models/{model}/events", self._model_events),
                 web.get("/channels", self._channels),
                 web.get(f"/render/{model}.{{extension:png|jpg|webp}}", self._still),
-                web.options(f"/whep/{model}", self.whep.options),
-                web.post(f"/whep/{model}", self.whep.post),
-                web.patch(f"/whep/{model}/{{session}}", self.whep.patch),
-                web.delete(f"/whep/{model}/{{session}}", self.whep.delete),
-                web.get(f"/whep/{model}/{{session}}/events", self.whep.events),
+                *self._session_routes(model),
                 web.get("/", self._gallery),
                 web.get(f"/view/{model}", self._view_page),
                 web.get("/viewer/{path:.+}", self._viewer_file),
@@ -85,6 +91,27 @@ class Gateway:
             ]
         )
         return app
+
+    def _session_routes(self, model: str) -> list[web.RouteDef]:
+        """Those that another host of the fleet may have to answer."""
+        whep, company = self.whep, self.company
+        post: Respond = whep.post
+        patch: Respond = whep.patch
+        delete: Respond = whep.delete
+        events: Respond = whep.events
+        progress: Respond = self._model_events
+        if company is not None:
+            front = company.front
+            post, patch, delete = front.post, front.owned(patch), front.owned(delete)
+            events, progress = front.followed(events), front.progressing(progress)
+        return [
+            web.options(f"/whep/{model}", whep.options),
+            web.post(f"/whep/{model}", post),
+            web.patch(f"/whep/{model}/{{session}}", patch),
+            web.delete(f"/whep/{model}/{{session}}", delete),
+            web.get(f"/whep/{model}/{{session}}/events", events),
+            web.get(f"/models/{model}/events", progress),
+        ]
 
     def _running(self) -> list[Process]:
         return [peer for peer in self.peers.networks if peer.ready.is_set()]
@@ -130,6 +157,8 @@ class Gateway:
             if request.method == "OPTIONS" and request.match_info.http_exception is not None:
                 response: web.StreamResponse = web.Response(status=204, headers={"Allow": CORS_METHODS})
             else:
+                if self.company is not None:
+                    self.company.read(request)
                 response = await handler(request)
         except SignallingError as error:
             queue = {"queue": error.queue} if isinstance(error, FullError) and error.queue else {}
@@ -178,6 +207,8 @@ class Gateway:
 
     async def _metrics(self, _: web.Request) -> web.Response:
         self.lobby.show()
+        if self.company is not None:
+            self.company.membership.show()
         parts = [({"process": "gateway"}, metrics.snapshot(self.metrics.registry))]
         for peer in self.peers:
             try:
@@ -261,6 +292,15 @@ class Gateway:
 
     async def _viewer_file(self, request: web.Request) -> web.StreamResponse:
         return _file(request.match_info["path"])
+
+
+def _company(config: Config) -> Company | None:
+    """What only a fleet needs is imported by its hosts only."""
+    if not config.fleet_table:
+        return None
+    from streaming.hosts.company import Company
+
+    return Company(config)
 
 
 def _listed(asset: Asset) -> dict[str, object]:

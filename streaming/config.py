@@ -36,7 +36,12 @@ class Config:
     "" = any), interfaces (() = all): under which addresses viewers reach the media (docs/network.md). turn,
     turn_secret_file, turn_seconds: relays that viewers are told, the secret shared with them, how long credentials are
     valid. ground: whether products stand on a shadow where the viewer does not say. backend: "module:callable" that
-    makes the rendering backend.
+    makes the rendering backend. fleet_*: this host among others (docs/operating.md); fleet_table: DynamoDB's table of
+    places, "" = this host is alone. fleet_region, fleet_endpoint: of it, "" = what boto3 finds. fleet_host: this host's
+    id, "" = its name. fleet_address: HOST:PORT where other hosts reach its HTTP, "" = what it has towards the table.
+    fleet_group: its Auto Scaling group, "" = none. fleet_slots: viewers it offers, 0 = max_sessions; what is measured
+    may be less. fleet_key_file: the secret that hosts sign with what they pass to each other. fleet_metadata: base
+    address of the instance's metadata, "" = none.
     """
 
     models: str = "models"
@@ -69,6 +74,16 @@ class Config:
     ground: bool = True
     backend: str = "streaming.native:backend"
     log_format: str = "text"  # or "json": an object a line
+
+    fleet_table: str = ""
+    fleet_region: str = ""
+    fleet_endpoint: str = ""
+    fleet_host: str = ""
+    fleet_address: str = ""
+    fleet_group: str = ""
+    fleet_slots: int = 0
+    fleet_key_file: str = ""
+    fleet_metadata: str = "http://169.254.169.254"
 
     spares: bool = True  # a process of each kind waits, ready to take over from one that dies
     drain_seconds: float = 10.0  # that viewers may stay after SIGTERM
@@ -228,6 +243,7 @@ def _checked(config: Config) -> Config:
         "refusal_burst": (1, 1e6),
         "address_table": (1, 1_000_000),
         "turn_seconds": (60, 86_400),
+        "fleet_slots": (0, 128),
         "delivery_seconds": (0, 60),
         "delivery_downlink": (0.01, 1e6),
         "delivery_stream_downlink": (0, 1e6),
@@ -244,7 +260,14 @@ def _checked(config: Config) -> Config:
     _check_access(config)
     parse_reach(config.public_address, config.udp_ports, config.interfaces)
     check_urls(config.turn, config.turn_secret_file)
+    if config.fleet_table:
+        _check_fleet(config)
     return config
+
+
+def _check_fleet(config: Config) -> None:
+    if not config.fleet_key_file:
+        raise ConfigError("fleet_table needs fleet_key_file: a file with the secret that all hosts of the fleet share")
 
 
 def _check_access(config: Config) -> None:

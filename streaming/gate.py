@@ -17,6 +17,7 @@ from aiohttp import web
 from streaming.access import OPEN, Grant, KeyFile, Verifier
 from streaming.config import Config, is_loopback
 from streaming.errors import AccessError, RateError
+from streaming.hosts.signing import passed_on
 from streaming.limits import AddressBuckets, network_of
 
 REALM = 'Bearer realm="vitrine"'
@@ -53,7 +54,10 @@ class Gate:
     # -- who asks -----------------------------------------------------------------------------------------------------
 
     def client(self, request: web.Request) -> str:
-        """The address that asks; behind trusted proxies, the one that they say."""
+        """The address that asks; behind trusted proxies, or passed on by a host of the fleet, the one that they say."""
+        passed = passed_on(request)
+        if passed is not None:
+            return passed.client
         address = request.remote or ""
         if not self._is_proxy(address):
             return address

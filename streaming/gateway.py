@@ -29,6 +29,7 @@ class GatewayProcess:
     def __init__(self, gateway: Gateway, runner: web.AppRunner, listening: Sequence[int], parent: Link) -> None:
         self._gateway, self._runner, self._parent = gateway, runner, parent
         self._sockets = [socket.socket(fileno=number) for number in listening]
+        self._port = int(self._sockets[0].getsockname()[1]) if self._sockets else 0
         self._draining: asyncio.Task[None] | None = None
 
     @classmethod
@@ -54,6 +55,8 @@ class GatewayProcess:
                 raise
             logger.exception("a model to warm is not there any more")
         self._gateway.shelf.start()
+        if self._gateway.company is not None:
+            await self._gateway.company.start(self._port)
 
     async def _look(self, first: bool) -> None:
         """At the store. One that cannot be read at the very start never could; later it may come back."""
@@ -72,6 +75,8 @@ class GatewayProcess:
             self._draining = asyncio.ensure_future(self._drain(params["seconds"]))
 
     async def _drain(self, seconds: float) -> None:
+        if self._gateway.company is not None:
+            self._gateway.company.membership.drain(seconds)
         await self._gateway.send_away(seconds)
         while len(self._gateway.sessions):
             await asyncio.sleep(DRAIN_LOOK_SECONDS)
@@ -82,6 +87,8 @@ class GatewayProcess:
         if self._draining is not None:
             self._draining.cancel()
         self._gateway.events.close()
+        if self._gateway.company is not None:
+            await self._gateway.company.close()
         await self._gateway.lobby.close()
         await self._runner.cleanup()
         await self._gateway.shelf.close()

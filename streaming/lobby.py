@@ -18,7 +18,7 @@ from streaming.config import Config, is_loopback
 from streaming.errors import FullError, ProcessLost, SignallingError
 from streaming.ipc import Answer
 from streaming.metrics import GatewayMetrics
-from streaming.waiting import LineFull, Wait, WaitingRoom
+from streaming.waiting import LineFull, Wait, WaitingRoom, new_ticket
 
 MEASURE_SECONDS = 1.0  # between two measurements, while there is anybody
 MEASURE_SECONDS_MOST = 5.0  # for one of them
@@ -93,12 +93,14 @@ class Lobby:
         measure: Callable[[], Awaitable[Load]],
         metrics: GatewayMetrics,
         clock: Callable[[], float] = time.monotonic,
+        make_ticket: Callable[[], str] = new_ticket,
     ) -> None:
         self._most = config.max_sessions
+        self.elsewhere: Callable[[], int] = lambda: 0  # places on other hosts, for those who wait here
         self._counts, self._measure, self._metrics, self._clock = counts, measure, metrics, clock
         self._admission = Admission(config.max_sessions, config.min_sessions)
         self._task: asyncio.Task[None] | None = None
-        self._room = WaitingRoom(config.queue_length, config.queue_address)
+        self._room = WaitingRoom(config.queue_length, config.queue_address, make_ticket)
         self._departed, self._displaced, self._strayed = counts.departed, counts.displaced, 0
 
     # -- who comes ----------------------------------------------------------------------------------------------------
@@ -106,6 +108,29 @@ class Lobby:
     def renews(self, ticket: str) -> bool:
         """Whether somebody who waits asks again when it was told to: that is not asking too often."""
         return self._room.renews(ticket, self._clock())
+
+    def waits(self, ticket: str) -> bool:
+        """Whether this ticket has a place in this line."""
+        return self._room.knows(ticket)
+
+    @contextmanager
+    def admitted(self, *, returning: bool) -> Iterator[None]:
+        """A place here for one whom the fleet has sent: the line is the sender's business. Raises FullError.
+
+        returning: it had a place a moment ago, and lost it with a process.
+        """
+        now = self._clock()
+        if not (self._look() or (returning and self._admission.free(self._counts.viewers, now))):
+            self._metrics.full.labels(self._admission.reason(self._counts.viewers)).inc()
+            raise FullError("the host has no more room", FULL_SECONDS)
+        self._admission.arrived(now)
+        yield
+
+    @contextmanager
+    def turn(self, ticket: str, address: str, free: int) -> Iterator[None]:
+        """As `place`, but for places anywhere. free: how many there are. Raises FullError."""
+        with self._turn(ticket, address, free, self._clock()):
+            yield
 
     @contextmanager
     def place(self, ticket: str, address: str, *, returning: bool = False) -> Iterator[None]:
@@ -119,6 +144,12 @@ class Lobby:
             self._admission.arrived(now)
             yield
             return
+        with self._turn(ticket, address, free, now):
+            self._admission.arrived(now)
+            yield
+
+    @contextmanager
+    def _turn(self, ticket: str, address: str, free: int, now: float) -> Iterator[None]:
         waited = self._room.waited(ticket, now)
         limited = None if is_loopback(address) else address
         try:
@@ -130,7 +161,6 @@ class Lobby:
             raise self._refusal(wait, free)
         if waited:
             self._metrics.waited.observe(waited)
-        self._admission.arrived(now)
         try:
             yield
         except BaseException:
@@ -167,6 +197,16 @@ class Lobby:
         viewers = self._counts.viewers
         line = {"queue": len(self._room), "watchers": self._counts.watchers}
         return {"sessions": viewers, "capacity": viewers + free, "free": free, **line}
+
+    @property
+    def waiting(self) -> int:
+        """Who waits in this line."""
+        return len(self._room)
+
+    @property
+    def capacity(self) -> int:
+        """Viewers the host would carry, whoever waits."""
+        return self._counts.viewers + self._look()
 
     def start(self) -> None:
         """Begin to measure."""
@@ -218,5 +258,5 @@ class Lobby:
         free = self._admission.free(counts.viewers, now)
         if len(self._room):  # those who lost their places are not made to wait behind the line
             free = max(0, free - self._admission.kept(now))
-        self._room.look(free, now)
+        self._room.look(free + self.elsewhere(), now)
         return free

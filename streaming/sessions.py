@@ -14,18 +14,23 @@ import re
 import secrets
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
 from streaming.events import Events
 from streaming.ipc import Answer
 
-NAME = re.compile("[A-Za-z0-9_-]{32}")  # of a session
+NAME = re.compile(r"[A-Za-z0-9_-]{32}(\.[a-z2-7]{8})?")  # of a session; in a fleet with its host's tag
 MISSED_SECONDS = 15.0  # for which watchers of a session that was lost may hope that its owner comes again
 MISSED = 1000  # such sessions remembered
 
 logger = logging.getLogger(__name__)
+
+
+def new_name() -> str:
+    """The name of a new session."""
+    return secrets.token_urlsafe(24)
 
 
 class Place(Protocol):
@@ -48,7 +53,7 @@ class Facts:
 
     ufrag: ICE's, of the offer. address: who asked, shortened. token: its name (jti). began: seconds, monotonic.
     watches: the session whose pictures it shows, None for one with a view of its own. again: the name of the first
-    session that this owner had, "" for the first one.
+    session that this owner had, "" for the first one. claim: its slot in the fleet's table, "" for none.
     """
 
     number: int
@@ -61,6 +66,7 @@ class Facts:
     began: float
     watches: int | None = None
     again: str = ""
+    claim: str = ""
 
     def told(self) -> dict[str, Any]:
         """For the network process to keep."""
@@ -112,6 +118,7 @@ class Sessions:
     """All sessions of the server, as far as its network processes have been met."""
 
     events: Events
+    make_name: Callable[[], str] = new_name
     departed: int = 0  # viewers that ever left
     displaced: int = 0  # viewers that ever lost their place with a network process
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
@@ -170,10 +177,12 @@ class Sessions:
         token: str,
         watches: int | None = None,
         again: str = "",
+        claim: str = "",
     ) -> Entry:
         """Take a place for a new session."""
-        name, etag = secrets.token_urlsafe(24), f'"{secrets.token_hex(8)}"'
-        facts = Facts(next(self._numbers), name, model, etag, ufrag, address, token, time.monotonic(), watches, again)
+        name, etag = self.make_name(), f'"{secrets.token_hex(8)}"'
+        began = time.monotonic()
+        facts = Facts(next(self._numbers), name, model, etag, ufrag, address, token, began, watches, again, claim)
         return self._add(Entry(facts, network))
 
     def opened(self, entry: Entry, codec: str) -> bool:
@@ -252,8 +261,9 @@ class Sessions:
 
 
 def _key(name: str) -> str:
+    """In a fleet it tells the host of that first session, as its name does."""
     digest = hashlib.sha256(b"watch " + name.encode()).digest()
-    return base64.urlsafe_b64encode(digest[:18]).decode()
+    return base64.urlsafe_b64encode(digest[:18]).decode() + "".join(name.partition(".")[1:])
 
 
 def _drop(table: dict[Any, list[Entry]], key: object, entry: Entry) -> None:

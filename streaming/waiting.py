@@ -24,6 +24,11 @@ WINDOW = 120.0  # seconds of departures that the estimate looks back on
 LONGEST = 3600  # seconds; longer estimates are not told
 
 
+def new_ticket() -> str:
+    """The name of a new one."""
+    return secrets.token_urlsafe(12)
+
+
 @dataclass(frozen=True, slots=True)
 class Wait:
     """What one who waits is told. position: from 1; seconds: estimate until its turn; retry: seconds to ask again.
@@ -64,7 +69,7 @@ class WaitingRoom:
 
     most: int
     each: int
-    make: Callable[[], str] = lambda: secrets.token_urlsafe(12)
+    make: Callable[[], str] = new_ticket
     lost: int = 0  # tickets that were not renewed in time
     _line: dict[str, _Ticket] = field(default_factory=dict)  # in order
     _passed: set[str] = field(default_factory=set)  # let their place pass; they stay in line, but hold up nobody
@@ -73,6 +78,10 @@ class WaitingRoom:
 
     def __len__(self) -> int:
         return len(self._line)
+
+    def knows(self, ticket: str) -> bool:
+        """Whether this ticket has a place in the line."""
+        return ticket in self._line
 
     def waited(self, ticket: str, now: float) -> float:
         """Seconds that a ticket has waited; 0 for one that is not known."""

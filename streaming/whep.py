@@ -37,10 +37,11 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """An offer that may become a session. opening: what the render process is asked; address: shortened.
+    """An offer that may become a session. opening: what the render process is asked; address: who asks.
 
     asset: what it shows, None where that is another session.
     watched: whose pictures it shows, None for a view of its own. again: the first session of one who comes again.
+    claim: its slot in the fleet's table, "" for none.
     """
 
     offer: str
@@ -51,6 +52,7 @@ class Asked:
     asset: Asset | None = None
     watched: Entry | None = None
     again: str = ""
+    claim: str = ""
 
 
 class Whep:
@@ -78,23 +80,27 @@ class Whep:
         if not self._lobby.renews(ticket):
             self._gate.offer(request)
         if "watch" in request.query:
-            return await self._watch(request, request.query["watch"])
+            return await self.watch(request)
+        asked = await self.read(request)
+        await self.settled()
+        with self._lobby.place(ticket, asked.address, returning=self._sessions.returns(asked.again)):
+            return (await self.open(asked))[1]
+
+    async def read(self, request: web.Request) -> Asked:
+        """An offer for a view of one's own, as far as it can be refused without a place. Raises SignallingError."""
         grant = self._gate.allow(request, "stream", request.match_info["model"])
         asset = await self._shelf.library.find(request.match_info["model"])
         offer = await _offer(request)
         opening = self._view(request, grant)
         address, again = self._gate.client(request), _again(request)
-        await self._settled()
-        with self._lobby.place(ticket, address, returning=self._sessions.returns(again)):
-            asked = Asked(offer, asset.id, ("open", opening), grant, shortened(address), asset, again=again)
-            return await self._open(asked)
+        return Asked(offer, asset.id, ("open", opening), grant, address, asset, again=again)
 
-    async def _watch(self, request: web.Request, key: str) -> web.Response:
-        """The same, for another's pictures."""
-        model = request.match_info["model"]
+    async def watch(self, request: web.Request) -> web.Response:
+        """201 with the answer for another's pictures."""
+        model, key = request.match_info["model"], request.query["watch"]
         grant = self._gate.allow(request, "watch", model)
         offer = await _offer(request)
-        await self._settled()
+        await self.settled()
         owner = self._sessions.watched(key)
         if owner is None and self._sessions.is_missed(key):
             raise SignallingError(503, "restarting", "the session to watch may begin again")
@@ -102,9 +108,9 @@ class Whep:
             raise SignallingError(404, "no-session", "there is no such session to watch; it may have ended")
         self._lobby.watch(self._sessions.watchers_of(owner), self._config.max_watchers)
         opening = ("watch", {"watch": owner.number})
-        asked = Asked(offer, model, opening, grant, shortened(self._gate.client(request)), watched=owner)
+        asked = Asked(offer, model, opening, grant, self._gate.client(request), watched=owner)
         try:
-            return await self._open(asked)
+            return (await self.open(asked))[1]
         except SignallingError as error:
             if error.status == 404 and self._sessions.get(owner.name) is owner:
                 raise SignallingError(503, "restarting", "the session to watch begins again") from error
@@ -132,7 +138,7 @@ class Whep:
         for link in self._turn.links(name):
             response.headers.add("Link", link)
 
-    async def _settled(self) -> None:
+    async def settled(self) -> None:
         """Until it is known who has a place. Raises SignallingError 503."""
         if self.draining:
             raise SignallingError(503, "draining", "the server is ending")
@@ -180,7 +186,7 @@ class Whep:
 
     # -- inside -------------------------------------------------------------------------------------------------------
 
-    async def _open(self, asked: Asked) -> web.Response:
+    async def open(self, asked: Asked) -> tuple[Entry, web.Response]:
         """Take a place, load the model, answer the offer, start the pictures; whatever fails gives everything back.
 
         A network process that dies over it is replaced once.
@@ -193,11 +199,12 @@ class Whep:
             entry, answer = await self._open_at(self._place(), asked)
         response = web.Response(status=201, text=answer, content_type="application/sdp", headers=_headers(entry))
         if is_preview(entry.shows):
-            response.headers.add("Link", f'</models/{entry.model}/events>; rel="{PROGRESS_RELATION}"')
+            where = f"?at={tag}" if (tag := entry.name.partition(".")[2]) else ""
+            response.headers.add("Link", f'</models/{entry.model}/events{where}>; rel="{PROGRESS_RELATION}"')
         if entry.facts.watches is None and self._config.max_watchers:
             response.headers.add("Link", f'</whep/{entry.model}?watch={entry.watch_key}>; rel="watch"')
         self._add_relays(response, entry.name)
-        return response
+        return entry, response
 
     async def _open_at(self, network: NetworkPeer, asked: Asked) -> tuple[Entry, str]:
         (method, params), watched, asset = asked.opening, asked.watched, asked.asset
@@ -205,10 +212,11 @@ class Whep:
             network,
             asked.model,
             ufrag=ice_ufrag(asked.offer),
-            address=asked.address,
+            address=shortened(asked.address),
             token=asked.grant.jti,
             watches=None if watched is None else watched.number,
             again=asked.again,
+            claim=asked.claim,
         )
         try:
             if asset is not None:
@@ -289,9 +297,10 @@ async def _body(request: web.Request, content_type: str, limit: int) -> str:
         )
     if request.content_length is not None and request.content_length > limit:
         raise SignallingError(413, "too-large", f"the body may have {limit} bytes, not {request.content_length}")
-    data = await request.content.read(limit + 1)
-    while len(data) <= limit and (more := await request.content.read(limit + 1 - len(data))):
-        data += more
+    try:
+        data = await request.read()  # the application takes no more than MAX_OFFER
+    except web.HTTPRequestEntityTooLarge:
+        data = bytes(limit + 1)
     if len(data) > limit:
         raise SignallingError(413, "too-large", f"the body may have {limit} bytes")
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tests.network.topology import House, Town
+from benchmarks.town import House, Town
 
 PORTS = "50000-50099"
 PUBLIC, PRIVATE, PRIVATE6 = "203.0.113.7", "192.0.2.4", "2001:db8:c::4"

@@ -16,8 +16,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from benchmarks.town import House
 from tests.network.places import PUBLIC, RELAY
-from tests.network.topology import House
 
 SECRET = "north-south-east-west"
 URL = f"turns:{RELAY}:443?transport=tcp"

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.town import House, Town, town
 from tests.network.places import NO_UDP, PORTS, PRIVATE, PRIVATE6, PUBLIC, RELAY, Cloud, cloud, home, relay
 from tests.network.relaying import PLAIN_URL, URL, relaying
-from tests.network.topology import House, Town, town
 from tests.network.visiting import chromium as browsing
 from tests.network.visiting import firefox as browsing_with_firefox
 from tests.network.visiting import visit, watch, watch_in_firefox

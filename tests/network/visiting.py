@@ -13,13 +13,13 @@ import aiohttp
 from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSessionDescription
 from playwright.sync_api import Page, sync_playwright
 
+from benchmarks.town import House
 from streaming import rtc
 from streaming.rtc import ice
 from tests.browser import bidi
 from tests.browser import conftest as browsing
 from tests.browser.bidi import Firefox
 from tests.browser.windows import until
-from tests.network.topology import House
 from tests.streaming.serving import Client
 
 PATIENCE, IMPATIENCE = 15.0, 3.0  # seconds: for a connection that must come, and for one that must not

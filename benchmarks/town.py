@@ -14,22 +14,26 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from benchmarks import namespaces
+from benchmarks.errors import BenchError
 
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """A namespace. run: a command inside, which must succeed."""
+    """A namespace."""
 
     space: namespaces.Namespace
 
     @property
     def path(self) -> str:
+        """A file that stands for it."""
         return self.space.path
 
     def run(self, command: str, given: str = "") -> str:
+        """What a command inside says. Raises BenchError when it fails."""
         argv = self.space.command(command.split())
         done = subprocess.run(argv, input=given, capture_output=True, text=True, timeout=20, check=False)
-        assert done.returncode == 0, f"{command}: {done.stderr}"
+        if done.returncode:
+            raise BenchError(f"{command}: {done.stderr.strip()}")
         return done.stdout
 
     def rules(self, text: str) -> None:
@@ -49,9 +53,7 @@ class Town:
         self._cables = 0
 
     def __enter__(self) -> Town:
-        self.street = self.build()
-        self.street.run("ip link add street type bridge")
-        self.street.run("ip link set street up")
+        self.street = self.pave()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -70,12 +72,19 @@ class Town:
         house.run("sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0")
         return house
 
-    def connect(self, house: House, device: str, *addresses: str) -> None:
-        """A cable from the street to a house, whose end gets these addresses."""
+    def pave(self) -> House:
+        """Another street: houses on it reach each other."""
+        street = self.build()
+        street.run("ip link add street type bridge")
+        street.run("ip link set street up")
+        return street
+
+    def connect(self, house: House, device: str, *addresses: str, street: House | None = None) -> None:
+        """A cable from the street, or another one, to a house, whose end gets these addresses."""
         self._cables += 1
-        near = f"house{self._cables}"
-        self.street.run(f"ip link add {near} type veth peer name {device} netns {house.path}")
-        self.street.run(f"ip link set {near} master street up")
+        near, street = f"house{self._cables}", street or self.street
+        street.run(f"ip link add {near} type veth peer name {device} netns {house.path}")
+        street.run(f"ip link set {near} master street up")
         _configure(house, device, addresses)
 
     def extend(self, router: House, house: House, near: str, inside: list[str], outside: list[str]) -> None:

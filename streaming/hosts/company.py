@@ -1,0 +1,73 @@
+"""What a gateway has in a fleet, made of its settings: names with the host's tag, the front door, the membership.
+
+Reads no table itself and opens no session; without `fleet_table` nothing of it exists.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import socket
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+
+from fleet.names import tagged
+from fleet.records import MOST_SLOTS
+from streaming.config import Config
+from streaming.gate import Gate
+from streaming.hosts.front import Front
+from streaming.hosts.membership import Membership
+from streaming.hosts.metrics import FleetMetrics
+from streaming.hosts.passing import Passing
+from streaming.hosts.signing import Signer, note
+from streaming.lobby import Lobby
+from streaming.sessions import Sessions, new_name
+from streaming.whep import Whep
+
+TICKET_BYTES = 12
+logger = logging.getLogger(__name__)
+
+
+class Company:
+    """Use `open` before anything is answered, `start` when this host is ready for viewers."""
+
+    front: Front
+    membership: Membership
+
+    def __init__(self, config: Config) -> None:
+        """Raises ConfigError."""
+        self._config = config
+        self.host = config.fleet_host or socket.gethostname().partition(".")[0]
+        self._signer = Signer(config.fleet_key_file, self.host)
+        self._passing = Passing(self._signer)
+
+    def new_name(self) -> str:
+        """Of a session here."""
+        return tagged(new_name(), self.host)
+
+    def new_ticket(self) -> str:
+        """Of this host's line."""
+        return tagged(secrets.token_urlsafe(TICKET_BYTES), self.host)
+
+    def open(
+        self,
+        whep: Whep,
+        sessions: Sessions,
+        gate: Gate,
+        lobby: Lobby,
+        registry: CollectorRegistry,
+        leave: Callable[[float], Awaitable[None]],
+    ) -> None:
+        """With the gateway's parts. leave: sends its viewers away."""
+        config = self._config
+        slots = min(config.fleet_slots or config.max_sessions, config.max_sessions, MOST_SLOTS)
+        self.membership = Membership(self.host, slots, sessions, lobby, FleetMetrics(registry), leave)
+        self.front = Front(whep, sessions, gate, lobby, self.membership, self._passing)
+
+    def read(self, request: web.Request) -> None:
+        """What a request says of its way; for each, before it is answered. Raises SignallingError for a lie."""
+        hop = self._signer.read(request.method, request.path_qs, request.headers)
+        if hop is not None:
+            note(request, hop)
