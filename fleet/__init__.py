@@ -1,1 +1,1 @@
-"""Many hosts as one: which host takes a viewer, how a host leaves. Knows no streaming, no models' contents, no pixels."""
+"""Many hosts as one: which host takes a viewer, and how a host leaves. Knows no streaming, no pixels, no models."""

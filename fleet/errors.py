@@ -1,11 +1,11 @@
 """Every error of the fleet, in one tree.
 
-    FleetError
-    ├── SettingsError      a setting that cannot be
-    ├── UnavailableError   the service did not answer, or refused for now; the same call may succeed later
-    ├── FullError          no host has a free slot
-    ├── ReplacedError      another process registered under this host's id; this one must stop
-    └── RefusedError       the service answered, and says no: asking again does not help
+FleetError
+├── SettingsError      a setting that cannot be
+├── UnavailableError   the service did not answer, or refused for now; the same call may succeed later
+├── FullError          no host has a free slot
+├── ReplacedError      another process registered under this host's id; this one must stop
+└── RefusedError       the service answered, and says no: asking again does not help
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from fleet.names import tag_of
@@ -96,6 +96,10 @@ class Report:
     advised: bool = False
     queue: int = 0
 
+    def claimable(self, slots: int) -> int:
+        """Claims that may exist on this host, which has so many slots."""
+        return max(0, min(slots, self.room) - self.unclaimed)
+
 
 @dataclass(frozen=True, slots=True)
 class HostRecord:
@@ -127,6 +131,10 @@ class HostRecord:
     def free(self) -> int:
         """Claims that could still be made."""
         return max(0, self.room - len(self.claims)) if self.state is HostState.SERVING else 0
+
+    def without(self, claim: str) -> HostRecord:
+        """The same, had this claim not been made."""
+        return replace(self, claims={name: made for name, made in self.claims.items() if name != claim})
 
     @property
     def load(self) -> float:

@@ -12,10 +12,15 @@ from typing import Protocol
 
 from fleet.records import HostRecord, Identity, Report
 
+CHANGES_MOST = 64  # claims confirmed, and as many ended, by one beat: DynamoDB's expressions have 4 KB at most
+
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What a beat changes in its record's claims. confirmed: claims that must be there; ended: that shall not be."""
+    """What a beat changes in its record's claims, up to `CHANGES_MOST` of each.
+
+    confirmed: claims that must be there; ended: that shall not be.
+    """
 
     confirmed: Collection[str] = ()
     ended: Collection[str] = ()
@@ -49,9 +54,10 @@ class Table(Protocol):
         ...
 
     def beat(self, identity: Identity, report: Report, changes: Changes, *, now: float) -> Attempt:
-        """Write what the report says, if each confirmed claim is there; not done, with the record, when one is missing.
+        """Write what the report says, if each confirmed claim is there.
 
-        Raises ReplacedError when the record is another process', or gone.
+        Not done, with the record, when one is missing; not done, without, when there is no record any more. Raises
+        ReplacedError when the record is another process'.
         """
         ...
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("renderer", "streaming", "assets", "publishing", "demo", "benchmarks")
+PACKAGES = ("renderer", "streaming", "assets", "fleet", "publishing", "demo", "benchmarks")
 ENVIRONMENT = {"environ", "environb", "getenv", "putenv", "unsetenv"}
 MAY_READ_ENVIRONMENT = {"streaming/config.py", "renderer/gl/egl.py"}
 FETCHERS = {"urllib.request", "http.client", "ftplib", "smtplib", "requests", "httpx"}
