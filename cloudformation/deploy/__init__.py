@@ -1,1 +1,1 @@
-"""Deploys the templates beside it and says what they cost: `vitrine cloud`. Knows nothing of what runs in the stacks."""
+"""Deploys the templates beside it and says what they cost (`vitrine cloud`). Knows nothing of what runs in them."""

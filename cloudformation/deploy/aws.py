@@ -303,8 +303,9 @@ class Aws:
 
     @_guarded
     def prefix_lists(self) -> Mapping[str, str]:
-        """Ids of AWS's managed prefix lists for the gateway endpoints."""
+        """Ids of AWS's managed prefix lists: of the gateway endpoints, and of CloudFront's own addresses."""
         names = {f"com.amazonaws.{self._region}.{service}": service for service in ("s3", "dynamodb")}
+        names["com.amazonaws.global.cloudfront.origin-facing"] = "cloudfront"
         wanted = [{"Name": "prefix-list-name", "Values": list(names)}]
         try:
             found = self.client("ec2").describe_managed_prefix_lists(Filters=wanted)["PrefixLists"]

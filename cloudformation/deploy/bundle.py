@@ -1,7 +1,7 @@
 """What has to lie in S3 before CloudFormation can be asked. Owns the keys, which say the content; reads no template.
 
-The templates' folder is named by a digest of them all: an unchanged set is uploaded once, and a change set can always be
-traced to the very bytes it was made of.
+The templates' folder is named by a digest of them all: an unchanged set is uploaded once, and a change set can always
+be traced to the very bytes it was made of.
 """
 
 from __future__ import annotations

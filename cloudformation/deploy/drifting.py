@@ -25,7 +25,7 @@ class Inspection:
     patience: Patience = field(default_factory=lambda: Patience(seconds=1200.0))
 
     def run(self) -> int:
-        """Tells every difference; how many resources differ. Raises StackError when nothing stands, or it never ends."""
+        """Tells every difference; how many resources differ. StackError when nothing stands or it never ends."""
         total, stood = 0, False
         for unit in self.environment.units():
             cloud = self.clouds(self.environment.region(unit))

@@ -1,6 +1,6 @@
 """Which stacks an environment has, in which order, and what is in them once functions are worked out. Calls no AWS.
 
-The order is the table of `cloudformation/README.md`. A unit is a stack that is deployed by itself; others are nested in it.
+The order is the table of `cloudformation/README.md`. A unit is a stack deployed by itself; others are nested in it.
 """
 
 from __future__ import annotations

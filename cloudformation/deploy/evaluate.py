@@ -1,7 +1,7 @@
 """Works out a template's functions without AWS, as far as possible. What only a deployment knows is `UNKNOWN`.
 
 Owns: Ref, FindInMap, If, Equals, And, Or, Not, Condition, Join, Sub, Select, Split, GetAtt of nested stacks, and
-pseudo parameters. Refuses to guess: GetAZs, Cidr, ImportValue, Transform and every attribute of a real resource are `UNKNOWN`.
+pseudo parameters. Refuses to guess: GetAZs, Cidr, ImportValue, Transform and all attributes of resources are `UNKNOWN`.
 """
 
 from __future__ import annotations

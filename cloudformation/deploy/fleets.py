@@ -24,6 +24,7 @@ class Group:
     spot: bool
     gibibytes: float
     warm: int = 0
+    public: bool = False
 
 
 def groups(placed: Sequence[Placed]) -> Iterator[Group]:
@@ -43,6 +44,7 @@ def groups(placed: Sequence[Placed]) -> Iterator[Group]:
             spot=_spot(mixed, own),
             gibibytes=_volume(own),
             warm=_warm(one, placed),
+            public=_public(own),
         )
 
 
@@ -81,12 +83,15 @@ def _volume(launch: Mapping[str, Any]) -> float:
     return float(sum(whole((one.get("Ebs") or {}).get("VolumeSize")) for one in devices if isinstance(one, dict)))
 
 
+def _public(launch: Mapping[str, Any]) -> bool:
+    """Whether instances have public IPv4 addresses, which are charged for."""
+    interfaces = launch.get("NetworkInterfaces") or []
+    return any(
+        str(one.get("AssociatePublicIpAddress")).lower() == "true" for one in interfaces if isinstance(one, dict)
+    )
+
+
 def _warm(group: Placed, placed: Sequence[Placed]) -> int:
     """Instances that wait stopped; MinSize of the group's warm pool."""
     pools = [one for one in placed if one.type == POOL and one.stack == group.stack and one.unit == group.unit]
     return max((whole(one.properties.get("MinSize")) for one in pools), default=0)
-
-
-def first_type(group: Group, fallback: str) -> str:
-    """The type a price is asked for."""
-    return group.types[0] if group.types else fallback

@@ -105,8 +105,8 @@ def bind(
 ) -> dict[str, str]:
     """A value for every parameter of `template`.
 
-    given: by the user, each of which the template must have. found: what other stacks and this command know, taken where
-    the template asks for it and the user said nothing. later: names that may be missing: other stacks give them in time.
+    given: by the user, each of which the template must have. found: what other stacks and this command know, taken
+    where the template asks for it and the user said nothing. later: names that may be missing, given in time by others.
     Raises ParameterError for the first that is unknown, missing or out of bounds.
     """
     for name in given:

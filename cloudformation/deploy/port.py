@@ -166,7 +166,7 @@ class Cloud(Protocol):
         ...
 
     def prefix_lists(self) -> Mapping[str, str]:
-        """AWS's own address lists of this region, by service (`s3`, `dynamodb`); those that are known."""
+        """AWS's own address lists of this region, by service (`s3`, `dynamodb`, `cloudfront`); those that are known."""
         ...
 
     def ensure_bucket(self, name: str) -> bool:

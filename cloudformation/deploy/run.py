@@ -15,6 +15,7 @@ from cloudformation.deploy.template import Template
 from cloudformation.deploy.watch import Patience, Watch, advice
 
 _NEW = ("REVIEW_IN_PROGRESS", "DELETE_COMPLETE")
+_PREFIX_LISTS = {"S3PrefixListId": "s3", "DynamoDbPrefixListId": "dynamodb", "CloudFrontPrefixListId": "cloudfront"}
 _STUCK = frozenset(
     {
         "ROLLBACK_COMPLETE",
@@ -175,7 +176,7 @@ class Deployment:
         return bool((needed & self._promised(unit)) - there)
 
     def _values(self, unit: str, template: Template) -> dict[str, str]:
-        """Every parameter's value: the user's choice, else what is known, else another unit's output, else the default."""
+        """Every parameter's value: the user's choice, what is known, another unit's output, or its default."""
         found: dict[str, str] = {}
         for other in self.environment.units():
             if other != unit:
@@ -195,15 +196,11 @@ class Deployment:
         }
         if self.image is not None:
             known |= {"AmiBundleKey": self.image.key, "AmiBundleSha256": self.image.sha256}
-        wanted = {"S3PrefixListId": "s3", "DynamoDbPrefixListId": "dynamodb"}
-        if unit in self._uploads_units() and any(name in self._template(unit).parameters for name in wanted):
+        reached = self.environment.region(unit) in self._uploads  # before that nothing is asked of a region
+        if reached and any(name in self._template(unit).parameters for name in _PREFIX_LISTS):
             lists = self._cloud(unit).prefix_lists()
-            known |= {name: lists[service] for name, service in wanted.items() if service in lists}
+            known |= {name: lists[service] for name, service in _PREFIX_LISTS.items() if service in lists}
         return known
-
-    def _uploads_units(self) -> set[str]:
-        """Units whose region has been reached already: before that nothing is asked of it."""
-        return {unit for unit in self.environment.units() if self.environment.region(unit) in self._uploads}
 
     def _uploaded(self, unit: str) -> Uploaded:
         region = self.environment.region(unit)
