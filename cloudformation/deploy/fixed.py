@@ -78,10 +78,15 @@ def bill(placed: Sequence[Placed], prices: Prices) -> Bill:
                     unpriced[item.what] = unpriced.get(item.what, 0) + 1
                 else:
                     items.append(item)
-        elif one.type not in BY_USE and not one.type.startswith(FREE):
+        elif not known(one.type):
             unpriced[one.type] = unpriced.get(one.type, 0) + 1
     items += _once(placed, prices)
     return Bill(tuple(item for item in items if item.quantity), tuple(f"{what} ({n})" for what, n in unpriced.items()))
+
+
+def known(kind: str) -> bool:
+    """Whether a type is priced, charged by use, or free."""
+    return kind in PRICERS or kind in BY_USE or kind.startswith(FREE)
 
 
 def _hourly(category: str, what: str, price: str) -> Pricer:
@@ -337,7 +342,11 @@ FREE = (
     "AWS::Kinesis::",
     "AWS::Lambda::",
     "AWS::Logs::",
-    "AWS::RDS::DB",
+    "AWS::RDS::DBParameterGroup",
+    "AWS::RDS::DBProxyEndpoint",
+    "AWS::RDS::DBProxyTargetGroup",
+    "AWS::RDS::DBSubnetGroup",
+    "AWS::RDS::EventSubscription",
     "AWS::ResourceGroups::",
     "AWS::Route53::",
     "AWS::S3::",
@@ -352,4 +361,5 @@ FREE = (
     "AWS::SecurityHub::",
     "AWS::Shield::",
     "AWS::WAFv2::",
+    "Custom::",
 )
