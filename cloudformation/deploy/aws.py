@@ -291,13 +291,13 @@ class Aws:
 
     @_guarded
     def quota(self, service: str, code: str) -> float | None:
-        """The quota in force, or AWS's default; None where neither can be had."""
+        """The quota in force, or AWS's default; None where neither can be had: a missing right must not stop a plan."""
         quotas = self.client("service-quotas")
         for ask in (quotas.get_service_quota, quotas.get_aws_default_service_quota):
             try:
                 return float(ask(ServiceCode=service, QuotaCode=code)["Quota"]["Value"])
             except ClientError as error:
-                if _code(error) not in ("NoSuchResourceException", *_DENIED):
+                if _code(error) in _EXPIRED:
                     raise
         return None
 

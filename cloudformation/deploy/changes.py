@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from cloudformation.deploy.port import Change, ChangeSet
 from cloudformation.deploy.template import STATEFUL
 
+NESTED = "AWS::CloudFormation::Stack"
 MAX_LINES = 400  # of one change set on the screen; the rest is counted
 _ORDER = ("remove", "replace", "may replace", "modify", "add", "import")
 _SIGNS = {"remove": "-", "replace": "!", "may replace": "?", "modify": "~", "add": "+", "import": "<"}
@@ -22,11 +23,15 @@ class Line:
 
     @property
     def dangerous(self) -> bool:
-        """Whether data could be lost."""
+        """Whether data could be lost; a nested stack may have any, and its end does not list what was in it."""
+        if self.change.type == NESTED:
+            return self.verb in ("remove", "replace")
         return self.verb in ("remove", "replace", "may replace") and self.change.type in STATEFUL
 
     def __str__(self) -> str:
         what = f" ({', '.join(self.change.properties)})" if self.change.properties else ""
+        if self.change.type == NESTED and self.verb not in ("add", "remove") and not self.change.nested:
+            what += "; what changes inside is not shown by this endpoint"
         mark = "   <== HAS STATE: its data goes with it unless its policies keep it" if self.dangerous else ""
         return f"  {_SIGNS[self.verb]} {self.verb:11} {self.change.path}  {self.change.type}{what}{mark}"
 

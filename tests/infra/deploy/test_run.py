@@ -112,6 +112,14 @@ def test_nested_stacks_are_not_told_twice() -> None:
     assert changes.summary(found) == "1 add"
 
 
+def test_a_nested_stack_that_goes_may_take_data_with_it() -> None:
+    gone = Change("Data", "AWS::CloudFormation::Stack", "Remove")
+    blind = Change("Net", "AWS::CloudFormation::Stack", "Modify")
+    first, second = changes.lines(ChangeSet("1", "s", "UPDATE", (blind, gone)))
+    assert (first.change, first.dangerous, second.dangerous) == (gone, True, False)
+    assert "not shown by this endpoint" in str(second)
+
+
 def test_the_largest_fleet_is_held_against_the_quotas(sky: Any) -> None:
     placed = list(imagined(sky.environment("prod"), sky.library, sky.choices))
     needs = {need.code: need.amount for need in quotas.needs(placed)}
