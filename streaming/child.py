@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import gc
 import json
 import logging
 import os
@@ -229,4 +230,5 @@ def main() -> int:
     install(config.log_format, kind)
     if os.getppid() != told["parent"]:
         return 0  # it died before we were tied to it
+    gc.freeze()  # what was imported stays: looking through it for garbage would hold every viewer's pictures up
     return asyncio.run(_run(kind, folder, told, config))

@@ -100,6 +100,7 @@ class Session:
         only: the codec that it has to be.
         """
         transceiver = self._pc.addTransceiver(self._track, direction="sendonly")
+        rtc.send_only(transceiver)
         transceiver.setCodecPreferences(preferred_codecs(only))
         wanted = "H.264 (mode 1) or VP8" if only is None else f"{only}, as the session that is watched"
         unwanted = SignallingError(422, "no-video", f"the offer must ask to receive video as {wanted}")

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 from streaming.congestion.aimd import Aimd
 from streaming.congestion.feedback import parse
-from streaming.congestion.history import History, News
+from streaming.congestion.history import OVERHEAD, History, News
 from streaming.congestion.loss import SUSPECT, Loss
 from streaming.congestion.probing import ProbePlan, Prober
 from streaming.congestion.protection import ROOM, Doubling, copies
@@ -51,7 +51,7 @@ class Controller:
     def __init__(self, start: int, least: int, most: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._start, self._least, self._most, self._clock = start, least, most, clock
         self._history, self._trend, self._queue, self._loss = History(), Trendline(), Queueing(), Loss()
-        self._aimd, self._prober, self._doubling = Aimd(start, least, most), Prober(), Doubling()
+        self._aimd, self._prober, self._doubling = Aimd(start, least, most), Prober(self._history), Doubling()
         self._remb = ReceiverEstimate(start, least, most)
         self._heard: float | None = None  # when the last transport-wide feedback came
         self._interval = FEEDBACK_SECONDS  # between two of them while the stream moves, seconds
@@ -69,9 +69,9 @@ class Controller:
 
     def burst(self, number: int, sizes: Sequence[int], now: float) -> None:
         """Packets left together, numbered on from `number`."""
-        packets = self._history.sent(number, sizes, now)
-        self._prober.sent(packets)
-        self._rate.add(sum([packet.size for packet in packets]), now)
+        count, size = len(sizes), sum(sizes) + OVERHEAD * len(sizes)
+        self._prober.sent(self._history.sent(number, sizes, now), count, size, now)
+        self._rate.add(size, now)
         self._last_sent = now
 
     def spent(self, size: int, now: float) -> None:
@@ -85,12 +85,11 @@ class Controller:
         if self._heard is not None:
             self._interval += FEEDBACK_SHARE * (min(now - self._heard, FEEDBACK_MOST) - self._interval)
         self._heard = now
-        self._arrived += sum([packet.size for packet in news.arrivals])
+        self._arrived += sum([size for _, _, size in news.arrivals])
         self._queue.add(news.arrivals)
-        for packet in news.arrivals:
-            self._trend.add(packet)
+        self._trend.add(news.arrivals)
         if news.arrivals:
-            self._round_trip.add(now - news.arrivals[-1].at, now)
+            self._round_trip.add(now - news.arrivals[-1][0], now)
         self._decide(news, now)
         return news.lost
 

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import inf
 
-from streaming.congestion.history import Sent
+from streaming.congestion.history import History, Sent
 
 FACTOR = 2.0  # of the estimate, at which is probed
 SECONDS = 0.02  # length of a train
@@ -48,20 +48,27 @@ class Finding:
 
 @dataclass(slots=True)
 class _Train:
+    """Packets that follow each other, by number. began, ended: when the first and the last of them left."""
+
     began: float
     goal: int = 0  # bytes; 0 for a picture
     size: int = 0
-    packets: list[Sent] = field(default_factory=list)
+    first: int = -1
+    last: int = -1
+    ended: float = 0.0
 
-    def add(self, packets: Sequence[Sent]) -> None:
-        self.packets += packets
-        self.size += sum([packet.size for packet in packets])
+    def add(self, first: int, count: int, size: int, now: float) -> None:
+        if self.first < 0:
+            self.first = first
+        self.last, self.ended = first + count - 1, now
+        self.size += size
 
 
 class Prober:
     """Told of every packet sent; asked for a plan, and for what the trains showed."""
 
-    def __init__(self) -> None:
+    def __init__(self, history: History) -> None:
+        self._history = history
         self._next = 0.0
         self._failures = 0
         self._probe: _Train | None = None  # being sent
@@ -78,41 +85,41 @@ class Prober:
         self._next = now + INTERVALS[min(self._failures, len(INTERVALS) - 1)]
         return ProbePlan(rate, size)
 
-    def sent(self, packets: Sequence[Sent]) -> None:
-        """Packets have left together."""
-        probe, packet = self._probe, packets[0]
+    def sent(self, first: int, count: int, size: int, now: float) -> None:
+        """So many packets have left together, numbered (without wrap) from `first` on; size: bytes of all."""
+        probe = self._probe
         if probe is not None:
-            if packet.at - probe.began > PATIENCE:
+            if now - probe.began > PATIENCE:
                 self._probe = None
             else:
-                probe.add(packets)
+                probe.add(first, count, size, now)
                 if probe.size >= probe.goal:
                     self._pending.append(probe)
                     self._probe = None
             self._run = None
             return
         run = self._run
-        if run is None or packet.at - run.packets[-1].at > RUN_GAP:
+        if run is None or now - run.ended > RUN_GAP:
             self.settle()
-            run = self._run = _Train(packet.at)
-        run.add(packets)
+            run = self._run = _Train(now)
+        run.add(first, count, size, now)
 
     def settle(self) -> None:
         """A picture has ended: keep it when it is long enough to be a train."""
         run, self._run = self._run, None
-        if run is not None and len(run.packets) >= RUN_PACKETS and run.packets[-1].at - run.began >= RUN_SECONDS:
+        if run is not None and run.last - run.first + 1 >= RUN_PACKETS and run.ended - run.began >= RUN_SECONDS:
             self._pending.append(run)
 
     def findings(self, newest: int, now: float) -> list[Finding]:
         """What is known now of the trains, the newest packet heard of being number `newest`."""
-        if self._run is not None and now - self._run.packets[-1].at > RUN_GAP:
+        if self._run is not None and now - self._run.ended > RUN_GAP:
             self.settle()
         found = []
         for train in list(self._pending):
-            if train.packets[-1].number > newest and now - train.packets[-1].at < PATIENCE:
+            if train.last > newest and now - train.ended < PATIENCE:
                 continue
             self._pending.remove(train)
-            finding = measure(train.packets)
+            finding = measure(self._history.packets(train.first, train.last))
             if finding is not None:
                 found.append(finding)
             if train.goal:
@@ -133,7 +140,7 @@ class Prober:
 
 def measure(packets: Sequence[Sent]) -> Finding | None:
     """What a train of packets showed; None when too few of them arrived."""
-    came = [(packet.at, packet.arrived, packet.size) for packet in packets if packet.arrived < inf]
+    came = [packet for packet in packets if packet[1] < inf]
     if len(came) < max(LEAST_PACKETS - 1, ARRIVED * len(packets)):
         return None
     sending = came[-1][0] - came[0][0]

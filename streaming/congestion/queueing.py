@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from math import inf
+from operator import itemgetter
 
 from streaming.congestion.history import Sent
 from streaming.congestion.windows import Minimum
@@ -34,25 +36,22 @@ class Queueing:
         """What one feedback message said, in the order of sending."""
         if not arrivals:
             return
-        if self._last is not None and arrivals[0].at - self._last.at > FORGET_SECONDS:
+        if self._last is not None and arrivals[0][0] - self._last[0] > FORGET_SECONDS:
             self._base.forget()
             self._last = None
-        newest = arrivals[-1].at
-        delays = [packet.arrived - packet.at for packet in arrivals]
-        self._base.add(min(delays), newest)
+        newest = arrivals[-1][0]
+        self._base.add(min([arrived - at for at, arrived, _ in arrivals]), newest)
         base = self._base.value
-        recent = [delay for delay, packet in zip(delays, arrivals, strict=True) if packet.at >= newest - NEWEST]
-        self.delay = min(recent) - base
-        self._wait(sorted(arrivals, key=_arrival), base)
+        self.delay = min([arrived - at for at, arrived, _ in arrivals if at >= newest - NEWEST]) - base
+        self._wait(sorted(arrivals, key=itemgetter(1)), base)
 
     def _wait(self, ordered: Sequence[Sent], base: float) -> None:
-        last = self._last or ordered[0]
-        for packet in ordered:
-            arrived, before = packet.arrived, last.arrived
-            if packet.at + base < before and packet is not last:
-                self._waits.append((arrived, arrived - before, packet.size))
-            last = packet
-        self._last = last
+        before = self._last[1] if self._last else -inf
+        for at, arrived, size in ordered:
+            if at + base < before:
+                self._waits.append((arrived, arrived - before, size))
+            before = arrived
+        self._last = ordered[-1]
 
     def drained(self, span: float) -> float | None:
         """Bits per second that left the queue, over its newest `span` seconds; None when it was shorter lately.
@@ -63,7 +62,7 @@ class Queueing:
             return None
         seconds, size, longest = 0.0, 0, (0.0, 0)
         for arrived, wait, octets in reversed(self._waits):
-            if self._last.arrived - arrived > RECENT:
+            if self._last[1] - arrived > RECENT:
                 break
             seconds += wait
             size += octets
@@ -71,7 +70,3 @@ class Queueing:
             if seconds - longest[0] >= span:
                 return (size - longest[1]) * 8 / (seconds - longest[0])
         return None
-
-
-def _arrival(packet: Sent) -> float:
-    return packet.arrived

@@ -7,6 +7,7 @@ own implementation (G. Carlucci et al., "Congestion Control for Web Real-Time Co
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -60,21 +61,28 @@ class Trendline:
         self._over_for = 0.0
         self._over_count = 0
 
-    def add(self, packet: Sent) -> None:
-        """One more packet; updates `usage`."""
-        group = self._group
-        if group is None or packet.at - group.sent > REST_SECONDS:
-            self._group, self._before = _Group(packet.at, packet.at, packet.arrived), None
+    def add(self, arrivals: Sequence[Sent]) -> None:
+        """Some more packets; updates `usage`."""
+        for at, arrived, _ in arrivals:
+            group = self._group
+            if group is not None and at == group.sent:  # as most: a picture leaves at once
+                group.arrived = max(group.arrived, arrived)
+            else:
+                self._place(group, at, arrived)
+
+    def _place(self, group: _Group | None, at: float, arrived: float) -> None:
+        if group is None or at - group.sent > REST_SECONDS:
+            self._group, self._before = _Group(at, at, arrived), None
             self._reset()
             self.usage = Usage.NORMAL
-        elif packet.at < group.first_sent:
+        elif at < group.first_sent:
             return  # overtaken by a later group: late, and no news about the queue
-        elif packet.at - group.first_sent <= BURST_SECONDS:
-            group.sent, group.arrived = max(group.sent, packet.at), max(group.arrived, packet.arrived)
+        elif at - group.first_sent <= BURST_SECONDS:
+            group.sent, group.arrived = max(group.sent, at), max(group.arrived, arrived)
         else:
             if self._before is not None:
                 self._compare(self._before, group)
-            self._before, self._group = group, _Group(packet.at, packet.at, packet.arrived)
+            self._before, self._group = group, _Group(at, at, arrived)
 
     def _compare(self, before: _Group, group: _Group) -> None:
         spacing = group.sent - before.sent

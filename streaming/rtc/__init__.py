@@ -8,8 +8,8 @@ reads it where it arrives, `records` opens DTLS, `feedback` reads RTCP, `sctp` m
 """
 
 from streaming.rtc.ice import check_policy, reach
-from streaming.rtc.prepare import await_hello, install
+from streaming.rtc.prepare import await_hello, install, send_only
 from streaming.rtc.pump import PacketPump, SenderHooks
 from streaming.rtc.shaper import police
 
-__all__ = ["PacketPump", "SenderHooks", "await_hello", "check_policy", "install", "police", "reach"]
+__all__ = ["PacketPump", "SenderHooks", "await_hello", "check_policy", "install", "police", "reach", "send_only"]

@@ -58,13 +58,13 @@ class Picture:
 
     def __init__(self, kind: int, first: int, timestamp: int, source: int, cuts: Sequence[Cut]) -> None:
         """kind: payload type; first: sequence number of the first packet."""
-        self._kind, self.first, self._timestamp, self._source, self._cuts = kind, first, timestamp, source, cuts
-        self.sizes = (
-            cuts[0].sizes() if len(cuts) == 1 else [size for cut in cuts for size in cut.sizes()]
-        )  # of payloads
+        self._kind, self.first, self._timestamp, self._source = kind, first, timestamp, source
+        # Hundreds of pictures are remembered for a viewer: tuples, as the garbage collector need not look through them.
+        self._cuts = tuple(cuts)
+        self.sizes = tuple([size for cut in cuts for size in cut.sizes()])  # of payloads
         self.octets = sum(self.sizes)
         self.left = 0
-        self.sealed: list[bytes] = []
+        self.sealed: tuple[bytes, ...] = ()
 
     def strips(self, count: int) -> Iterator[Strip]:
         """The next so many packets, of those that have not left."""

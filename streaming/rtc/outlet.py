@@ -40,7 +40,7 @@ class Outlet:
         if taken:
             self.fates.left(number, taken, picture.first + picture.left & 0xFFFF)
         if self.seals and self.wire is not None:
-            picture.sealed += list(self.wire.datagrams())[:taken]
+            picture.sealed += tuple(self.wire.datagrams())[:taken]
         picture.left += taken
         self.history.put(picture)
         return taken

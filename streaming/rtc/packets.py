@@ -90,7 +90,7 @@ class Vp8:
         later = bytes((_VP8_EXTENDED, _VP8_PICTURE_ID)) + number
         first = bytes((_VP8_EXTENDED | _VP8_START, _VP8_PICTURE_ID)) + number
         size, pieces = _equal(len(picture), largest, len(later))
-        return [Cut(picture, 0, len(picture), size, [first] + [later] * (pieces - 1))]
+        return [Cut(picture, 0, len(picture), size, (first,) + (later,) * (pieces - 1))]
 
 
 def packetiser(mime: str) -> Packetiser:
@@ -154,6 +154,5 @@ def _aggregate(picture: bytes, small: Sequence[Span]) -> list[Cut]:
 def _fragments(picture: bytes, begin: int, end: int, largest: int) -> Cut:
     indicator, kind = picture[begin] & 0xE0 | _FU_A, picture[begin] & 0x1F
     size, pieces = _equal(end - begin - 1, largest, 2)
-    heads = [bytes((indicator, kind))] * pieces
-    heads[0], heads[-1] = bytes((indicator, kind | _FU_START)), bytes((indicator, kind | _FU_END))
-    return Cut(picture, begin + 1, end, size, heads)
+    start, middle, last = (bytes((indicator, kind | part)) for part in (_FU_START, 0, _FU_END))
+    return Cut(picture, begin + 1, end, size, (start,) + (middle,) * (pieces - 2) + (last,))

@@ -30,7 +30,7 @@ def made(cuts: list[Cut]) -> list[bytes]:
     """The payloads that a player gets, which are as long as was said."""
     picture = Picture(97, 0, 0, 1, cuts)
     payloads = [picture.packet(index).payload for index in range(len(picture.sizes))]
-    assert [len(payload) for payload in payloads] == picture.sizes
+    assert [len(payload) for payload in payloads] == list(picture.sizes)
     return payloads
 
 

@@ -139,7 +139,7 @@ def test_a_picture_leaves_in_parts_with_heads_marker_and_numbers_across_the_wrap
     assert [payload[:2] for payload in bodies(found)[1:]] == list(cut.heads)
     assert [int.from_bytes(datagram[2:4], "big") for datagram in found] == [0xFFFD, 0xFFFE, 0xFFFF, 0, 1, 2]
     assert [datagram[1] for datagram in found] == [97] * 5 + [0x80 | 97]
-    assert [len(payload) for payload in bodies(found)] == sent.sizes
+    assert [len(payload) for payload in bodies(found)] == list(sent.sizes)
 
 
 def test_repetitions_carry_the_number_they_repeat_and_equal_ones_leave_together(path: Path) -> None:
