@@ -8,6 +8,7 @@ from pathlib import Path
 
 from benchmarks.arguments import Commands, add_subject, count, guarded, hush, model_of, positive
 from benchmarks.errors import UsageError
+from benchmarks.fleet import cli as fleet
 from benchmarks.lasting import add_commands as add_lasting
 from benchmarks.load import cli as load
 
@@ -33,6 +34,7 @@ def add_commands(subparsers: Commands) -> None:
     _add_transfer(commands)
     _add_publish(commands)
     add_lasting(commands)
+    fleet.add_command(commands)
     compare = commands.add_parser("compare", help="two latency results of one machine side by side")
     compare.add_argument("old", type=Path)
     compare.add_argument("new", type=Path)

@@ -53,7 +53,8 @@ class Balancer:
         """Another set of targets, if told; who is healthy."""
         if "targets" in told:
             self._targets = {name: self._targets.get(name) or Target(name) for name in told["targets"]}
-        return {"healthy": [target.address for target in self._healthy()], "refused": self._refused}
+        healthy = [target.address for target in self._targets.values() if target.healthy]
+        return {"healthy": healthy, "refused": self._refused}
 
     async def watch(self) -> None:
         """Check every target, for ever."""

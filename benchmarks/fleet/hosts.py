@@ -104,7 +104,10 @@ class Host:
         self._process.wait()
 
     def _family(self) -> Sequence[psutil.Process]:
-        return machine.tree(self._process.pid) if self._process.poll() is None else []
+        try:
+            return machine.tree(self._process.pid) if self._process.poll() is None else []
+        except psutil.NoSuchProcess:
+            return []
 
     def _tail(self) -> str:
         return self.log.read_text(encoding="utf-8", errors="replace").strip()[-_LOG_TAIL:].replace("\n", " | ")

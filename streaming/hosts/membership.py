@@ -7,9 +7,7 @@ import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Protocol
-
-from fleet.keeper import Keeper
+from typing import TYPE_CHECKING, Protocol
 
 from fleet.errors import FleetError
 from fleet.names import tag_in, tag_of
@@ -18,6 +16,9 @@ from fleet.service import Fleet
 from streaming.errors import SignallingError
 from streaming.hosts.metrics import FleetMetrics
 from streaming.sessions import Sessions
+
+if TYPE_CHECKING:
+    from fleet.keeper import Keeper
 
 START_SECONDS = 5.0  # that a request waits for the first look at the fleet
 TICK_SECONDS = 1.0  # between two looks at what the cloud has announced
@@ -56,10 +57,10 @@ class Membership:
     ) -> None:
         self.host, self.metrics = host, metrics
         self._tag = tag_of(host)
-        self._slots, self._sessions, self._seats, self._leave = slots, sessions, seats, leave
+        self.slots, self._sessions, self._seats, self._leave = slots, sessions, seats, leave
         self._opening: Counter[str] = Counter()
         self._state, self._advised = HostState.SERVING, False
-        self._left: float | None = None  # seconds that viewers were told last
+        self._leaving = False  # viewers were told to go
         self._fleet: Fleet | None = None
         self._keeper: Keeper | None = None
         self._started = asyncio.Event()
@@ -67,25 +68,23 @@ class Membership:
 
     # -- its life -----------------------------------------------------------------------------------------------------
 
-    async def start(self, fleet: Fleet, keeper: Keeper | None) -> None:
-        """Join; sessions that are there keep their slots."""
+    async def start(self, fleet: Fleet, keeper: Keeper) -> None:
+        """Join; sessions that are there keep their slots. A host in a warm pool joins when it comes into service."""
         self._fleet, self._keeper = fleet, keeper
-        await fleet.start()
-        self._started.set()
-        if keeper is not None:
-            self._spawn(self._keep(keeper))
+        await self._tick(keeper)
+        self._spawn(self._keep(keeper))
 
     async def close(self) -> None:
         """Leave the table."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._fleet is not None:
+        if self._fleet is not None and self._started.is_set():
             await self._fleet.close()
 
     def drain(self, seconds: float) -> None:
         """The server ends: nobody new is sent here from now on."""
-        self._state = HostState.DRAINING
+        self._state, self._leaving = HostState.DRAINING, True
         if self._keeper is not None:
             self._keeper.terminate(seconds)
         if self._fleet is not None:
@@ -94,21 +93,21 @@ class Membership:
     async def _keep(self, keeper: Keeper) -> None:
         """Follow what the cloud announces."""
         while True:
-            with suppress(FleetError):  # the cloud may answer the next time
-                await self._tick(keeper)
             await asyncio.sleep(TICK_SECONDS)
+            await self._tick(keeper)
 
     async def _tick(self, keeper: Keeper) -> None:
         orders = await asyncio.to_thread(keeper.tick, self._sessions.viewers)
         changed = (orders.state, orders.advised) != (self._state, self._advised)
-        if self._state is not HostState.SERVING and orders.state is HostState.SERVING:
-            return  # the server ends, whatever the cloud thinks of it
         self._state, self._advised = orders.state, orders.advised
-        if changed and self._fleet is not None:
-            logger.info("this host is %s%s", self._state, ", advised to go" if self._advised else "")
+        if not orders.pooled and not self._started.is_set() and self._fleet is not None:
+            await self._fleet.start()
+            self._started.set()
+        elif changed and self._fleet is not None:
+            logger.info("this host is %s%s", self._state, ", and advised to go" if self._advised else "")
             self._fleet.nudge()
-        if orders.deadline is not None and self._left is None:
-            self._left = orders.deadline
+        if orders.deadline is not None and not self._leaving:
+            self._leaving = True
             await self._leave(orders.deadline)
 
     def _spawn(self, work: Awaitable[None]) -> None:
@@ -126,7 +125,7 @@ class Membership:
         return Report(
             claims=frozenset(claims),
             unclaimed=sum(not entry.facts.claim for entry in entries),
-            room=min(self._slots, self._seats.capacity),
+            room=min(self.slots, self._seats.capacity),
             models=tuple(model for model, _ in shown.most_common(MOST_MODELS)),
             state=self._state,
             advised=self._advised,
