@@ -153,6 +153,10 @@ def _database(one: Placed, context: Context) -> Iterator[Item]:
     yield Item(one.stack, "database", f"{copies} × {kind}", copies * HOURS, "hour", usd)
     gibibytes = copies * fleets.whole(one.properties.get("AllocatedStorage"))
     yield Item(one.stack, "database", "storage", gibibytes, "GB-month", context.prices.usd("database_storage"))
+    if one.properties.get("DatabaseInsightsMode") == "advanced":
+        vcpus = copies * context.prices.entry("databases", kind, "vcpus")
+        price = context.prices.usd("database_insights")
+        yield Item(one.stack, "database", "advanced insights", vcpus * HOURS, "vCPU-hour", price)
 
 
 def _proxy(one: Placed, context: Context) -> Iterator[Item]:

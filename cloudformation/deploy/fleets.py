@@ -8,12 +8,13 @@ from typing import Any
 
 from cloudformation.deploy.estate import Placed
 
-GROUP, TEMPLATE, POOL = "AWS::AutoScaling::AutoScalingGroup", "AWS::EC2::LaunchTemplate", "AWS::AutoScaling::WarmPool"
+GROUP, TEMPLATE = "AWS::AutoScaling::AutoScalingGroup", "AWS::EC2::LaunchTemplate"
+POOL, ACTION = "AWS::AutoScaling::WarmPool", "AWS::AutoScaling::ScheduledAction"
 
 
 @dataclass(frozen=True)
 class Group:
-    """One group. least, most: MinSize, MaxSize, instances; types: preferred first; gibibytes: of each root volume."""
+    """One group. least: MinSize; most: MaxSize, a sale's included; types: preferred first; gibibytes: a root volume."""
 
     unit: str
     stack: str
@@ -39,7 +40,7 @@ def groups(placed: Sequence[Placed]) -> Iterator[Group]:
             stack=one.stack,
             id=one.resource.id,
             least=whole(one.properties.get("MinSize")),
-            most=whole(one.properties.get("MaxSize")),
+            most=max(whole(one.properties.get("MaxSize")), _scheduled(one, placed)),
             types=_types(mixed, own),
             spot=_spot(mixed, own),
             gibibytes=_volume(own),
@@ -54,6 +55,12 @@ def whole(value: Any, missing: int = 0) -> int:
         return int(float(value))
     except (TypeError, ValueError):
         return missing
+
+
+def _scheduled(group: Placed, placed: Sequence[Placed]) -> int:
+    """The most that a scheduled action, such as a sale's, lets the group grow to."""
+    there = [one for one in placed if one.type == ACTION and (one.unit, one.stack) == (group.unit, group.stack)]
+    return max((whole(one.properties.get("MaxSize")) for one in there), default=0)
 
 
 def _launch(group: Placed, placed: Sequence[Placed]) -> Mapping[str, Any]:
