@@ -38,7 +38,7 @@ STEPS = (
     Step("root", "everything of the home region"),
     Step("edge", "CloudFront, in front of root's bucket and load balancer"),
     Step("root", "bucket policy and records for the distribution", again=True),
-    Step("recovery", "pilot light: image and database of the home region", again=True),
+    Step("recovery", "lets the distribution read the copy", again=True),
 )
 UNITS = frozenset(step.unit for step in STEPS)
 
