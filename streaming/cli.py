@@ -88,6 +88,8 @@ def _add_selftest(subparsers: argparse._SubParsersAction[Any]) -> None:
     )
     software = "a software rasteriser is good enough, unless REQUIRE_GPU=1 says otherwise"
     parser.add_argument("--allow-software", action="store_true", help=software)
+    hook = "launch hook of VITRINE_FLEET_GROUP that is told: CONTINUE or ABANDON (default: launch)"
+    parser.add_argument("--hook", default="launch", metavar="NAME", help=hook)
     parser.set_defaults(run=_test)
 
 
@@ -135,9 +137,11 @@ def _run(arguments: argparse.Namespace) -> int:
 def _test(arguments: argparse.Namespace) -> int:
     """Read a small built-in model in the sandbox, draw it, encode it, and check each result; one line of JSON."""
     from streaming.config import load
-    from streaming.selftest import run
+    from streaming.selftest import answer_hook, run
 
-    report = run(load(), allow_software=arguments.allow_software)
+    config = load()
+    report = run(config, allow_software=arguments.allow_software)
+    report.hook = answer_hook(config, arguments.hook, report.passed)
     sys.stdout.write(report.to_json() + "\n")
     for check in report.checks:
         if not check.passed:

@@ -67,12 +67,16 @@ class Check:
 
 @dataclass(slots=True)
 class Report:
-    """What a host was found to be. renderer: the device's own name; encoders: by codec, those that were chosen."""
+    """What a host was found to be. renderer: the device's own name; encoders: by codec, those that were chosen.
+
+    hook: what the launch hook heard: CONTINUE, ABANDON, "unheard", or "" where there is no group.
+    """
 
     checks: list[Check] = field(default_factory=list)
     renderer: str = ""
     software: bool = False
     encoders: dict[str, str] = field(default_factory=dict)
+    hook: str = ""
 
     @property
     def passed(self) -> bool:
@@ -99,6 +103,21 @@ def run(config: Config, *, allow_software: bool, load: Callable[[Path], Scene] |
             if report.passed:  # a step that raises has noted it; anything else is a bug
                 raise
     return report
+
+
+def answer_hook(config: Config, hook: str, passed: bool) -> str:
+    """Tell the host's group, where it has one, whether it may serve: see `Report.hook`.
+
+    Unheard, the hook's own time-out decides, with ABANDON. Raises SettingsError of the fleet.
+    """
+    if not config.fleet_group:
+        return ""
+    from fleet.aws import AwsLifecycle
+    from fleet.launch import report_launch
+
+    lifecycle = AwsLifecycle(config.fleet_group, config.fleet_region, config.fleet_metadata)
+    heard = report_launch(lifecycle, hook, passed)
+    return ("CONTINUE" if passed else "ABANDON") if heard else "unheard"
 
 
 def _go(
