@@ -21,18 +21,29 @@ CREDENTIALS = {  # any are right for the emulator; nothing of this machine's own
     "AWS_CONFIG_FILE": "/dev/null",
     "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
 }
+_ORDERLY = """
+import sys
+from moto.server import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import run_simple
+run_simple("127.0.0.1", int(sys.argv[1]), DomainDispatcherApplication(create_backend_app), threaded=False)
+"""
 
 
 class Emulator:
-    """`with Emulator() as s3: s3.url`. Everything it keeps is gone with it."""
+    """`with Emulator() as s3: s3.url`. Everything it keeps is gone with it.
 
-    def __init__(self, port: int = 0) -> None:
-        self.port = port or free_port()
+    orderly: one request after the other. moto looks at a condition and writes in two steps, so that two requests at
+    once can both pass; DynamoDB promises that they cannot.
+    """
+
+    def __init__(self, port: int = 0, *, orderly: bool = False) -> None:
+        self.port, self._orderly = port or free_port(), orderly
         self.url = f"http://127.0.0.1:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Emulator:
-        command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)]
+        started = ["-c", _ORDERLY, str(self.port)] if self._orderly else ["-m", "moto.server", *self._listen()]
+        command = [sys.executable, *started]
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -58,6 +69,9 @@ class Emulator:
             self._process.kill()
             self._process.wait()
             self._process = None
+
+    def _listen(self) -> tuple[str, ...]:
+        return "-H", "127.0.0.1", "-p", str(self.port)
 
     def _await(self) -> None:
         deadline = time.monotonic() + START_SECONDS

@@ -17,7 +17,7 @@ NewTable = Callable[[], DynamoTable | MemoryTable]
 @pytest.fixture(scope="session")
 def dynamodb() -> Iterator[str]:
     """Its URL."""
-    with Emulator() as emulator:
+    with Emulator(orderly=True) as emulator:
         yield emulator.url
 
 
