@@ -3,26 +3,21 @@
 import { Arrival } from "./arrival.js";
 import { Bridge } from "./bridge.js";
 import { Choices } from "./choices.js";
-import { Connection } from "./connection.js";
 import { explain } from "./describe.js";
-import { Freezes, Reporter } from "./freezes.js";
-import { Link } from "./link.js";
 import { Looking } from "./looking.js";
 import { Modes } from "./modes.js";
-import { Picker } from "./picker.js";
 import { Presence } from "./presence.js";
 import * as protocol from "./protocol.js";
-import { Remote } from "./remote.js";
 import { Size } from "./size.js";
 import { Stage } from "./stage.js";
 import { stillUrl, whepUrl } from "./still.js";
 import { StatsOverlay } from "./stats.js";
+import { Stream } from "./stream.js";
 import { Renewal } from "./token.js";
 
 /**
- * @typedef {import("./protocol.js").ServerMessage} ServerMessage
+ * @typedef {import("./link.js").Link} Link
  * @typedef {import("./protocol.js").Ready} Ready
- * @typedef {import("./whep.js").Session} Session
  * @typedef {import("./whep.js").SessionError} SessionError
  * @typedef {import("./still.js").Source} Source
  * @typedef {import("./orbit.js").CameraSpec} CameraSpec
@@ -43,16 +38,10 @@ export class Viewing {
   });
   #host;
   #stage;
-  #remote = new Remote(() => this.#connection.check());
-  #freezes = new Freezes();
-  #reporter = new Reporter((message) => this.#remote.say(message));
-  #picker = new Picker((message) => this.#remote.say(message));
   #bridge;
-  #connection;
+  #stream;
   #renewal = new Renewal(() => this.#emit("token-needed", { reason: "expiring" }));
   #stats;
-  /** @type {Map<Session, Link>} at most two: one shown, one coming */
-  #links = new Map();
   /** @type {Source|null} */
   #source = null;
   #dismissed = false;
@@ -70,16 +59,31 @@ export class Viewing {
   constructor(host, root) {
     this.#host = host;
     this.#stage = new Stage(root, () => this.#retry());
-    this.#stats = new StatsOverlay(this.#stage.stats, () => this.#shown, this.#freezes);
+    this.#stream = new Stream(this.#stage, {
+      permit: () => this.modes.permit,
+      answered: (partial) => this.#arrival.answered(partial),
+      progress: (share) => this.#advance(share),
+      ready: (ready, again) => this.#meet(ready, again),
+      pose: () => this.camera.pose,
+      shown: (link) => this.#reveal(link),
+      watching: () => this.watching,
+      refused: (error) => this.#emit("error", { type: "refused", sourceError: error }),
+      waiting: (error, attempt) => {
+        if (error.queue && this.modes.full()) return;
+        if (this.#bridge.wait(error, attempt)) this.#emit("error", { type: "connectionlost", sourceError: error });
+      },
+      failed: (error) => this.fail("loadfailure", error, true),
+    });
+    this.#stats = new StatsOverlay(this.#stage.stats, () => this.#stream.shown, this.#stream.freezes);
     this.#bridge = new Bridge(host, this.#stage, () => this.#circumstances);
     this.#size = new Size(this.#stage, (first) => this.#resized(first));
-    this.choices = new Choices(host, this.#remote, () => this.#uncover(), (type) => this.#emit(type));
+    this.choices = new Choices(host, this.#stream.remote, () => this.#uncover(), (type) => this.#emit(type));
     this.looking = new Looking(host, this.#stage, {
       moved: (source) => this.#moved(source),
       led: () => this.#tell(),
-      touched: () => this.#shown?.video.paused && this.#shown.play(),
-      pick: (x, y) => this.#picker.pick(x, y),
-      latency: () => this.#remote.latency,
+      touched: () => this.#stream.play(),
+      pick: (x, y) => this.pick(x, y),
+      latency: () => this.#stream.remote.latency,
       watching: () => this.watching,
       level: () => this.modes.spinning,
     });
@@ -91,27 +95,10 @@ export class Viewing {
       event: (type, detail) => this.#emit(type, detail),
       progress: (share) => this.#progress(share),
     });
-    this.#connection = new Connection({
-      permit: () => this.modes.permit,
-      answered: (partial) => this.#arrival.answered(partial),
-      progress: (share) => this.#advance(share),
-      stream: (session, stream) => this.#arrive(session, stream),
-      message: (session, message) => this.#receive(session, message),
-      lost: (session) => this.#drop(session),
-      waiting: (error, delay, attempt) => {
-        if (error.queue && this.modes.full()) return;
-        if (this.#bridge.wait(error, attempt)) this.#emit("error", { type: "connectionlost", sourceError: error });
-      },
-      failed: (error) => this.fail("loadfailure", error, true),
-    });
   }
 
   get camera() {
     return this.looking.camera;
-  }
-
-  get #shown() {
-    return [...this.#links.values()].find((link) => link.shown) ?? null;
   }
 
   /** Whether somebody else's view is shown, who alone moves the camera. */
@@ -121,7 +108,7 @@ export class Viewing {
 
   /** What lets others watch this view; "" where there is none to watch, or the server does not share. */
   get watchKey() {
-    return this.#shown?.session.watchKey ?? "";
+    return this.#stream.shown?.session.watchKey ?? "";
   }
 
   get #token() {
@@ -156,9 +143,8 @@ export class Viewing {
 
   /** The element came into view or left it, or its page did. */
   #seen() {
-    if (!this.#presence?.visible) this.#freezes.rest();
-    // Phones pause what they do not show, and do not always go on by themselves.
-    else if (this.#shown?.video.paused) this.#shown.play();
+    if (this.#presence?.visible) this.#stream.play();
+    else this.#stream.freezes.rest();
     this.refresh();
   }
 
@@ -201,7 +187,7 @@ export class Viewing {
 
   /** @returns {import("./bridge.js").Circumstances} */
   get #circumstances() {
-    const [known, streaming, { turned }] = [this.ready !== null, this.#shown !== null, this.modes];
+    const [known, streaming, { turned }] = [this.ready !== null, this.#stream.shown !== null, this.modes];
     return { source: this.#source, viewport: this.#size.viewport, pose: this.camera.pose, known, streaming, loaded: this.loaded, turned };
   }
 
@@ -212,12 +198,12 @@ export class Viewing {
     const near = this.#presence?.present && !manual && !this.#failed;
     if (near && source) this.modes.begin(source, this.#token);
     const wanted = near && this.#size.viewport.width > 0 && this.modes.mode === "stream";
-    if (wanted && source && !this.#connection.open) {
+    if (wanted && source && !this.#stream.open) {
       this.#progress(0.05);
       if (!this.loaded && !source.watch) this.#arrival.await(source, () => this.#token);
       const endpoint = () => whepUrl(source, this.#host, this.#size.viewport, this.#bridge.wish);
-      this.#connection.start(endpoint, () => this.#token);
-    } else if (!wanted && this.#connection.open) {
+      this.#stream.start(endpoint, () => this.#token);
+    } else if (!wanted && this.#stream.open) {
       this.#end();
     }
     this.refresh();
@@ -225,20 +211,15 @@ export class Viewing {
 
   /** Lets go of the server; the last frame stays. */
   #end() {
-    for (const session of [...this.#links.keys()]) this.#drop(session, this.#presence?.left);
-    this.#connection.stop(this.#presence?.left);
-    this.#remote.close();
-    this.#picker.clear();
+    this.#stream.stop(this.#presence?.left);
     this.#arrival.stop();
     this.#bridge.stop();
-    this.#freezes.rest();
-    this.#reporter.close();
   }
 
   #retry() {
     this.#stage.notice("");
     this.#failed = false;
-    if (this.#connection.open) this.#connection.retry();
+    if (this.#stream.open) this.#stream.retry();
     else this.#attend();
   }
 
@@ -286,41 +267,8 @@ export class Viewing {
     if (error.status === 401) this.#emit("token-needed", { reason: "refused" });
   }
 
-  /** @param {Session} session @param {MediaStream} stream */
-  #arrive(session, stream) {
-    const framed = (/** @type {number} */ now) => link.shown && this.#framed(now);
-    const link = new Link(session, stream, () => this.#reveal(link), (seq) => this.#answered(seq), framed);
-    link.trusting = this.watching;
-    this.#links.set(session, link);
-    this.#stage.add(link.video);
-  }
-
-  /** @param {number} now ms */
-  #framed(now) {
-    const frozen = this.#freezes.frame(now);
-    if (frozen > 0) this.#reporter.add(frozen);
-  }
-
-  /** @param {number} seq */
-  #answered(seq) {
-    this.#remote.answered(seq);
-    if (!this.#remote.owed) this.#freezes.rest();
-  }
-
-  /** The picture of a session goes; its last frame stays. @param {Session} session @param {boolean} [leaving] the page goes, too */
-  #drop(session, leaving = false) {
-    const link = this.#links.get(session);
-    if (!link) return;
-    if (link.shown) this.#stage.hold(link.video);
-    this.#links.delete(session);
-    this.#remote.detach(link);
-    link.close(leaving);
-  }
-
   /** The first right frame of a session is on screen, under all that was shown until now. @param {Link} link */
   #reveal(link) {
-    for (const session of [...this.#links.keys()]) if (session !== link.session) this.#drop(session);
-    this.#connection.settle(link.session);
     this.#stage.notice("");
     this.#advance(1);
     // The poster is as good as the picture will be once refined: it stays until then, or until something moves.
@@ -345,60 +293,25 @@ export class Viewing {
 
   /** What covers the model goes, if there is one below. */
   #uncover() {
-    if (!this.#shown && !this.modes.client) return;
+    if (!this.#stream.shown && !this.modes.client) return;
     const { covered } = this.#stage;
     this.#stage.reveal();
     if (covered) this.#emit("poster-dismissed");
   }
 
-  /** @param {Session} session @param {ServerMessage} message */
-  #receive(session, message) {
-    const link = this.#links.get(session);
-    if (!link) return;
-    if (message.type === "ready") this.#meet(link, message);
-    else if (message.type === "frame") this.#note(link, message.rtp, message.seq);
-    else if (message.type === "picked") this.#picker.answer(message);
-    else if (message.type === "error") {
-      this.#emit("error", { type: "refused", sourceError: new Error(`${message.code}: ${message.message}`) });
-    }
-  }
-
-  /** @param {Link} link @param {number} rtp @param {number} seq */
-  #note(link, rtp, seq) {
-    if (this.watching) return; // inputs of somebody else
-    this.#remote.noted(rtp, seq);
-    link.timeline.noted(rtp, seq);
-  }
-
-  /** The server knows the model: tell it all that was chosen so far. @param {Link} link @param {Ready} ready */
-  #meet(link, ready) {
-    if (link.ready) {
-      this.#remeet(link, ready);
-      return;
-    }
-    link.ready = ready;
+  /** The server knows the model. @param {Ready} ready @param {boolean} again the whole took the place of its preview */
+  #meet(ready, again) {
     const first = this.ready === null;
     this.ready = ready;
-    if (first) this.camera.frame(ready.bounds, this.#bridge.crossed || this.modes.turned);
-    this.choices.meet(ready);
-    if (!this.watching) {
-      this.#remote.camera(this.camera.pose);
-      this.#remote.attach(link);
-    }
-    this.#advance(0.9);
-  }
-
-  /** The whole model took the place of its preview: other names may be chosen; the camera stays. @param {Link} link @param {Ready} ready */
-  #remeet(link, ready) {
-    link.ready = this.ready = ready;
-    this.camera.remeasure(ready.bounds);
-    this.choices.meet(ready);
+    if (again) this.camera.remeasure(ready.bounds); // it stays where it is
+    else if (first) this.camera.frame(ready.bounds, this.#bridge.crossed || this.modes.turned);
+    this.choices.meet(ready); // there may be other names to choose from
   }
 
   /** @param {boolean} first the element has an area now */
   #resized(first) {
     const { width, height } = this.#size.viewport;
-    this.#remote.set("viewport", () => protocol.viewport(width, height));
+    this.#stream.remote.set("viewport", () => protocol.viewport(width, height));
     this.camera.reshape(width / height);
     if (this.ready) this.looking.moved();
     if (first) this.#poster();
@@ -407,8 +320,7 @@ export class Viewing {
 
   /** Tells the server the camera, if it is another one. */
   #tell() {
-    const told = this.ready !== null && !this.watching && this.#remote.camera(this.looking.pose);
-    if (told) this.#freezes.input(performance.now(), this.#remote.latency);
+    if (this.ready) this.#stream.look(this.looking.pose);
   }
 
   /** @param {import("./looking.js").Cause} source */
@@ -431,7 +343,7 @@ export class Viewing {
   }
 
   refresh() {
-    this.looking.refresh((this.#shown !== null || this.modes.spinning) && (this.#presence?.visible ?? false));
+    this.looking.refresh((this.#stream.shown !== null || this.modes.spinning) && (this.#presence?.visible ?? false));
   }
 
   /** @param {boolean} on */
@@ -441,6 +353,6 @@ export class Viewing {
 
   /** @param {number} x @param {number} y 0..1 */
   pick(x, y) {
-    return this.#picker.pick(x, y);
+    return this.#stream.pick(x, y);
   }
 }
