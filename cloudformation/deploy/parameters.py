@@ -107,23 +107,27 @@ def bind(
 
     given: by the user, each of which the template must have. found: what other stacks and this command know, taken
     where the template asks for it and the user said nothing. later: names that may be missing, given in time by others.
-    Raises ParameterError for the first that is unknown, missing or out of bounds.
+    Raises ParameterError: the first that is unknown or out of bounds, or all that are missing.
     """
     for name in given:
         if name not in template.parameters:
             near = ", ".join(sorted(template.parameters))
             raise ParameterError(f"{template.name}: there is no parameter {name}; there are {near}")
     values: dict[str, str] = {}
+    missing: list[str] = []
     for name, parameter in template.parameters.items():
         value = given.get(name, found.get(name, parameter.default))
         if value is None and name in later:
             continue
         if value is None:
-            raise ParameterError(f"{template.name}: {name} must be given: {parameter.description or parameter.type}")
+            missing.append(f"{name} ({parameter.description or parameter.type})")
+            continue
         if reason := complaint(parameter, value):
             shown = "(hidden)" if parameter.secret else repr(value)
             raise ParameterError(f"{template.name}: {name} is {shown}: {reason}")
         values[name] = value
+    if missing:
+        raise ParameterError(f"{template.name}: must be given: {'; '.join(missing)}")
     return values
 
 

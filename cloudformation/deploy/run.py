@@ -16,6 +16,7 @@ from cloudformation.deploy.watch import Patience, Watch, advice
 
 _NEW = ("REVIEW_IN_PROGRESS", "DELETE_COMPLETE")
 _PREFIX_LISTS = {"S3PrefixListId": "s3", "DynamoDbPrefixListId": "dynamodb", "CloudFrontPrefixListId": "cloudfront"}
+_KEPT = ("AmiBundleKey", "AmiBundleSha256")  # without --ami-bundle, what the stack has
 _STUCK = frozenset(
     {
         "ROLLBACK_COMPLETE",
@@ -54,11 +55,13 @@ class Deployment:
         """Everything that can be wrong without asking AWS. Raises ParameterError."""
         for unit in self.environment.units():
             known = self._known(unit, "https://checked.later/x", "checked-later")
-            bind(self._template(unit), self.choices.parameters.get(unit, {}), known, self._promised(unit))
+            later = {*self._promised(unit), *_PREFIX_LISTS, *_KEPT}
+            bind(self._template(unit), self.choices.parameters.get(unit, {}), known, later)
 
     def plan(self) -> int:
         """Shows what a deployment would do, leaves only uploaded templates behind; how many stacks would change."""
         changed = 0
+        self._need_image()
         for step in self.environment.steps():
             if step.again:
                 continue
@@ -74,6 +77,7 @@ class Deployment:
     def deploy(self) -> int:
         """Every step, shown and confirmed; how many stacks changed. Raises StackError at the first that fails."""
         changed = 0
+        self._need_image()
         for step in self.environment.steps():
             change_set = self._proposed(step, planning=False)
             if change_set is None:
@@ -89,6 +93,16 @@ class Deployment:
         """What the account's quotas do not allow, in words."""
         placed = imagined(self.environment, self.library, self.choices)
         return quotas.shortages(list(placed), self._cloud)
+
+    def _need_image(self) -> None:
+        """The first deployment cannot do without the image's bundle; better told now than after two stacks."""
+        template = self._template("root")
+        given = self.choices.parameters.get("root", {})
+        needed = {name for name in _KEPT if name in template.parameters and template.parameters[name].default is None}
+        if needed - set(given) and self.image is None:
+            stack = self._cloud("root").stack(self.environment.stack("root"))
+            if stack is None or stack.status in _NEW:
+                raise ParameterError("the first deployment needs --ami-bundle FILE; ami/bundle.sh makes it")
 
     def _show(self, step: Step, change_set: ChangeSet) -> None:
         where = self.environment.region(step.unit)
@@ -140,7 +154,7 @@ class Deployment:
         name = self.environment.stack(step.unit)
         stack = self._usable(cloud.stack(name))
         try:
-            values = self._values(step.unit, template)
+            values = self._values(step.unit, template, stack)
         except ParameterError:
             if planning and self._waits(step.unit, template):
                 self.talk.tell(f"{step.unit}: new; its changes can be shown once the stacks before it are there")
@@ -175,9 +189,10 @@ class Deployment:
         there = {name for other in self.environment.units() if other != unit for name in self._seen(other)}
         return bool((needed & self._promised(unit)) - there)
 
-    def _values(self, unit: str, template: Template) -> dict[str, str]:
+    def _values(self, unit: str, template: Template, stack: Stack | None) -> dict[str, str]:
         """Every parameter's value: the user's choice, what is known, another unit's output, or its default."""
-        found: dict[str, str] = {}
+        before = stack.parameters if stack is not None else {}
+        found = {name: before[name] for name in _KEPT if name in before}
         for other in self.environment.units():
             if other != unit:
                 found |= self._seen(other)

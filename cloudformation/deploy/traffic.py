@@ -51,6 +51,7 @@ class Assumptions:
     slots: float = 8.0  # viewers of one GPU host; no A10G was measured: this is what the templates offer
     utilisation: float = 0.54  # slots in use ÷ slots paid for beyond the base: the fleet's simulation
     spot_share: float = 0.5  # of the host hours beyond the base
+    busy_hours: float = 60.0  # a month near the busiest moment: two a day; assumed
     session_seconds: float = 95.0  # mean visit with a 3D view: published B2C means are about 92 s
     moving_share: float = 1 / 3  # of the time a hand is on the product: 2 s of dragging, 4 s of looking
     megabits: float = 1.7  # a second while it moves: an armchair at 720p, measured (docs/encoding.md)
@@ -107,14 +108,14 @@ def gigabytes_per_hour(given: Assumptions) -> float:
 
 
 def demand(level: Level, fleet: Fleet, given: Assumptions) -> Demand:
-    """What a level of traffic asks of the fleet."""
+    """What a level of traffic asks of the fleet: by its mean, or, where the base carries that, by its busy hours."""
     viewer_hours = level.sessions * given.session_seconds / 3600
-    hosts = viewer_hours / (given.slots * given.utilisation)
-    busiest = viewer_hours / HOURS * level.peak
+    hosts = viewer_hours / (given.slots * given.utilisation) - fleet.least * HOURS
+    peak = math.ceil(viewer_hours / HOURS * level.peak / given.slots)
     return Demand(
         viewer_hours=viewer_hours,
-        extra=max(0.0, hosts - fleet.least * HOURS),
-        peak=math.ceil(busiest / given.slots),
+        extra=max(0.0, hosts, (peak - fleet.least) * given.busy_hours),
+        peak=peak,
         gigabytes=viewer_hours * gigabytes_per_hour(given),
     )
 

@@ -62,6 +62,13 @@ def test_host_hours_by_hand() -> None:
     assert wanted.peak == 7  # 10 000 / 730 × 4 = 54.8 viewers on 8 slots
 
 
+def test_a_base_that_carries_the_mean_grows_in_busy_hours() -> None:
+    level = Level("x", 36_000, 30.0)
+    wanted = traffic.demand(level, Fleet("g5.xlarge", 3, 20, 20.0), replace(GIVEN, session_seconds=100.0))
+    assert wanted.peak == 6  # 1 000 / 730 × 30 = 41.1 viewers on 8 slots
+    assert wanted.extra == pytest.approx((6 - 3) * 60)
+
+
 def test_egress_goes_by_tiers() -> None:
     total = sum(part * usd for part, usd in traffic.tiered(60_000.0, PRICES))
     assert total == pytest.approx(10_000 * 0.09 + 40_000 * 0.085 + 10_000 * 0.07)

@@ -67,7 +67,7 @@ def test_values_come_from_the_user_then_from_others_then_from_defaults() -> None
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ({}, "Name must be given"),
+        ({}, r"must be given: Name \(String\)"),
         ({"Name": "abc", "Sise": "2"}, "there is no parameter Sise"),
         ({"Name": "ABC"}, "lower-case letters"),
         ({"Name": "abcdef"}, "0 to 5 characters"),

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from cloudformation.deploy import changes, quotas
+from cloudformation.deploy.bundle import bundle
 from cloudformation.deploy.errors import ParameterError, RefusedError, StackError
 from cloudformation.deploy.estate import imagined
 from cloudformation.deploy.port import Change, ChangeSet, Stack
+from cloudformation.deploy.template import parse
 
 TABLE = "AWS::DynamoDB::Table"
 
@@ -98,6 +100,41 @@ def test_a_parameter_out_of_bounds_calls_nobody(sky: Any) -> None:
     with pytest.raises(ParameterError, match="lower-case"):
         sky.deployment().check()
     assert sky.clouds == {}
+
+
+BUNDLED = """
+  AmiBundleKey: {Type: String}
+  AmiBundleSha256: {Type: String}
+  S3PrefixListId: {Type: String}
+Conditions:
+"""
+
+
+def test_the_first_deployment_needs_the_images_bundle_and_later_ones_keep_it(sky: Any, tmp_path: Any) -> None:
+    sky.library["root"] = parse("root", sky.library["root"].text.replace("Conditions:\n", BUNDLED[1:], 1))
+    sky.deployment().check()
+    with pytest.raises(ParameterError, match="--ami-bundle"):
+        sky.deployment().deploy()
+    assert sky.journal == []
+    archive = tmp_path / "ami.tar.gz"
+    archive.write_bytes(b"scripts")
+    first = sky.deployment()
+    first.image = bundle(archive)
+    first.deploy()
+    cloud = sky.cloud("eu-central-1")
+    kept = cloud.proposals["vitrine-dev-root"].parameters
+    assert cloud.objects[kept["AmiBundleKey"]] == b"scripts"
+    assert kept["S3PrefixListId"] == "pl-1"
+    sky.deployment().deploy()
+    assert cloud.proposals["vitrine-dev-root"].parameters["AmiBundleSha256"] == kept["AmiBundleSha256"]
+
+
+def test_a_bundle_that_is_not_what_its_checksum_says_is_refused(tmp_path: Any) -> None:
+    archive = tmp_path / "ami.tar.gz"
+    archive.write_bytes(b"scripts")
+    (tmp_path / "ami.tar.gz.sha256").write_text("0" * 64 + "  ami.tar.gz\n")
+    with pytest.raises(ParameterError, match=r"ami/bundle\.sh again"):
+        bundle(archive)
 
 
 def test_the_check_lets_pass_what_other_stacks_will_give(sky: Any) -> None:
