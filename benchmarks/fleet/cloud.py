@@ -59,6 +59,7 @@ class Cloud:
             self._done(runner.cleanup())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
+        self._loop.close()
 
     def group(self, work: Callable[[Group], T]) -> T:
         """Ask or change the group, as the cloud or its owner would."""
@@ -69,7 +70,11 @@ class Cloud:
         """Answer the metadata requests of an instance in its own network."""
         app = web.Application()
         app.router.add_put("/latest/api/token", _token)
-        app.router.add_get("/latest/meta-data/{path:.+}", lambda request: self._metadata(request, instance, site))
+
+        async def metadata(request: web.Request) -> web.Response:
+            return self._metadata(request, instance, site)
+
+        app.router.add_get("/latest/meta-data/{path:.+}", metadata)
         self._serve(site.house, METADATA, 80, app)
 
     # -- answers ------------------------------------------------------------------------------------------------------
@@ -88,7 +93,7 @@ class Cloud:
         text = f'<{action}Response xmlns="{_SPACE}">{inside}</{action}Response>'
         return web.Response(text=text, content_type="text/xml")
 
-    async def _metadata(self, request: web.Request, instance: str, site: Site) -> web.Response:
+    def _metadata(self, request: web.Request, instance: str, site: Site) -> web.Response:
         if request.headers.get(_TOKEN_HEADER) != TOKEN:
             raise web.HTTPUnauthorized  # version 2 only
         found = self.group(lambda group: _told(group, instance, site, self._name).get(request.match_info["path"]))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,6 @@ from benchmarks.fleet.places import CLOUD_PORT, HTTP_PORT, METADATA, SERVICES, T
 from benchmarks.pictures import STEPS
 
 START_SECONDS = 60.0
-STOP_SECONDS = 10.0
 MODEL = "lamp"
 WIDTH, HEIGHT = 160, 120
 _LOG_TAIL = 600  # characters
@@ -90,17 +89,8 @@ class Host:
     def kill(self) -> None:
         """kill -9 of everything at once, as when the machine is gone."""
         for process in self._family():
-            process.kill()
-        self._process.wait()
-
-    def stop(self) -> None:
-        """SIGTERM, then SIGKILL for what is left."""
-        family = self._family()
-        if self._process.poll() is None:
-            self._process.send_signal(signal.SIGTERM)
-        _, alive = psutil.wait_procs(family, timeout=STOP_SECONDS)
-        for left in alive:
-            left.kill()
+            with suppress(psutil.NoSuchProcess):  # children end with their parent
+                process.kill()
         self._process.wait()
 
     def _family(self) -> Sequence[psutil.Process]:

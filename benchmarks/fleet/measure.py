@@ -6,6 +6,7 @@ A picture stood still between two answers to the camera, which is turned four ti
 from __future__ import annotations
 
 import math
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -31,6 +32,7 @@ from benchmarks.town import town
 from fleet.fakes.autoscaling import Group, Hook, Plan, State
 from fleet.lifecycle import Result
 from fleet.names import tag_of
+from fleet.ranking import BOUND
 
 GROUP = "vitrine-bench-render-spot"
 HOOK = Hook("terminate", timeout=60.0, default=Result.CONTINUE)
@@ -38,29 +40,32 @@ PROMISES = {"spot": 2.0, "scale-in": 2.0, "kill": 5.0}  # seconds that a picture
 CROWDS = 2  # processes of shoppers
 DRAIN_SECONDS = 20.0  # that a host has after SIGTERM
 SPARE_HOSTS = 5  # places for those that are launched later
-BALANCER_SECONDS = 5.0  # between two health checks: AWS's least
 START_SECONDS, MOVE_SECONDS = 90.0, 30.0
-CALM_SECONDS = 3.0  # before each event
 
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """hosts: at the beginning; viewers; settle: seconds at the end in which no slot may be lost."""
+    """hosts: at the beginning; viewers; settle: seconds at the end in which no slot may be lost.
+
+    calm: seconds before and after each event; checks: between two of the balancer, 5 is the least of AWS's.
+    """
 
     hosts: int
     viewers: int
     settle: float
+    calm: float = 3.0
+    checks: float = 5.0
 
     @property
     def slots(self) -> int:
-        """Of each host: all but one are full."""
-        return math.ceil(self.viewers / (self.hosts - 1))
+        """Of each host: so many that all but one are as full as placement makes them."""
+        return math.ceil(self.viewers / (self.hosts - 1) / BOUND)
 
 
 def measure(course: Course, progress: Progress) -> dict[str, Any]:
     """Run it. Raises UsageError where networks cannot be made, and BenchError."""
     namespaces.demand()
-    progress.begin("networks", 8)
+    progress.begin("networks", 5)
     with _fleet(course) as run:
         run.fill()
         progress.step(f"{course.viewers} viewers joined")
@@ -99,8 +104,7 @@ def show(result: dict[str, Any]) -> Table:
 def _checks(
     course: Course, packing: dict[str, int], events: list[dict[str, Any]], leaks: dict[str, Any]
 ) -> dict[str, bool]:
-    fewest = math.ceil(course.viewers / course.slots)
-    checks = {"placement packs": sum(count > 0 for count in packing.values()) == fewest}
+    checks = {"placement packs": sum(count > 0 for count in packing.values()) == course.hosts - 1}
     for event in events:
         checks[f"{event['kind']}: pictures live again"] = event["slowest"] <= event["promised"]
         checks[f"{event['kind']}: nobody refused"] = event["refused"] == 0
@@ -122,18 +126,16 @@ def _fleet(course: Course) -> Iterator[_Run]:
         stack.enter_context(table.emulator(region.services))
         plan = Plan(most=20, boot=0.0, spot=True, protected=True, rebalance=True, terminating=HOOK)
         cloud = stack.enter_context(Cloud(plan, GROUP, region.services))
-        arguments = ["benchmarks.fleet.balancer", "0.0.0.0", "80", f"{BALANCER_SECONDS:g}"]
+        arguments = ["benchmarks.fleet.balancer", "0.0.0.0", "80", f"{course.checks:g}"]
         balancer = stack.enter_context(Companion("balancer", region.balancer.space.command(_module(*arguments))))
         machines = stack.enter_context(Machines(cloud, region, fleet, balancer))
-        command = region.visitors.space.command(_module("benchmarks.fleet.crowd"))
-        crowds = [stack.enter_context(Companion("shoppers", command)) for _ in range(CROWDS)]
+        shopping = region.visitors.space.command(_module("benchmarks.fleet.crowd"))
+        crowds = [stack.enter_context(Companion("shoppers", shopping)) for _ in range(CROWDS)]
         reader = stack.enter_context(table.reader(region.services))
         yield _Run(course, cloud, machines, crowds, reader)
 
 
 def _module(*arguments: str) -> list[str]:
-    import sys
-
     return [sys.executable, "-m", *arguments]
 
 
@@ -162,7 +164,7 @@ class _Run:
         """As many hosts as there shall be are healthy, and everybody has been looking calmly."""
         wanted = self._course.hosts
         self._machines.until(lambda: len(self._machines.healthy()) >= wanted, START_SECONDS, "hosts are not ready")
-        self._calm(CALM_SECONDS)
+        self._calm(self._course.calm)
 
     def packing(self) -> dict[str, int]:
         """Sessions on each host."""
@@ -180,7 +182,7 @@ class _Run:
         strike(victim)
         self._machines.until(lambda: self._moved(victim), MOVE_SECONDS, f"{kind}: viewers do not leave {victim}")
         moved = time.monotonic()
-        self._calm(CALM_SECONDS)
+        self._calm(self._course.calm)
         shoppers = self._shoppers()
         self._machines.until(lambda: self._over(kind, victim), MOVE_SECONDS, f"{kind}: {victim} does not end")
         stood = [_longest([*shopper["fresh"], shopper["now"]], struck) for shopper in shoppers]

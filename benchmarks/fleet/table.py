@@ -37,7 +37,7 @@ def emulator(house: House) -> Iterator[None]:
     try:
         _wait(house, process)
         with house.space.entered():
-            _create()
+            create(URL)
         yield
     finally:
         process.kill()
@@ -53,7 +53,8 @@ def reader(house: House) -> Iterator[Companion]:
         yield companion
 
 
-def _create() -> None:
+def create(url: str) -> None:
+    """An empty placement table, as cloudformation/data.yaml makes it, at an emulator's address."""
     keys = {"pk": "HASH", "sk": "RANGE"}
     body = {
         "TableName": NAME,
@@ -69,7 +70,7 @@ def _create() -> None:
         "X-Amz-Target": "DynamoDB_20120810.CreateTable",
         "Content-Type": "application/x-amz-json-1.0",
     }
-    request = urllib.request.Request(URL, json.dumps(body).encode(), headers)
+    request = urllib.request.Request(url, json.dumps(body).encode(), headers)
     urllib.request.urlopen(request, timeout=10).close()
 
 

@@ -28,6 +28,7 @@ from streaming.hosts.membership import Membership
 from streaming.hosts.metrics import FleetMetrics
 from streaming.hosts.passing import Passing
 from streaming.hosts.signing import Signer, note
+from streaming.hosts.telling import Telling
 from streaming.lobby import Lobby
 from streaming.sessions import Sessions, new_name
 from streaming.whep import Whep
@@ -49,6 +50,7 @@ class Company:
         self.host = config.fleet_host or socket.gethostname().partition(".")[0]
         self._signer = Signer(config.fleet_key_file, self.host)
         self._passing = Passing(self._signer)
+        self._telling: Telling | None = None
 
     def new_name(self) -> str:
         """Of a session here."""
@@ -92,10 +94,15 @@ class Company:
         except SettingsError as error:
             raise StartError(f"fleet: {error}") from error
         await self.membership.start(fleet, keeper)
+        if config.fleet_group:
+            self._telling = Telling(config.fleet_group, config.fleet_region, self.membership.reading)
+            self._telling.start()
         logger.info("this host is %s of the fleet %s, at %s", self.host, config.fleet_table, settings.address)
 
     async def close(self) -> None:
         """Leave it."""
+        if self._telling is not None:
+            await self._telling.close()
         await self.membership.close()
         await self._passing.close()
 

@@ -78,7 +78,7 @@ class Front:
         """A place somewhere, or in line. Who is new waits behind all lines; the heads of lines take what comes free."""
         waiting = self._membership.waiting_elsewhere()
         try:
-            if not self._lobby.waiting and not waiting:
+            if self._membership.is_alone or not (self._lobby.waiting or waiting):
                 return await self._claim(request, asked)
             free = self._membership.capacity().free - (0 if self._lobby.waits(ticket) else waiting)
             with self._lobby.turn(ticket, asked.address, max(0, free)):

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Protocol
 
 from fleet.errors import FleetError
+from fleet.metrics import Reading
 from fleet.names import tag_in, tag_of
 from fleet.records import MOST_MODELS, Capacity, HostRecord, HostState, Place, Report
 from fleet.service import Fleet
@@ -132,6 +133,17 @@ class Membership:
             queue=self._seats.waiting,
         )
 
+    def reading(self) -> Reading:
+        """The same for what scales the fleet, without the GPU."""
+        report = self.report()
+        return Reading(
+            slots=report.room,
+            used=len(report.claims) + report.unclaimed,
+            queue=report.queue,
+            sessions=len(self._sessions),
+            serving=report.state is HostState.SERVING,
+        )
+
     @contextmanager
     def opening(self, claim: str) -> Iterator[None]:
         """The claim is this host's while its session begins."""
@@ -197,6 +209,12 @@ class Membership:
             host = await self._known().announced(key) or await self._known().owner(key)
             return None if host is None or host.id == self.host else host
         return self.other(tag_in(key))
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether the table cannot be asked, or knows no host that serves: this one takes viewers by itself."""
+        fleet = self._known()
+        return fleet.is_away or fleet.is_replaced or not fleet.capacity().hosts
 
     def capacity(self) -> Capacity:
         """Of the whole fleet, as known."""
