@@ -335,7 +335,9 @@ def main(arguments: argparse.Namespace, errors: IO[str]) -> int:
     state.mkdir(parents=True)
     proof = Proof(state)
     try:
-        image = make(proof, folder, folder / "wheels", arguments.bundle)
+        image = folder / "software"
+        if not arguments.boot:
+            make(proof, folder, folder / "wheels", arguments.bundle)
         boots(proof, image, demo(rootfs.ROOT / ".cache/demo"))
         if arguments.gpu:
             make_gpu(proof, folder, arguments.bundle or folder / "ami.tar.gz", kernel=arguments.module)
@@ -354,6 +356,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.infra.image", description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("build/image"), help="for root file systems and wheels")
     parser.add_argument("--bundle", type=Path, help="an archive that is there already")
+    parser.add_argument("--boot", action="store_true", help="only boot what --keep has left")
     parser.add_argument("--gpu", action="store_true", help="also the driver's user-space half (300 MB more)")
     parser.add_argument("--module", action="store_true", help="with its kernel module, compiled (ten minutes more)")
     parser.add_argument("--keep", action="store_true", help="leave the root file systems")

@@ -3,7 +3,8 @@
 `python -m tests.infra.image.outside STATE`: serves until killed. STATE is a folder: `metadata.json` (path → value, read
 at every request), `user-data`, and `calls.jsonl`, to which every call of a service is added, a line of JSON each.
 
-cloud-init asks with a token where the firmware says EC2, which a container's cannot: only its requests need none here.
+cloud-init asks with a token where the firmware says EC2, which a container's cannot. So what it asks, which are paths of
+dated versions, needs none here; what Vitrine asks (`/latest/`) does.
 """
 
 from __future__ import annotations
@@ -36,8 +37,7 @@ class Metadata(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """A value, or the list of a folder's names."""
-        first_boot = self.headers.get("user-agent", "").startswith("Cloud-Init")
-        if self.headers.get("x-aws-ec2-metadata-token") != TOKEN and not first_boot:
+        if self.headers.get("x-aws-ec2-metadata-token") != TOKEN and self.path.startswith("/latest/"):
             return self._answer(401, b"")
         found = _VERSIONED.fullmatch(self.path)
         body = self._find(found[1]) if found else None
