@@ -15,7 +15,7 @@ WARM = 20
 HOOK = Hook("terminating", timeout=60.0)
 NAIVE = Plan(least=2, most=80, boot=BOOT_SECONDS, thaw=THAW_SECONDS)
 KEPT = replace(NAIVE, terminating=HOOK, protected=True)
-QUEUE = ((1.0, 2), (5.0, 4), (20.0, 8))  # viewers in line, hosts added
+QUEUE = ((1.0, 1), (11.0, 3), (41.0, 8))  # viewers in line, hosts added
 
 
 def gpu(period: int = 60) -> TargetTracking:
@@ -29,8 +29,8 @@ def occupancy(target: float, period: int) -> TargetTracking:
 
 
 def ours(plan: Plan = KEPT) -> Fleet:
-    """What the templates set up: occupancy first, GPU second, steps on the queue."""
-    return Fleet(plan, (occupancy(65.0, 10), gpu(10), Steps("QueueDepth", QUEUE)))
+    """What cloudformation/render-base.yaml sets up: occupancy first, GPU second, steps on the queue."""
+    return Fleet(plan, (occupancy(65.0, 10), gpu(10), Steps("QueueDepth", QUEUE, points=2)))
 
 
 def scenarios(trace: Trace) -> dict[str, Callable[[], Fleet]]:
@@ -46,6 +46,7 @@ def scenarios(trace: Trace) -> dict[str, Callable[[], Fleet]]:
         "occupancy 50 %, 10 s": lambda: Fleet(KEPT, (occupancy(50.0, 10),)),
         "occupancy 50 %, 10 s, warm pool": lambda: Fleet(warm, (occupancy(50.0, 10),)),
         "ours: 65 %, GPU, queue, 10 s": ours,
+        "ours + warm pool of 6": lambda: ours(replace(KEPT, warm=6)),
         "ours + warm pool": lambda: ours(warm),
         "ours + warm pool, light products": lambda: replace(ours(warm), busy=45.0),
         "ours + warm pool, least loaded first": lambda: replace(ours(warm), pack=False),

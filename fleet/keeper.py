@@ -17,6 +17,9 @@ from fleet.records import HostState
 
 NOTICE_SECONDS = 5.0  # between two looks at the notices, as AWS advises
 PROTECT_RETRY_SECONDS = 5.0  # after a call that failed
+ENDING = frozenset({Target.TERMINATED, Target.WARMED_TERMINATED})
+POOLED = frozenset({Target.WARMED_STOPPED, Target.WARMED_RUNNING, Target.WARMED_HIBERNATED})
+GROUP = "the group takes this instance"
 
 logger = logging.getLogger(__name__)
 
@@ -70,6 +73,7 @@ class Keeper:
         self._ends: float | None = None  # when the last viewer must have gone
         self._beaten: float | None = None  # when the hook heard of us
         self._completed = False
+        self._served = False  # the group has had this instance in service since this process began
 
     def terminate(self, seconds: float) -> None:
         """SIGTERM: everybody goes within this time, sooner if something else says so."""
@@ -80,11 +84,10 @@ class Keeper:
         now = self._clock()
         if sessions:
             self._busy = now
-        self._look(now)
+        self._look(sessions, now)
         if self._ends is None:
             self._guard(sessions, now)
-            pooled = self._notices.target.startswith("Warmed")
-            return Orders(HostState.SERVING, self._notices.rebalance, pooled=pooled)
+            return Orders(HostState.SERVING, self._notices.rebalance, pooled=self._notices.target in POOLED)
         over = now >= self._ends
         if sessions and not over:
             self._beat(now)
@@ -94,7 +97,7 @@ class Keeper:
 
     # -- what is announced --------------------------------------------------------------------------------------------
 
-    def _look(self, now: float) -> None:
+    def _look(self, sessions: int, now: float) -> None:
         if self._lifecycle is None or (self._looked is not None and now - self._looked < NOTICE_SECONDS):
             return
         self._looked = now
@@ -106,15 +109,17 @@ class Keeper:
         if self._notices.interruption is not None:
             left = self._notices.interruption - self._now() - self._limits.spot_margin
             self._drain_until(now + max(0.0, left), "Spot takes this instance")
-        if self._notices.target in (Target.TERMINATED, Target.WARMED_TERMINATED):
-            self._drain_until(now + self._limits.drain, "the group ends this instance")
+        target = self._notices.target
+        self._served |= target is Target.IN_SERVICE or bool(sessions)
+        if target in ENDING or (target in POOLED and self._served):  # with ReuseOnScaleIn it goes back to its pool
+            self._drain_until(now + self._limits.drain, GROUP)
 
     def _drain_until(self, ends: float, why: str) -> None:
         """The first reason begins the drain; a later one may only shorten it."""
         if self._ends is None:
             logger.info("draining: %s; viewers have %.0f s", why, ends - self._clock())
             self._ends = ends
-        elif why != "the group ends this instance":
+        elif why != GROUP:
             self._ends = min(self._ends, ends)
 
     # -- protection ---------------------------------------------------------------------------------------------------
@@ -140,7 +145,7 @@ class Keeper:
 
     def _waits(self) -> bool:
         """Whether the group waits for us. A Spot interruption does not, and SIGTERM alone is nobody's hook."""
-        return bool(self._limits.hook) and self._notices.target in (Target.TERMINATED, Target.WARMED_TERMINATED)
+        return bool(self._limits.hook) and self._notices.target in ENDING | POOLED
 
     def _beat(self, now: float) -> None:
         if self._lifecycle is None or not self._waits():

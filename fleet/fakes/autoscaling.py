@@ -81,7 +81,8 @@ class Plan:
     """What a group is made of. boot: seconds from the launch to Pending's end; thaw: the same for a stopped instance.
 
     warm: MinSize of a warm pool of stopped instances, 0 = none. protected: NewInstancesProtectedFromScaleIn. rebalance:
-    CapacityRebalance. lag: seconds until instance metadata show a new target state.
+    CapacityRebalance. reuse: ReuseOnScaleIn, what scale-in takes goes back to the pool. lag: seconds until instance
+    metadata show a new target state.
     """
 
     least: int = 0
@@ -92,6 +93,7 @@ class Plan:
     spot: bool = False
     protected: bool = False
     rebalance: bool = False
+    reuse: bool = False
     launching: Hook | None = None
     terminating: Hook | None = None
     lag: float = 0.0
@@ -117,6 +119,7 @@ class Member:
     interruption: float | None = None
     advised: bool = False
     replaced: bool = False  # its replacement is counted already
+    returns: bool = False  # to the warm pool, once its hook is completed
 
 
 @dataclass(eq=False)
@@ -202,6 +205,8 @@ class Group:
         """IMDS `autoscaling/target-lifecycle-state`; it may be late."""
         member = self._member(instance)
         late = self.clock() - member.since < self.plan.lag
+        if member.returns and not late:
+            return Target.WARMED_STOPPED
         return _TARGETS[member.before if late else member.state]
 
     def tick(self) -> None:
@@ -237,6 +242,7 @@ class Group:
             chosen = self._chosen()
             if chosen is None:
                 break  # all are protected: the group stays too large until one is not
+            chosen.returns = self.plan.reuse and chosen.state is State.IN_SERVICE
             self._terminate(chosen)
         self._replace_risky()
         pool, room = self.within(POOLED), self.plan.most - len(self.within(COMING))
@@ -285,7 +291,10 @@ class Group:
                 self._proceed(member, hook.default if hook else Result.ABANDON)
 
     def _proceed(self, member: Member, result: Result) -> None:
-        if member.state is State.TERMINATING_WAIT or result is Result.ABANDON:
+        if member.returns:
+            member.returns = False
+            self._enter(member, State.WARMED_STOPPED)
+        elif member.state is State.TERMINATING_WAIT or result is Result.ABANDON:
             self._enter(member, State.TERMINATED)
         elif member.state in POOLED:
             self._enter(member, State.WARMED_STOPPED)
@@ -298,6 +307,8 @@ class Group:
             return
         hook = self.plan.terminating
         self._enter(member, State.TERMINATING_WAIT if hook else State.TERMINATED, hook)
+        if not hook and member.returns:
+            self._proceed(member, Result.CONTINUE)
 
     def _enter(self, member: Member, state: State, hook: Hook | None = None) -> None:
         now = self.clock()

@@ -78,17 +78,24 @@ class TargetTracking:
 
 @dataclass(eq=False, slots=True)
 class Steps:
-    """Adds instances at once while a metric is above 0. steps: (from which value, instances), rising; no cooldown.
+    """Adds instances while a metric is high. steps: (from which value, instances), rising. points: needed in a row.
 
-    Instances that still warm up count as added already, so that an alarm that goes on does not add them again.
+    There is no cooldown. Instances that still warm up count as added already: an alarm that goes on does not add them
+    again.
     """
 
     metric: str
     steps: Sequence[tuple[float, int]]
+    points: int = 1
+    _high: int = 0
 
     def observe(self, now: float, value: float | None, capacity: Capacity) -> int | None:  # noqa: ARG002
-        """As `TargetTracking.observe`; one datapoint is enough."""
-        if not value or value < self.steps[0][0]:
+        """As `TargetTracking.observe`; each reading is a point. Missing ones do not count as high."""
+        if value is None or value < self.steps[0][0]:
+            self._high = 0
+            return None
+        self._high += 1
+        if self._high < self.points:
             return None
         added = max(count for least, count in self.steps if value >= least)
         return max(capacity.ready + added, capacity.desired)

@@ -153,6 +153,30 @@ def test_a_keeper_that_begins_anew_goes_on_draining() -> None:
     assert lab.orders[lab.first].state is HostState.DRAINING
 
 
+def test_scale_in_to_the_warm_pool_drains_too() -> None:
+    lab = Lab(replace(PLAN, warm=1, reuse=True), desired=2, limits=replace(LIMITS, idle=20.0))
+    lab.pass_time(30)  # both are idle, so both may go
+    assert not any(order.pooled for order in lab.orders.values())
+    lab.group.set_desired_capacity(1)
+    lab.viewers = dict.fromkeys(lab.group.members, 1)  # they come just now
+    lab.group.tick()
+    [taken] = [member.id for member in lab.group.within({State.TERMINATING_WAIT})]
+    lab.pass_time(8)
+    assert lab.orders[taken].state is HostState.DRAINING
+    lab.viewers[taken] = 0
+    lab.pass_time(3)
+    assert lab.state(taken) is State.WARMED_STOPPED
+
+
+def test_an_instance_that_boots_into_its_pool_waits_there() -> None:
+    clock = Clock()
+    group = Group(replace(PLAN, warm=1), clock)
+    _pass(group, clock, 15)
+    [pooled] = group.within({State.WARMED_STOPPED})
+    keeper = Keeper(GroupLifecycle(group, pooled.id), LIMITS, clock, clock)
+    assert keeper.tick(0) == Orders(HostState.SERVING, pooled=True)
+
+
 def test_sigterm_drains_a_host_without_a_group() -> None:
     clock = Clock()
     keeper = Keeper(None, LIMITS, clock, clock)

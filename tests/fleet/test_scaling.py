@@ -60,6 +60,8 @@ def test_steps_add_at_once_and_not_twice() -> None:
     steps = Steps("QueueDepth", ((1.0, 2), (5.0, 4)))
     assert [steps.observe(0.0, value, TEN) for value in (None, 0.0, 1.0, 5.0)] == [None, None, 12, 14]
     assert steps.observe(10.0, 5.0, Capacity(10, 4, 14)) == 14
+    twice = Steps("QueueDepth", ((1.0, 2),), points=2)
+    assert [twice.observe(0.0, value, TEN) for value in (3.0, 0.0, 3.0, 3.0)] == [None, None, None, 12]
 
 
 def test_the_largest_proposal_counts_within_bounds_and_schedules() -> None:
