@@ -13,7 +13,6 @@ from typing import Any
 from rich.table import Table
 
 from benchmarks import fleet_policies, report
-from benchmarks.arguments import count
 from benchmarks.fleet_model import LONG_WAIT_SECONDS, PATIENCE_SECONDS, Day, Fleet, Outcome
 from benchmarks.fleet_trace import Trace
 
@@ -28,12 +27,6 @@ ASSUMED = {
     "spot_interruptions_per_host_hour": 0.05,
 }
 PLOTTED = ("GPU 60 %, busy hosts protected", "occupancy 50 %, 10 s", "ours: 65 %, GPU, queue, 10 s", "ours + warm pool")
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Those of the simulator; `--simulate`, `--json` and `--plot` are the command's."""
-    parser.add_argument("--seeds", type=count, default=3, metavar="N", help="days simulated of each (default: 3)")
-    parser.add_argument("--hours", type=count, default=8, metavar="H", help="of each day (default: 8)")
 
 
 def run(arguments: argparse.Namespace) -> int:

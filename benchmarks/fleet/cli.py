@@ -24,10 +24,24 @@ def add_command(commands: Commands) -> None:
         help="seconds at the end to look for lost slots (default: 20)",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="result (default: benchmarks/results/…)")
+    _add_simulator(parser)
     parser.set_defaults(run=guarded(_run))
 
 
+def _add_simulator(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--simulate", action="store_true", help="no hosts: scaling policies in a model of AWS's, on the days of a sale"
+    )
+    parser.add_argument("--seeds", type=count, default=3, metavar="N", help="simulated days of each (default: 3)")
+    parser.add_argument("--hours", type=count, default=8, metavar="H", help="of a simulated day (default: 8)")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="PNG of a simulated day (default: beside the JSON)")
+
+
 def _run(arguments: argparse.Namespace) -> int:
+    if arguments.simulate:
+        from benchmarks import fleet_simulator
+
+        return fleet_simulator.run(arguments)
     from benchmarks import report
     from benchmarks.fleet import measure
     from benchmarks.progress import Progress
