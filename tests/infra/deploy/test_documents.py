@@ -11,8 +11,9 @@ ROOT = Path(__file__).resolve().parents[3]
 SERVICES = (ROOT / "docs/cloud/services.md").read_text("utf-8")
 # The seed's table, its goals, lessons and roadmap.
 NAMED = """
-S3, CloudFront, EC2, Lambda, RDS, DynamoDB, Elastic Load Balancer, Route 53, IAM, WAF, GuardDuty, CloudWatch,
-Trusted Advisor, Multi-AZ, Cross-region, Auto Scaling, Spot, Reserved, KMS, Shield, ElastiCache, SageMaker, Kinesis, IVS, AR/VR
+S3, CloudFront, EC2, Lambda, RDS, DynamoDB, Elastic Load Balancer, Route 53, IAM, WAF,
+GuardDuty, CloudWatch, Trusted Advisor, Multi-AZ, Cross-region, Auto Scaling, Spot, Reserved,
+ KMS, Shield, ElastiCache, SageMaker, Kinesis, IVS, AR/VR
 """.replace("\n", " ")
 
 
