@@ -25,7 +25,7 @@ _ORDERLY = """
 import sys
 from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import run_simple
-run_simple("127.0.0.1", int(sys.argv[1]), DomainDispatcherApplication(create_backend_app), threaded=False)
+run_simple(sys.argv[1], int(sys.argv[2]), DomainDispatcherApplication(create_backend_app), threaded=False)
 """
 
 
@@ -33,17 +33,17 @@ class Emulator:
     """`with Emulator() as s3: s3.url`. Everything it keeps is gone with it.
 
     orderly: one request after the other. moto looks at a condition and writes in two steps, so that two requests at
-    once can both pass; DynamoDB promises that they cannot.
+    once can both pass; DynamoDB promises that they cannot. host: the address that it listens on.
     """
 
-    def __init__(self, port: int = 0, *, orderly: bool = False) -> None:
-        self.port, self._orderly = port or free_port(), orderly
-        self.url = f"http://127.0.0.1:{self.port}"
+    def __init__(self, port: int = 0, *, orderly: bool = False, host: str = "127.0.0.1") -> None:
+        self.port, self._orderly, self._host = port or free_port(), orderly, host
+        self.url = f"http://{host}:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Emulator:
-        started = ["-c", _ORDERLY, str(self.port)] if self._orderly else ["-m", "moto.server", *self._listen()]
-        command = [sys.executable, *started]
+        orderly = ["-c", _ORDERLY, self._host, str(self.port)]
+        command = [sys.executable, *(orderly if self._orderly else ["-m", "moto.server", *self._listen()])]
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -63,6 +63,13 @@ class Emulator:
     ) -> None:
         self.close()
 
+    @property
+    def pid(self) -> int:
+        """Of its process. Raises BenchError when there is none."""
+        if self._process is None:
+            raise BenchError("the emulator does not run")
+        return self._process.pid
+
     def close(self) -> None:
         """End the process; it has nothing to save."""
         if self._process is not None:
@@ -71,7 +78,7 @@ class Emulator:
             self._process = None
 
     def _listen(self) -> tuple[str, ...]:
-        return "-H", "127.0.0.1", "-p", str(self.port)
+        return "-H", self._host, "-p", str(self.port)
 
     def _await(self) -> None:
         deadline = time.monotonic() + START_SECONDS

@@ -72,7 +72,7 @@ async def _serve() -> None:
 
 def main() -> None:
     """Answer commands until the input ends."""
-    logging.basicConfig(stream=sys.stderr, level=logging.ERROR)
+    logging.basicConfig(stream=sys.stderr, level=logging.CRITICAL)  # aiortc's tasks complain of peers that are gone
     asyncio.run(_serve())
 
 

@@ -25,6 +25,7 @@ STEP = 7.0  # degrees
 UNANSWERED = 0.84  # seconds until a camera counts as stalled: the viewer's third repetition
 GRACE = 0.7  # seconds for the answer to a ping
 _FIRST, _MOST = 0.25, 8.0  # seconds of patience, doubling
+_SPREAD, _SPREAD_MOST = 0.2, 3.0  # of the deadline of a `goaway`, and seconds: within which the next one is begun
 _STABLE = 3.0  # a session that lived so long is followed by the next at once
 _LOOK_SECONDS = 0.05
 
@@ -48,10 +49,10 @@ class NotYet(BenchError):
 
 
 class Session(Connection):
-    """One session. fresh: called for each picture that answers a newer camera; ending: called when its end is told."""
+    """One session. fresh: called for each picture that answers a newer camera; ending: with the seconds that it has."""
 
     def __init__(
-        self, seq: int, pose: Pose, fresh: Callable[[Session], None], ending: Callable[[Session], None]
+        self, seq: int, pose: Pose, fresh: Callable[[Session], None], ending: Callable[[Session, float], None]
     ) -> None:
         super().__init__(seq, pose)
         self._fresh, self._ending = fresh, ending
@@ -117,18 +118,21 @@ class Session(Connection):
         super()._read(text)
         if self.shown > before:
             self._fresh(self)
-        kind = json.loads(text).get("type")
-        if kind == "pong":
+        message = json.loads(text)
+        if message.get("type") == "pong":
             self._pinged = None
-        elif kind == "goaway":
-            self._ending(self)
+        elif message.get("type") == "goaway":
+            self._ending(self, message["deadline_ms"] / 1000)
 
     async def _ends(self, answer: aiohttp.ClientResponse) -> bool:
+        kind = b""
         async for line in answer.content:
-            if line.startswith(b"event: goaway"):
-                self._ending(self)
-            elif line.startswith(b"event: gone"):
-                return True
+            if line.startswith(b"event: "):
+                kind = line[7:].strip()
+                if kind == b"gone":
+                    return True
+            elif kind == b"goaway" and line.startswith(b"data: "):
+                self._ending(self, json.loads(line[6:])["deadline_ms"] / 1000)
         return False
 
 
@@ -145,6 +149,7 @@ class Shopper:
     answers: list[Answer] = field(default_factory=list)
     hosts: list[tuple[float, str]] = field(default_factory=list)
     _shown: Session | None = None
+    _leaving: Session | None = None
     _seq: int = 0
     _first: str = ""
     _since: float = 0.0
@@ -223,9 +228,15 @@ class Shopper:
         if session is self._shown:
             self.fresh.append(time.monotonic())
 
-    def _ending(self, session: Session) -> None:
-        if session is self._shown:
-            self._dial()
+    def _ending(self, session: Session, deadline: float) -> None:
+        if session is self._shown and session is not self._leaving:
+            self._leaving = session
+            self._spawn(self._depart(min(_SPREAD_MOST, _SPREAD * deadline) * random.random()))
+
+    async def _depart(self, seconds: float) -> None:
+        """Not all viewers of a host in the same moment."""
+        await asyncio.sleep(seconds)
+        self._dial()
 
     async def _end(self, session: Session) -> None:
         try:

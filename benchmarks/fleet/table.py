@@ -7,41 +7,32 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from benchmarks.companion import Companion
-from benchmarks.emulator import CREDENTIALS
-from benchmarks.errors import BenchError
+from benchmarks.emulator import CREDENTIALS, Emulator
+from benchmarks.fleet.hosts import ELSEWHERE
 from benchmarks.fleet.places import SERVICES, TABLE_PORT
 from benchmarks.town import House
 
 NAME = "vitrine-bench-placement"
-START_SECONDS = 60.0
 URL = f"http://{SERVICES}:{TABLE_PORT}"
 
 
 @contextmanager
 def emulator(house: House) -> Iterator[None]:
     """DynamoDB with the empty table, for as long as the block runs."""
-    command = house.space.command([sys.executable, "-m", "moto.server", "-H", SERVICES, "-p", str(TABLE_PORT)])
-    environment = {**CREDENTIALS, "PYTHONWARNINGS": "ignore", "PATH": os.defpath}
-    quiet = subprocess.DEVNULL
-    process = subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet, env=environment)
-    try:
-        _wait(house, process)
+    with ExitStack() as stack:
         with house.space.entered():
-            create(URL)
+            running = stack.enter_context(Emulator(TABLE_PORT, orderly=True, host=SERVICES))
+            create(running.url)
+        os.setpriority(os.PRIO_PROCESS, running.pid, ELSEWHERE)
         yield
-    finally:
-        process.kill()
-        process.wait()
 
 
 @contextmanager
@@ -72,20 +63,6 @@ def create(url: str) -> None:
     }
     request = urllib.request.Request(url, json.dumps(body).encode(), headers)
     urllib.request.urlopen(request, timeout=10).close()
-
-
-def _wait(house: House, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    with house.space.entered():
-        while time.monotonic() < deadline:
-            if process.poll() is not None:
-                raise BenchError("the DynamoDB emulator did not start; is moto installed? pip install 'moto[server]'")
-            try:
-                urllib.request.urlopen(f"{URL}/moto-api/", timeout=5).close()
-                return
-            except (urllib.error.URLError, OSError):
-                time.sleep(0.1)
-    raise BenchError(f"the DynamoDB emulator did not answer within {START_SECONDS:.0f} s")
 
 
 def main() -> None:

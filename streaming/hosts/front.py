@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 
 from aiohttp import web
@@ -87,10 +88,25 @@ class Front:
             with self._lobby.turn(ticket, asked.address, 0):  # without a place it is nobody's turn
                 raise
         except UnavailableError:
-            self._membership.metrics.placed.labels("alone").inc()
-            await self._whep.settled()
-            with self._lobby.place(ticket, asked.address, returning=self._sessions.returns(asked.again)):
-                return (await self._whep.open(asked))[1]
+            return await self._without_claim(request, asked, ticket)
+
+    async def _without_claim(self, request: web.Request, asked: Asked, ticket: str) -> web.Response:
+        """While the table is away: here, or where there was room when it was last read, or in this host's line."""
+        self._membership.metrics.placed.labels("alone").inc()
+        if not self._lobby.waiting:
+            try:
+                return await self._open(asked, "")
+            except SignallingError as error:
+                if error.code not in _ITS_OWN:
+                    raise
+            for host in self._membership.roomy()[:ATTEMPTS]:
+                with suppress(HostLost):
+                    response = await self._pass(request, host, "claim", asked.offer.encode())
+                    if response.status == 201 or _code(response) not in _ITS_OWN:
+                        return response
+        await self._whep.settled()
+        with self._lobby.place(ticket, asked.address, returning=self._sessions.returns(asked.again)):
+            return (await self._whep.open(asked))[1]
 
     async def _claim(self, request: web.Request, asked: Asked) -> web.Response:
         """On one host, or on another when that has no place after all. Raises FleetFull and UnavailableError."""

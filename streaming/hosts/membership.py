@@ -220,6 +220,10 @@ class Membership:
         """Of the whole fleet, as known."""
         return self._known().capacity()
 
+    def roomy(self) -> list[HostRecord]:
+        """Other hosts that had free slots when they were last heard of, the emptiest first."""
+        return sorted((host for host in self._others() if host.free), key=lambda host: -host.free)
+
     def free_elsewhere(self) -> int:
         """Slots on other hosts."""
         return sum(host.free for host in self._others())

@@ -20,6 +20,8 @@ import { Session, SessionError } from "./whep.js";
 const PATIENCE = { first: 250, most: 8_000, longest: 30_000 };
 /** A session that lived this long was a good one, ms: the next one is begun at once, without patience. */
 const STABLE = 3_000;
+/** Everybody on a host is told to go at once: each waits for its part of this share of the deadline, at most so long, ms. */
+const SPREAD = { share: 0.2, most: 3_000 };
 /** Bounds of the time between two questions for the place in the queue, ms. */
 const TURN = { least: 500, most: 15_000 };
 
@@ -27,6 +29,14 @@ const TURN = { least: 500, most: 15_000 };
 export function backoff(attempt, chance) {
   const full = Math.min(PATIENCE.most, PATIENCE.first * 2 ** attempt);
   return full * (0.5 + chance / 2);
+}
+
+/**
+ * When to begin the session that takes the place of one that ends: not all viewers of a host in the same moment.
+ * @param {number} deadline ms until it ends @param {number} chance 0..1 @returns {number} ms
+ */
+export function departure(deadline, chance) {
+  return Math.min(SPREAD.most, SPREAD.share * deadline) * chance;
 }
 
 /**
@@ -52,6 +62,8 @@ export class Connection {
   #shown = null;
   /** @type {Session|null} being set up */
   #coming = null;
+  /** @type {Session|null} has been told to go; it is told twice, over both ways */
+  #leaving = null;
   /** The shown session is in doubt: another one is only wanted until it is heard of again. */
   #doubted = false;
   #attempt = 0;
@@ -194,7 +206,13 @@ export class Connection {
     clearTimeout(this.#farewell);
     this.#farewell = setTimeout(() => this.#lost(session, new SessionError("the server is closing", { ended: true })), deadline);
     this.#doubted = false;
-    if (!this.#coming) this.#dial();
+    if (this.#coming || this.#leaving === session) return;
+    this.#leaving = session;
+    clearTimeout(this.#timer);
+    const begin = () => {
+      if (!this.#coming) this.#dial();
+    };
+    this.#timer = setTimeout(begin, departure(deadline, Math.random()));
   }
 
   /** @param {Session} session @param {SessionError} error */

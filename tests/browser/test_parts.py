@@ -298,6 +298,16 @@ def test_waiting_doubles_is_random_and_ends_at_eight_seconds(page: Page) -> None
     assert shortest == [value / 2 for value in longest]
 
 
+def test_who_is_told_to_go_does_not_go_with_all_others_at_once(page: Page) -> None:
+    soonest, latest = run(
+        page,
+        "connection",
+        "const n = [0, 5000, 10000, 120000]; return [n.map((k) => m.departure(k, 0)), n.map((k) => m.departure(k, 1))]",
+    )
+    assert soonest == [0, 0, 0, 0]
+    assert latest == [0, 1000, 2000, 3000]
+
+
 @pytest.mark.parametrize(
     ("size", "viewport"),
     [
