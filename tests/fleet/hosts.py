@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import secrets
 from collections.abc import Mapping
-from typing import Any
-
-import boto3
 
 from fleet.dynamo import DynamoTable
 from fleet.records import Endpoint, Identity
@@ -31,13 +30,18 @@ def identity(number: int, slots: int = 4) -> Identity:
 
 
 def dynamo_table(url: str, credentials: Mapping[str, str]) -> DynamoTable:
-    """A new table in an emulator; `credentials` are in the environment already."""
-    name, region = f"placement-{secrets.token_hex(4)}", credentials["AWS_DEFAULT_REGION"]
-    client: Any = boto3.client("dynamodb", region_name=region, endpoint_url=url)
-    client.create_table(
-        TableName=name,
+    """A new table in an emulator; `credentials` are in the environment already. They share a client."""
+    table = copy.copy(_any_table(url, credentials["AWS_DEFAULT_REGION"]))
+    table._name = f"placement-{secrets.token_hex(4)}"
+    table._client.create_table(
+        TableName=table._name,
         KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
         AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in ("pk", "sk")],
         BillingMode="PAY_PER_REQUEST",
     )
-    return DynamoTable(name, region, url)
+    return table
+
+
+@functools.cache
+def _any_table(url: str, region: str) -> DynamoTable:
+    return DynamoTable("none", region, url)
