@@ -4,6 +4,7 @@
 #   scripts/setup.sh            system libraries (EGL and OpenGL through Mesa, unless a driver is there) and .venv
 #   scripts/setup.sh browser    the same, and what the tests drive: Chromium, Firefox, nginx, GStreamer's webrtcbin, and
 #                               what networks are emulated with (coturn, nftables)
+#   scripts/setup.sh python     only the path of a Python that will do
 #
 # As root on Debian or Ubuntu it installs what is missing with apt-get. Otherwise it says what to install.
 # PYTHON=/path/to/python chooses the interpreter; without it the newest of 3.13, 3.12, 3.11 is taken.
@@ -165,10 +166,14 @@ ensure_browser() {
     ensure_networks || say 'the tests of networks will be skipped'
 }
 
+if [[ ${1:-} == python ]]; then
+    ensure_python
+    exit 0
+fi
 ensure_gl
 ensure_venv
 case ${1:-} in
     '') ;;
     browser) ensure_browser ;;
-    *) fail "unknown argument '$1': nothing, or browser" ;;
+    *) fail "unknown argument '$1': nothing, browser or python" ;;
 esac
