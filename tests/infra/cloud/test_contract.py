@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import re
 from collections.abc import Callable, Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
@@ -35,12 +36,19 @@ _CHILD = re.compile(r"^\$\{TemplateBase\}/([a-z-]+)\.yaml$")
 _BOUNDS = ("AllowedPattern", "AllowedValues", "MinValue", "MaxValue", "MinLength", "MaxLength")
 
 
-def _templates() -> dict[str, Document]:
+def _texts() -> dict[str, str]:
     found = {path.stem: path.read_text("utf-8") for path in sorted(FOLDER.glob("*.yaml"))}
-    return {name: document(name, text) for name, text in found.items() if text.startswith("AWSTemplateFormatVersion")}
+    return {name: text for name, text in found.items() if text.startswith("AWSTemplateFormatVersion")}
 
 
-TEMPLATES = _templates()
+@functools.cache
+def _templates() -> Mapping[str, Document]:
+    """Every template as data, read once: reading takes a second or two."""
+    return {name: document(name, text) for name, text in _texts().items()}
+
+
+def _copied() -> dict[str, Any]:
+    return copy.deepcopy(dict(_templates()))
 
 
 def _children(root: Document) -> dict[str, str]:
@@ -139,6 +147,8 @@ def _bounds(templates: Mapping[str, Document]) -> list[str]:
 def _looser(own: Mapping[str, Any], taken: Mapping[str, Any]) -> Iterator[str]:
     if own["Type"].startswith(("List", "CommaDelimited")):
         yield "a list has to be joined on its way"
+    if own["Type"].startswith("AWS::SSM::Parameter::Value"):
+        yield "what is handed on is the parameter's value, where the child asks for its name"
     if taken.get("Type") == "Number" and own["Type"] != "Number":
         yield "is a number there and none here"
     if {"AllowedValues"} <= own.keys() & taken.keys() and not set(own["AllowedValues"]) <= set(taken["AllowedValues"]):
@@ -168,29 +178,29 @@ def _order(templates: Mapping[str, Document]) -> list[str]:
 
 
 def test_every_template_is_nested_or_a_unit() -> None:
-    nested = set(_children(TEMPLATES["root"]).values())
-    assert nested | set(UNITS) == set(TEMPLATES)
+    nested = set(_children(_templates()["root"]).values())
+    assert nested | set(UNITS) == set(_templates())
     assert not nested & set(UNITS)
 
 
 def test_what_the_children_take_is_given() -> None:
-    assert _wiring(TEMPLATES) == []
+    assert _wiring(_templates()) == []
 
 
 def test_root_lets_nothing_through_that_a_child_refuses() -> None:
-    assert _bounds(TEMPLATES) == []
+    assert _bounds(_templates()) == []
 
 
 def test_the_nesting_has_an_order() -> None:
-    assert set(_order(TEMPLATES)) == set(TEMPLATES["root"]["Resources"])
+    assert set(_order(_templates())) == set(_templates()["root"]["Resources"])
 
 
 def test_the_readme_names_every_nested_stack_in_a_possible_order() -> None:
     rows = re.findall(r"^\| `([a-z-]+)` \| nested", (FOLDER / "README.md").read_text("utf-8"), re.MULTILINE)
-    ids = {name: logical for logical, name in _children(TEMPLATES["root"]).items()}
+    ids = {name: logical for logical, name in _children(_templates()["root"]).items()}
     assert sorted(rows) == sorted(ids)
     for position, name in enumerate(rows):
-        properties = TEMPLATES["root"]["Resources"][ids[name]]["Properties"]
+        properties = _templates()["root"]["Resources"][ids[name]]["Properties"]
         needs = {target[0] for kind, target, _ in _walk(properties) if kind == "Fn::GetAtt"}
         assert needs <= {ids[earlier] for earlier in rows[:position]}, name
 
@@ -199,23 +209,23 @@ def test_the_readme_names_every_nested_stack_in_a_possible_order() -> None:
 def test_a_unit_needs_only_what_the_operator_or_an_earlier_unit_gives(unit: str) -> None:
     earlier: set[str] = set()
     for name in UNITS[: UNITS.index(unit)]:
-        earlier |= TEMPLATES[name]["Outputs"].keys()
-    required = {key for key, value in TEMPLATES[unit]["Parameters"].items() if "Default" not in value}
+        earlier |= _templates()[name]["Outputs"].keys()
+    required = {key for key, value in _templates()[unit]["Parameters"].items() if "Default" not in value}
     assert required <= earlier | OPERATOR
 
 
 def test_whatever_a_later_unit_gives_has_an_empty_default_before() -> None:
     for position, name in enumerate(UNITS):
-        later = {output for other in UNITS[position + 1 :] for output in TEMPLATES[other]["Outputs"]}
-        for key, value in TEMPLATES[name]["Parameters"].items():
+        later = {output for other in UNITS[position + 1 :] for output in _templates()[other]["Outputs"]}
+        for key, value in _templates()[name]["Parameters"].items():
             if key in later:
                 assert value.get("Default") == "", f"{name}.{key}"
 
 
-@pytest.mark.parametrize("name", sorted(TEMPLATES))
+@pytest.mark.parametrize("name", sorted(_texts()))
 def test_parameters_are_grouped_described_and_bounded(name: str) -> None:
-    declared = TEMPLATES[name]["Parameters"]
-    groups = TEMPLATES[name]["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+    declared = _templates()[name]["Parameters"]
+    groups = _templates()[name]["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
     assert sorted(key for group in groups for key in group["Parameters"]) == sorted(declared)
     for key, value in declared.items():
         assert value.get("Description"), f"{key} has no description"
@@ -263,13 +273,13 @@ def _make_output_conditional(templates: dict[str, Any]) -> None:
     ],
 )
 def test_a_fault_in_the_wiring_is_told(fault: Callable[[dict[str, Any]], None], told: str) -> None:
-    templates = copy.deepcopy(dict(TEMPLATES))
+    templates = _copied()
     fault(templates)
     assert told in _wiring(templates)
 
 
 def test_a_circle_is_told() -> None:
-    templates: dict[str, Any] = copy.deepcopy(dict(TEMPLATES))
+    templates: dict[str, Any] = _copied()
     parameters = templates["root"]["Resources"]["Keys"]["Properties"]["Parameters"]
     parameters["WithTrail"] = {"Fn::GetAtt": ["Network", "Outputs.VpcId"]}
     with pytest.raises(CycleError):
@@ -277,9 +287,11 @@ def test_a_circle_is_told() -> None:
 
 
 def test_looser_bounds_are_told() -> None:
-    templates: dict[str, Any] = copy.deepcopy(dict(TEMPLATES))
+    templates: dict[str, Any] = _copied()
     templates["root"]["Parameters"]["MonthlyBudget"]["MinValue"] = -1
+    templates["root"]["Parameters"]["ParentImageId"]["Type"] = "AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>"
     templates["root"]["Parameters"]["Environment"]["AllowedValues"] = ["dev", "staging", "prod", "test"]
     told = _bounds(templates)
     assert "Budgets.MonthlyBudget: MinValue is lower than there" in told
+    assert any(what.startswith("Image.ParentImageId: what is handed on") for what in told)
     assert "Keys.Environment: allows a value that is refused there" in told
