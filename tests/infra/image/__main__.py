@@ -194,7 +194,7 @@ def fetch(path: str) -> tuple[int, bytes]:
 
 
 def still() -> int:
-    status, body = fetch(f"/render/{MODEL}.jpg?width=320&height=240")
+    status, body = fetch(f"/render/{MODEL}.jpg?size=320x240")
     demand(status == 200 and body[:2] == b"\xff\xd8", f"HTTP {status}: {body[:200]!r}")
     return len(body)
 
@@ -264,9 +264,13 @@ def refusal(proof: Proof, machine: Machine) -> None:
         done = machine.run("systemctl", "start", "vitrine", seconds=120)
         demand(done.returncode != 0, "vitrine.service started")
         demand(machine.show("vitrine-selftest", "Result") == "exit-code", "the self-test did not fail")
-        lines = [line for line in machine.journal("vitrine-selftest").splitlines() if "a GPU is required" in line]
+        lines = [
+            line
+            for line in machine.journal("vitrine-selftest").splitlines()
+            if line.startswith("vitrine: selftest: device")
+        ]
         demand(lines and fetch("/healthz")[0] == 0, machine.journal("vitrine-selftest"))
-        seen.append(lines[-1][:90])
+        seen.append(lines[-1][:100])
         demand(proof.answered() == "ABANDON", proof.answered())
         seen.append("the launch hook is answered with ABANDON")
         machine.run("sed", "-i", "s/^REQUIRE_GPU=.*/REQUIRE_GPU=0/", "/etc/vitrine/vitrine.env")

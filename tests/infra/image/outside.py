@@ -3,7 +3,7 @@
 `python -m tests.infra.image.outside STATE`: serves until killed. STATE is a folder: `metadata.json` (path → value, read
 at every request), `user-data`, and `calls.jsonl`, to which every call of a service is added, a line of JSON each.
 
-cloud-init asks with a token where the firmware says EC2, which a container's cannot. So what it asks, which are paths of
+cloud-init asks with a token where the firmware says EC2, which a container's cannot. So what it asks, paths of
 dated versions, needs none here; what Vitrine asks (`/latest/`) does.
 """
 
