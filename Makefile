@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup browser serve test check fuzz bench fidelity peers goldens lock clean
+.PHONY: help setup browser serve test check fuzz bench fidelity image peers goldens lock clean
 
 HOST ?= 127.0.0.1
 PORT ?= 8080
@@ -45,6 +45,9 @@ bench: browser  ## latency against the plain stack, interleaved; JSON and a plot
 
 fidelity: setup  ## SUITE=folder: pictures against a path tracer's and peers'; a report in out/fidelity
 	@$(BIN)/vitrine bench fidelity --suite '$(SUITE)' -o out/fidelity $(ARGS)
+
+image: setup  ## a render host's image, booted in a container and asked to do its work (root; ARGS=--gpu: the driver, too)
+	@$(BIN)/python -m tests.infra.image $(ARGS)
 
 peers: setup  ## Filament and Blender's Cycles in .venv-peers, to draw what a suite lacks (400 MB)
 	@test -x .venv-peers/bin/python || $(BIN)/python -m venv --without-pip .venv-peers

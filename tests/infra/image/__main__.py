@@ -1,7 +1,7 @@
 """`python -m tests.infra.image`: makes the image, boots it as an instance would, and says point by point what holds.
 
 Needs root, systemd-nspawn, mmdebstrap, iproute2, nftables and Debian's packages; some minutes and 4 GB of disk: `make
-image-test`, no part of `make test`. With --gpu the driver's half is installed, too, and validated as far as files can.
+image`, no part of `make test`. With --gpu the driver's half is installed, too, and validated as far as files can.
 """
 
 from __future__ import annotations
@@ -339,6 +339,7 @@ def main(arguments: argparse.Namespace, errors: IO[str]) -> int:
     state.mkdir(parents=True)
     proof = Proof(state)
     try:
+        rootfs.ensure_tools()
         image = folder / "software"
         if not arguments.boot:
             make(proof, folder, folder / "wheels", arguments.bundle)

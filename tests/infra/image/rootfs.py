@@ -18,6 +18,30 @@ class BuildError(Exception):
     """A step of the recipe failed; the message has its last lines."""
 
 
+#: Commands that all of it needs, and Debian's packages that have them.
+_TOOLS = {
+    "mmdebstrap": "mmdebstrap",
+    "systemd-nspawn": "systemd-container",
+    "systemd-analyze": "systemd",
+    "ip": "iproute2",
+    "nft": "nftables",
+    "nsenter": "util-linux",
+    "curl": "curl",
+}
+
+
+def ensure_tools() -> None:
+    """Install what is missing; BuildError that names it where that cannot be done."""
+    lacking = sorted({package for name, package in _TOOLS.items() if shutil.which(name) is None})
+    if os.geteuid() != 0:
+        raise BuildError("root is needed, to make a root file system and to boot it")
+    if lacking and shutil.which("apt-get") is None:
+        raise BuildError(f"missing here: {', '.join(lacking)} (names of Debian's packages)")
+    if lacking:
+        _call(["apt-get", "update", "-q"])
+        _call(["apt-get", "install", "-yq", "--no-install-recommends", *lacking], DEBIAN_FRONTEND="noninteractive")
+
+
 def debian(folder: Path) -> Path:
     """A bare Debian 12 in `folder`, made once."""
     if not folder.exists():
