@@ -29,7 +29,6 @@ HOP, CLIENT, LEASE, DIGEST, SIGNED = (f"X-Vitrine-{name}" for name in ("Hop", "C
 HEADERS = frozenset({HOP, CLIENT, LEASE, DIGEST, SIGNED})
 FRESH_SECONDS = 30.0  # that the clocks of two hosts and the way between them may differ
 LEAST_SECRET = 16  # characters
-_PASSED = "vitrine.passed"  # where a request keeps it
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +39,9 @@ class Hop:
     client: str
     lease: str
     sender: str
+
+
+_PASSED = web.RequestKey("passed", Hop)
 
 
 class Signer:
@@ -83,8 +85,7 @@ def check_body(headers: Mapping[str, str], body: bytes) -> None:
 
 def passed_on(request: web.BaseRequest) -> Hop | None:
     """What the middleware has read and found true."""
-    hop: Hop | None = request.get(_PASSED)
-    return hop
+    return request.get(_PASSED)
 
 
 def note(request: web.BaseRequest, hop: Hop) -> None:
