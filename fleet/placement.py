@@ -52,10 +52,11 @@ class Placement:
         self._looked: float | None = None
         self._close_looks = 0
         self._suspicions: dict[str, Suspicion] = {}  # at most one for each known host
+        self.blind = False  # while the table cannot be asked, records do not age: nobody could know of a beat
 
     def hosts(self) -> list[HostRecord]:
         """Hosts that live, as far as known; asks nobody."""
-        oldest = self._now() - DEAD_SECONDS
+        oldest = 0.0 if self.blind else self._now() - DEAD_SECONDS
         with self._lock:
             return [record for record in self._records.values() if record.beat >= oldest]
 

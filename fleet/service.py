@@ -27,6 +27,7 @@ THREADS = 8  # requests to the table at once
 WAITING = 64  # requests running and waiting; beyond, the table counts as away
 PATIENCE_SECONDS = 2.0  # with one viewer's placement, all its requests together
 BEAT_PATIENCE_SECONDS = 5.0
+LOOK_SECONDS = 30.0  # between two looks at the other hosts, so that they are known when the table goes away
 AWAY_SECONDS = 2.0  # for which the table is not asked again for viewers after it did not answer
 
 AWAY = (UnavailableError, RefusedError)  # once the fleet has begun: rights can be taken away for a while, too
@@ -109,6 +110,7 @@ class Fleet:
         report = self._report()
         try:
             self._placement.learn(await self._beats.run(lambda: self._tenancy.beat(report)))
+            await self._beats.run(lambda: self._placement.look(LOOK_SECONDS))
         except AWAY as error:
             self._lost(error)
         except ReplacedError as error:
@@ -117,12 +119,12 @@ class Fleet:
         else:
             if self._away_until is not None:
                 logger.info("the placement table answers again")
-            self._away_until = None
+            self._away_until, self._placement.blind = None, False
 
     def _lost(self, error: FleetError) -> None:
         if self._away_until is None:
             logger.warning("the placement table does not answer, viewers are taken here: %s", error)
-        self._away_until = self._clock() + AWAY_SECONDS
+        self._away_until, self._placement.blind = self._clock() + AWAY_SECONDS, True
 
     # -- viewers ------------------------------------------------------------------------------------------------------
 

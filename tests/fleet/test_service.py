@@ -106,6 +106,24 @@ async def test_owners_are_found_by_name(desks: list[Desk], table: MemoryTable) -
     assert await desks[0].fleet.owner(name) is not None  # as far as known
 
 
+async def test_sessions_of_other_hosts_are_found_for_as_long_as_the_table_is_away(
+    desks: list[Desk], table: MemoryTable, clock: Clock
+) -> None:
+    """Their beats cannot be heard: that they are old says nothing."""
+    name = names.tagged(secrets.token_urlsafe(24), "h2")
+    await desks[0].beat()  # looks around, though no viewer ever came
+    table.away = True
+    for _ in range(10):
+        clock.sleep(60.0)
+        await desks[0].beat()
+    owner = await desks[0].fleet.owner(name)
+    assert owner is not None
+    assert owner.id == "h2"
+    table.away = False
+    await desks[0].beat()
+    assert await desks[0].fleet.owner(name) is None  # now its silence counts
+
+
 async def test_a_host_that_does_not_answer_is_avoided(desks: list[Desk]) -> None:
     desks[1].fleet.suspect("h1")
     for _ in range(2):
