@@ -3,13 +3,11 @@
 # Prints the path of the archive; its SHA-256 lies beside it. The pipeline fetches nothing else but Debian packages.
 #
 #   ami/bundle.sh [OUTPUT]   default build/ami.tar.gz
-#   WHEELS=FOLDER            wheels that are there already (default build/wheels); what is missing is downloaded into it
 #   PYTHON=.venv/bin/python  whose pip is used: of the same minor version as Debian 12's, 3.11
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 readonly OUTPUT=${1:-build/ami.tar.gz}
-readonly WHEELS=${WHEELS:-build/wheels}
 readonly PYTHON=${PYTHON:-.venv/bin/python}
 readonly TARGET=(--only-binary :all: --implementation cp --python-version 3.11
     --platform manylinux_2_28_x86_64 --platform manylinux_2_27_x86_64 --platform manylinux_2_17_x86_64
@@ -21,14 +19,11 @@ trap 'rm -rf "$stage"' EXIT
 
 pip() { "$PYTHON" -m pip --disable-pip-version-check --quiet "$@"; }
 
-mkdir -p "$WHEELS" "$(dirname "$OUTPUT")" "$stage/source" "$stage/bundle/wheels"
+mkdir -p "$(dirname "$OUTPUT")" "$stage/source" "$stage/bundle/wheels"
 git archive HEAD | tar -x -C "$stage/source"
 git diff --quiet HEAD || echo "bundle: the working tree differs from $(git rev-parse --short HEAD), which is what is packed" >&2
-pip download --dest "$WHEELS" --find-links "$WHEELS" --no-deps "${TARGET[@]}" --requirement "$stage/source/requirements.txt"
+pip download --dest "$stage/bundle/wheels" --no-deps "${TARGET[@]}" --requirement "$stage/source/requirements.txt"
 pip wheel --no-deps --no-build-isolation --wheel-dir "$stage/bundle/wheels" "$stage/source"
-# Only what the pins name: the folder may hold older versions.
-pip download --dest "$stage/bundle/wheels" --no-index --find-links "$WHEELS" --no-deps "${TARGET[@]}" \
-    --requirement "$stage/source/requirements.txt"
 
 cp -r "$stage/source/ami" "$stage/source/requirements.txt" "$stage/bundle/"
 git rev-parse HEAD >"$stage/bundle/COMMIT"

@@ -34,6 +34,9 @@ is_in() {
     return 1
 }
 
+# setting NAME: what every host of the image is told.
+setting() { sed -n "s/^$1=//p" "$ROOT/usr/lib/vitrine/defaults.env" 2>/dev/null | tail -n 1; }
+
 # A check says what is wrong, a line a fault, and nothing when all is well. It ends with 3 where it cannot be made here.
 run_check() {
     local name=$1 said code=0

@@ -3,8 +3,6 @@
 
 library() { compgen -G "$ROOT/usr/lib/x86_64-linux-gnu/$1" || compgen -G "$ROOT/usr/lib/x86_64-linux-gnu/nvidia/current/$1"; }
 
-setting() { sed -n "s/^$1=//p" "$ROOT/usr/lib/vitrine/defaults.env" 2>/dev/null | tail -n 1; }
-
 # Version of the driver's libraries, from the name of the file that libnvidia-encode.so.1 leads to.
 driver_version() {
     local file
@@ -17,15 +15,15 @@ driver_version() {
 }
 
 check_egl_vendor() {
-    local files library
+    local files named
     mapfile -t files < <(compgen -G "$ROOT/usr/share/glvnd/egl_vendor.d/*nvidia*.json"; compgen -G "$ROOT/etc/glvnd/egl_vendor.d/*nvidia*.json")
     if ((${#files[@]} == 0)); then
         echo 'no NVIDIA file in /usr/share/glvnd/egl_vendor.d: EGL would draw with Mesa in silence (package nvidia-egl-icd)'
         return 0
     fi
-    library=$(sed -n 's/.*"library_path"[^"]*"\([^"]*\)".*/\1/p' "${files[0]}")
-    [[ -n $library ]] || echo "${files[0]#"$ROOT"} names no library"
-    library "$library" >/dev/null || echo "${files[0]#"$ROOT"} names $library, which is not there (package libegl-nvidia0)"
+    named=$(sed -n 's/.*"library_path"[^"]*"\([^"]*\)".*/\1/p' "${files[0]}")
+    [[ -n $named ]] || echo "${files[0]#"$ROOT"} names no library"
+    library "$named" >/dev/null || echo "${files[0]#"$ROOT"} names $named, which is not there (package libegl-nvidia0)"
 }
 
 check_nvenc_library() {

@@ -6,13 +6,12 @@ set -euo pipefail
 
 readonly HOME_FOLDER=/opt/vitrine
 readonly WHEELS=$AMI/../wheels
-readonly PINS=$AMI/../requirements.txt
 
 compgen -G "$WHEELS/vitrine-*.whl" >/dev/null || fail "$WHEELS has no wheel of Vitrine: make the bundle with ami/bundle.sh"
 [[ -x $HOME_FOLDER/bin/python ]] || python3 -m venv "$HOME_FOLDER"
 pip() { "$HOME_FOLDER/bin/python" -m pip --isolated --disable-pip-version-check --quiet --no-cache-dir "$@"; }
-pip install --no-index --find-links "$WHEELS" --only-binary :all: --requirement "$PINS"
-pip install --no-index --find-links "$WHEELS" --only-binary :all: --no-deps --force-reinstall "$WHEELS"/vitrine-*.whl
+pip install --no-index --no-deps --only-binary :all: "$WHEELS"/*.whl
+pip install --no-index --no-deps --force-reinstall "$WHEELS"/vitrine-*.whl # a new build has the old version's number
 pip check
 "$HOME_FOLDER/bin/python" -m compileall -q "$HOME_FOLDER/lib" >/dev/null || true # some packages ship templates of code
 chown -R root:root "$HOME_FOLDER"

@@ -107,12 +107,12 @@ def demand(holds: object, what: str) -> None:
         raise PointError(what)
 
 
-def make(proof: Proof, folder: Path, wheels: Path, archive: Path | None) -> Path:
+def make(proof: Proof, folder: Path, archive: Path | None) -> Path:
     """The image without a GPU: built and valid."""
     with proof.point("a bare Debian 12 by mmdebstrap"):
         base = rootfs.debian(folder / "base")
     with proof.point("the bundle") as seen:
-        archive = archive or rootfs.bundle(folder / "ami.tar.gz", wheels)
+        archive = archive or rootfs.bundle(folder / "ami.tar.gz")
         seen.append(f"{archive.stat().st_size >> 20} MiB")
     with proof.point("every step of the recipe, SOFTWARE=1"):
         image = rootfs.build(base, archive, folder / "software", SOFTWARE="1", AGENTS="none")
@@ -342,7 +342,7 @@ def main(arguments: argparse.Namespace, errors: IO[str]) -> int:
         rootfs.ensure_tools()
         image = folder / "software"
         if not arguments.boot:
-            make(proof, folder, folder / "wheels", arguments.bundle)
+            make(proof, folder, arguments.bundle)
         boots(proof, image, demo(rootfs.ROOT / ".cache/demo"))
         if arguments.gpu:
             make_gpu(proof, folder, arguments.bundle or folder / "ami.tar.gz", kernel=arguments.module)
@@ -359,7 +359,7 @@ def main(arguments: argparse.Namespace, errors: IO[str]) -> int:
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.infra.image", description=__doc__)
-    parser.add_argument("--folder", type=Path, default=Path("build/image"), help="for root file systems and wheels")
+    parser.add_argument("--folder", type=Path, default=Path("build/image"), help="for root file systems")
     parser.add_argument("--bundle", type=Path, help="an archive that is there already")
     parser.add_argument("--boot", action="store_true", help="only boot what --keep has left")
     parser.add_argument("--gpu", action="store_true", help="also the driver's user-space half (300 MB more)")

@@ -52,9 +52,9 @@ def debian(folder: Path) -> Path:
     return folder
 
 
-def bundle(output: Path, wheels: Path) -> Path:
+def bundle(output: Path) -> Path:
     """The recipe's bundle of the last commit."""
-    _call([str(ROOT / "ami/bundle.sh"), str(output)], WHEELS=str(wheels))
+    _call([str(ROOT / "ami/bundle.sh"), str(output)])
     return output
 
 
