@@ -15,6 +15,7 @@ from cloudformation.deploy.estate import Placed
 from cloudformation.deploy.prices import Prices
 
 HOURS = 730.0  # in a month, as AWS's own estimates have it
+METRICS = 9  # that the hosts of one group publish about it (docs/fleet.md)
 ASSUMED_ZONES = 3  # where a template's number of subnets is known after deployment only
 
 
@@ -139,6 +140,8 @@ def _group(one: Placed, context: Context) -> Iterator[Item]:
             if group.public:
                 address = context.prices.usd("public_ipv4")
                 yield Item(one.stack, "network", "public address", group.least * HOURS, "hour", address)
+        if gpu:
+            yield Item(one.stack, "observability", "fleet metrics", METRICS, "month", context.prices.usd("metric"))
         gibibytes = (group.least + group.warm) * group.gibibytes
         yield Item(one.stack, category, "volumes", gibibytes, "GB-month", context.prices.usd("volume_gp3"))
 

@@ -16,7 +16,13 @@ NESTED = "AWS::CloudFormation::Stack"
 MAX_STACKS = 64  # followed at once
 MAX_MISSES = 6  # polls in a row that may fail
 _FIRST_PAUSE, _LAST_PAUSE = 2.0, 15.0  # seconds between polls
-_ECHOES = ("resource creation cancelled", "resource update cancelled", "resource deletion cancelled", "embedded stack")
+_ECHOES = (
+    "resource creation cancelled",
+    "resource update cancelled",
+    "resource deletion cancelled",
+    "embedded stack",
+    "the following resource",
+)
 _GOOD = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE", "DELETE_COMPLETE"})
 ADVICE = {
     "ROLLBACK_COMPLETE": "only what is retained stands; repair the cause, `vitrine cloud destroy`, deploy again",

@@ -105,8 +105,8 @@ def test_cost_needs_neither_account_nor_region(capsys: Any, templates: Path, tmp
     assert code == 0
     assert "a viewer-hour, everything" in out
     data = json.loads(path.read_text())
-    # A host that always runs and three hosted zones.
-    assert data["fixed"]["monthly"] == pytest.approx(730 * 1.006 + 3 * 0.5)
+    # A host that always runs, its group's nine metrics, and three hosted zones.
+    assert data["fixed"]["monthly"] == pytest.approx(730 * 1.006 + 9 * 0.3 + 3 * 0.5)
 
 
 def test_json_on_stdout_is_nothing_else(capsys: Any, templates: Path) -> None:

@@ -25,8 +25,8 @@ def test_what_stands_by_hand(sky: Any) -> None:
     bill = fixed.bill(list(imagined(sky.environment("prod"), sky.library, sky.choices)), PRICES)
     by_stack = bill.by(lambda item: item.stack)
     assert by_stack["network"] == pytest.approx(2 * 730 * 0.045 + 2 * 730 * 0.01)
-    # One host with a public address; 20 GB for it and for each of the two that wait.
-    assert by_stack["render"] == pytest.approx(730 * 1.006 + 730 * 0.005 + 3 * 20 * 0.08)
+    # One host with a public address; 20 GB for it and for each of the two that wait; nine metrics.
+    assert by_stack["render"] == pytest.approx(730 * 1.006 + 730 * 0.005 + 3 * 20 * 0.08 + 9 * 0.3)
     assert by_stack["global"] == pytest.approx(0.5)
     assert bill.unpriced == ()
 
