@@ -188,12 +188,14 @@ class _Run:
         shoppers = self._shoppers()
         self._machines.until(lambda: self._over(kind, victim), MOVE_SECONDS, f"{kind}: {victim} does not end")
         stood = [_longest([*shopper["fresh"], shopper["now"]], struck) for shopper in shoppers]
+        slowest = shoppers[stood.index(max(stood))]
         answers = [answer for shopper in shoppers for answer in shopper["answers"] if answer[0] > struck]
         return {
             "kind": kind,
             "viewers": on[victim],
             "stood": stood,
             "slowest": max(stood),
+            "story": _story(slowest, struck),
             "promised": PROMISES[kind],
             "moved": moved - struck,
             "refused": sum(status == 503 for _, status, _ in answers),
@@ -266,6 +268,13 @@ class _Run:
     def _calm(self, seconds: float) -> None:
         ends = time.monotonic() + seconds
         self._machines.until(lambda: time.monotonic() >= ends, seconds + 10, "time passes")
+
+
+def _story(shopper: dict[str, Any], since: float) -> list[str]:
+    """What somebody's offers were answered after a moment, and which sessions were shown, with seconds since then."""
+    told = [(at, f"{status} {code}".strip()) for at, status, code in shopper["answers"]]
+    told += [(at, f"shown {name.rpartition('.')[2]}") for at, name in shopper["hosts"]]
+    return [f"{at - since:.2f} {what}" for at, what in sorted(told) if at > since]
 
 
 def _longest(fresh: list[float], since: float) -> float:
