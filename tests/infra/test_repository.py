@@ -99,12 +99,15 @@ def test_the_wheel_holds_all_that_runs(tmp_path: Path) -> None:
     wanted = set()
     for path in tracked_files():
         name = path.relative_to(ROOT)
-        if name.parts[0] in PACKAGES or name.as_posix() in {"vitrine.py", "pyproject.toml", "README.md", "LICENSE"}:
+        others = {"vitrine.py", "pyproject.toml", "README.md", "LICENSE"}
+        if name.parts[0] in (*PACKAGES, "cloudformation") or name.as_posix() in others:
             copy = tmp_path / "source" / name
             copy.parent.mkdir(parents=True, exist_ok=True)
             copy.write_bytes(path.read_bytes())
             if name.parts[0] in PACKAGES and path.suffix in RUNS and "results" not in name.parts:
                 wanted.add(name.as_posix())
+            if name.parts[0] == "cloudformation" and path.suffix == ".yaml" and len(name.parts) == 2:
+                wanted.add(name.as_posix())  # what `vitrine cloud` deploys and prices
     build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
     subprocess.run([*build, "--wheel-dir", str(tmp_path), str(tmp_path / "source")], check=True, timeout=100)
     (wheel,) = tmp_path.glob("vitrine-*.whl")
