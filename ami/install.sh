@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Makes a render host's image of a Debian 12 system: runs every step in order. Root only; safe to repeat.
+# Makes a render host's image of a Debian 12 system: runs every step in order. Root only; safe to repeat,
+# but the last step removes the bundle's wheels.
 #
 # Runs in an EC2 Image Builder instance and in a chroot alike. Nothing is fetched but Debian packages: Vitrine and its pinned
 # Python packages come with the bundle (ami/bundle.sh). Parameters, all from the environment:

@@ -38,6 +38,15 @@ install_given() {
     apt_install "${files[@]}"
 }
 
+# All of them, with the one that runs while an image is built: it would be started again otherwise, and have no module.
+purge_cloud_kernels() {
+    local names
+    mapfile -t names < <(dpkg-query --show --showformat='${Package} ${db:Status-Status}\n' 'linux-*-cloud-amd64' 2>/dev/null |
+        awk '$2 == "installed" { print $1 }')
+    echo 'linux-base linux-base/removing-running-kernel boolean false' | debconf-set-selections
+    apt_purge "${names[@]}"
+}
+
 apt_install "${COMMON[@]}"
 if [[ ${SOFTWARE:-0} == 1 ]]; then
     say 'SOFTWARE=1: no driver, this image draws with the processor'
@@ -51,7 +60,7 @@ else
     apt_install "${NVIDIA[@]}"
     if [[ ${DRIVER_KERNEL:-1} == 1 ]]; then
         apt_install "${KERNEL[@]}"
-        apt_purge linux-image-cloud-amd64 linux-headers-cloud-amd64
+        purge_cloud_kernels
     fi
 fi
 # A service without privileges cannot load modules or make device files, so both are there before it starts.
