@@ -25,6 +25,7 @@ STEP = 7.0  # degrees
 UNANSWERED = 0.84  # seconds until a camera counts as stalled: the viewer's third repetition
 GRACE = 0.7  # seconds for the answer to a ping
 _FIRST, _MOST = 0.25, 8.0  # seconds of patience, doubling
+_ASTRAY, _ASTRAY_MOST = (502, 504), 8  # a balancer's answers for a host that is gone make nobody more patient
 _SPREAD, _SPREAD_MOST = 0.2, 3.0  # of the deadline of a `goaway`, and seconds: within which the next one is begun
 _STABLE = 3.0  # a session that lived so long is followed by the next at once
 _LOOK_SECONDS = 0.05
@@ -198,7 +199,8 @@ class Shopper:
                 told = error.answer if isinstance(error, NotYet) else Answer(time.monotonic(), 0, type(error).__name__)
                 self.answers.append(told)
                 await session.close()
-                await asyncio.sleep(max(told.seconds, min(_MOST, _FIRST * 2**attempt) * random.uniform(0.5, 1.0)))
+                doublings = 0 if told.status in _ASTRAY and attempt < _ASTRAY_MOST else attempt
+                await asyncio.sleep(max(told.seconds, min(_MOST, _FIRST * 2**doublings) * random.uniform(0.5, 1.0)))
                 attempt += 1
                 continue
             self._settle(session)

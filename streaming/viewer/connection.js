@@ -20,6 +20,8 @@ import { Session, SessionError } from "./whep.js";
 const PATIENCE = { first: 250, most: 8_000, longest: 30_000 };
 /** A session that lived this long was a good one, ms: the next one is begun at once, without patience. */
 const STABLE = 3_000;
+/** Answers about a host that is not there any more, and how many attempts they do not make less eager. */
+const ASTRAY = { statuses: new Set([502, 504]), most: 8 };
 /** Everybody on a host is told to go at once: each waits for its part of this share of the deadline, at most so long, ms. */
 const SPREAD = { share: 0.2, most: 3_000 };
 /** Bounds of the time between two questions for the place in the queue, ms. */
@@ -29,6 +31,14 @@ const TURN = { least: 500, most: 15_000 };
 export function backoff(attempt, chance) {
   const full = Math.min(PATIENCE.most, PATIENCE.first * 2 ** attempt);
   return full * (0.5 + chance / 2);
+}
+
+/**
+ * The same, for what an offer was answered. A balancer says 502 or 504 for a host that is gone: the next offer reaches another one.
+ * @param {number} status 0 for no answer @param {number} attempt 0, 1, 2 … @param {number} chance 0..1 @returns {number} ms
+ */
+export function patience(status, attempt, chance) {
+  return backoff(ASTRAY.statuses.has(status) && attempt < ASTRAY.most ? 0 : attempt, chance);
 }
 
 /**
@@ -246,9 +256,9 @@ export class Connection {
   }
 
   /** @param {SessionError} error @returns {number} ms */
-  #delay({ queue, ended, retryAfter }) {
+  #delay({ queue, ended, retryAfter, status }) {
     if (queue) return turn(retryAfter, queue.seconds, Math.random());
     if (ended && this.#attempt === 0 && performance.now() - this.#since > STABLE) return 0;
-    return Math.min(PATIENCE.longest, Math.max(retryAfter, backoff(this.#attempt, Math.random())));
+    return Math.min(PATIENCE.longest, Math.max(retryAfter, patience(status, this.#attempt, Math.random())));
   }
 }

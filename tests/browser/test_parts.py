@@ -298,6 +298,16 @@ def test_waiting_doubles_is_random_and_ends_at_eight_seconds(page: Page) -> None
     assert shortest == [value / 2 for value in longest]
 
 
+def test_a_host_that_a_balancer_did_not_reach_is_no_reason_to_wait_longer(page: Page) -> None:
+    refused, astray = run(
+        page,
+        "connection",
+        "const n = [0, 2, 7, 8]; return [503, 502].map((status) => n.map((k) => m.patience(status, k, 1)))",
+    )
+    assert refused == [250, 1000, 8000, 8000]
+    assert astray == [250, 250, 250, 8000]
+
+
 def test_who_is_told_to_go_does_not_go_with_all_others_at_once(page: Page) -> None:
     soonest, latest = run(
         page,
