@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cloudformation.deploy.template import Template
 
 EXIT_DRIFTED = 3
+UNITS = ("global", "recovery", "root", "edge")
 MINUTES = 120  # that one stack may take
 _ACTIONS: tuple[tuple[str, str, str], ...] = (
     (
@@ -82,6 +83,7 @@ def _add_where(parser: argparse.ArgumentParser, *, online: bool) -> None:
 
 def _add_deploying(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("deploying").add_argument
+    add("--only", choices=UNITS, metavar="STACK", help=f"one of {', '.join(UNITS)} (default: all, in their order)")
     add("--ami-bundle", type=Path, metavar="FILE", help="the image's sources, made by ami/bundle.sh")
     add("--ignore-quotas", action="store_true", help="go on although quotas are too small")
 
@@ -165,7 +167,7 @@ def _deployment(arguments: argparse.Namespace, talk: Talk) -> Deployment:
         raise _bad(f"--timeout {minutes:g}: 1 to 1440 minutes")
     image = bundle(arguments.ami_bundle)
     patience = Patience(seconds=60 * minutes)
-    deployment = Deployment(environment, library, choices, _clouds(arguments), talk, image, patience)
+    deployment = Deployment(environment, library, choices, _clouds(arguments), talk, image, patience, arguments.only)
     deployment.check()
     return deployment
 
@@ -175,7 +177,7 @@ def _plan(arguments: argparse.Namespace) -> int:
 
     deployment = _deployment(arguments, Talk(_say, lambda *_: False))
     if arguments.offline:
-        for number, step in enumerate(deployment.environment.steps(), 1):
+        for number, step in enumerate(deployment.steps(), 1):
             again = " (again)" if step.again else ""
             name, region = deployment.environment.stack(step.unit), deployment.environment.region(step.unit)
             _say(f"{number}. {name}{again}, {region}: {step.reason}")

@@ -25,7 +25,7 @@ from cloudformation.deploy.template import Parameter, Template, as_text
 MAX_BYTES = 1 << 16
 REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
 PROJECT = re.compile(r"[a-z][a-z0-9-]{1,15}")
-ACTIONS = ("project", "regions", "parameters")
+KEYS = ("project", "regions", "parameters")
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def read(path: Path | None, units: frozenset[str]) -> Choices:
     except yaml.YAMLError as error:
         raise ParameterError(f"{path}: {' '.join(str(error).split())}") from error
     if not isinstance(raw, dict):
-        raise ParameterError(f"{path}: a mapping of at most {MAX_BYTES} bytes is expected: {', '.join(ACTIONS)}")
+        raise ParameterError(f"{path}: a mapping of at most {MAX_BYTES} bytes is expected: {', '.join(KEYS)}")
     try:
         return _choices(raw, units)
     except ParameterError as error:
@@ -58,7 +58,7 @@ def read(path: Path | None, units: frozenset[str]) -> Choices:
 
 
 def _choices(raw: Mapping[str, Any], units: frozenset[str]) -> Choices:
-    _only(raw, frozenset(ACTIONS), "")
+    _only(raw, frozenset(KEYS), "")
     regions = _section(raw, "regions")
     _only(regions, frozenset({"home", "recovery"}), "regions.")
     sections = _section(raw, "parameters")

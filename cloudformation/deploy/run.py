@@ -39,7 +39,7 @@ class Talk:
 
 @dataclass
 class Deployment:
-    """One run of the command over one environment. clouds: one for each region; found: outputs seen so far, by unit."""
+    """One run of the command over one environment. clouds: one for each region; only: a single unit."""
 
     environment: Environment
     library: Mapping[str, Template]
@@ -48,6 +48,7 @@ class Deployment:
     talk: Talk
     image: Bundle | None = None
     patience: Patience = field(default_factory=Patience)
+    only: str | None = None
     _uploads: dict[str, Uploaded] = field(default_factory=dict)
     _outputs: dict[str, Mapping[str, str]] = field(default_factory=dict)
 
@@ -62,7 +63,7 @@ class Deployment:
         """Shows what a deployment would do, leaves only uploaded templates behind; how many stacks would change."""
         changed = 0
         self._need_image()
-        for step in self.environment.steps():
+        for step in self.steps():
             if step.again:
                 continue
             change_set = self._proposed(step, planning=True)
@@ -78,7 +79,7 @@ class Deployment:
         """Every step, shown and confirmed; how many stacks changed. Raises StackError at the first that fails."""
         changed = 0
         self._need_image()
-        for step in self.environment.steps():
+        for step in self.steps():
             change_set = self._proposed(step, planning=False)
             if change_set is None:
                 continue
@@ -89,6 +90,10 @@ class Deployment:
                 changed += 1
         return changed
 
+    def steps(self) -> list[Step]:
+        """The environment's steps, or those of the one unit that was asked for."""
+        return [step for step in self.environment.steps() if self.only in (None, step.unit)]
+
     def preflight(self) -> list[str]:
         """What the account's quotas do not allow, in words."""
         placed = imagined(self.environment, self.library, self.choices)
@@ -97,6 +102,8 @@ class Deployment:
     def _need_image(self) -> None:
         """The first deployment cannot do without the image's bundle; better told now than after two stacks."""
         template = self._template("root")
+        if self.only not in (None, "root"):
+            return
         given = self.choices.parameters.get("root", {})
         needed = {name for name in _KEPT if name in template.parameters and template.parameters[name].default is None}
         if needed - set(given) and self.image is None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import vitrine
+from cloudformation.deploy import cli, estate
 
 PLAIN = """
 AWSTemplateFormatVersion: "2010-09-09"
@@ -65,6 +66,10 @@ def test_an_offline_plan_tells_the_order(capsys: Any, templates: Path) -> None:
         "3. vitrine-dev-edge",
         "4. vitrine-dev-root (again)",
     ]
+
+
+def test_the_stacks_of_only_are_those_of_the_estate() -> None:
+    assert set(cli.UNITS) == estate.UNITS
 
 
 def test_no_credentials_say_how_to_get_some(capsys: Any, templates: Path) -> None:

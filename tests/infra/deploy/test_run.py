@@ -95,6 +95,13 @@ def test_prod_is_protected_against_deletion(sky: Any) -> None:
     assert sky.journal.count("protect vitrine-prod-root True") == 1
 
 
+def test_one_stack_alone_can_be_deployed(sky: Any) -> None:
+    deployment = sky.deployment()
+    deployment.only = "global"
+    assert deployment.deploy() == 1
+    assert [line for line in sky.journal if line.startswith("execute")] == ["execute vitrine-dev-global"]
+
+
 def test_a_parameter_out_of_bounds_calls_nobody(sky: Any) -> None:
     sky.choices = type(sky.choices)(home="eu-central-1", parameters={"global": {"DomainName": "SHOP"}})
     with pytest.raises(ParameterError, match="lower-case"):
