@@ -3,7 +3,7 @@
 #
 #   scripts/setup.sh            system libraries (EGL and OpenGL through Mesa, unless a driver is there) and .venv
 #   scripts/setup.sh browser    the same, and what the tests drive: Chromium, Firefox, nginx, GStreamer's webrtcbin, and
-#                               what networks are emulated with (coturn, nftables)
+#                               what networks are emulated with (coturn, nftables), what judges shell scripts
 #   scripts/setup.sh python     only the path of a Python that will do
 #
 # As root on Debian or Ubuntu it installs what is missing with apt-get. Otherwise it says what to install.
@@ -108,7 +108,7 @@ ensure_venv() {
         "$python" -m venv --clear .venv
     fi
     [[ -t 2 ]] || verbosity=(-qq)
-    say "installing $(cat requirements*.txt | grep -c ==) pinned packages into .venv (a minute or two)"
+    say "installing $(cat requirements.txt requirements-dev.txt | grep -c ==) pinned packages into .venv (a minute or two)"
     .venv/bin/pip install "${verbosity[@]}" --disable-pip-version-check --no-input --requirement requirements-dev.txt
     .venv/bin/pip install --quiet --disable-pip-version-check --no-input --no-deps --no-build-isolation --editable .
     fingerprint >"$STAMP"
@@ -157,6 +157,8 @@ ensure_nginx() {
     ! command -v systemctl >/dev/null || systemctl disable --now nginx >/dev/null 2>&1 || true
 }
 
+has_shell_checks() { command -v shellcheck >/dev/null && command -v systemd-analyze >/dev/null; }
+
 # Without these the tests that need them skip, and with CI=true they fail: so their absence is said, and is no error here.
 ensure_browser() {
     has_chromium || need Chromium chromium || say 'the tests that need a browser will be skipped'
@@ -164,6 +166,7 @@ ensure_browser() {
     ensure_nginx || say 'the tests with a caching proxy will be skipped'
     has_player || need "GStreamer's webrtcbin" "${PLAYER_PACKAGES[@]}" || say 'the test with an independent player will be skipped'
     ensure_networks || say 'the tests of networks will be skipped'
+    has_shell_checks || need 'what judges scripts and units' shellcheck systemd || say 'the tests of the image will be skipped'
 }
 
 if [[ ${1:-} == python ]]; then
