@@ -27,7 +27,8 @@ check_egl_vendor() {
 }
 
 check_nvenc_library() {
-    library 'libnvidia-encode.so.1' >/dev/null || echo 'no libnvidia-encode.so.1: no picture is encoded on the GPU (package libnvidia-encode1)'
+    library 'libnvidia-encode.so.1' >/dev/null ||
+        echo 'no libnvidia-encode.so.1: no picture is encoded on the GPU (package libnvidia-encode1)'
     library 'libcuda.so.1' >/dev/null || echo 'no libcuda.so.1, which NVENC needs (package libcuda1)'
 }
 
@@ -48,9 +49,11 @@ check_nvenc_driver() {
 
 # With Mesa beside the driver, or without, a host that cannot reach its GPU must not serve.
 check_gpu_required() {
-    [[ $(setting REQUIRE_GPU) == 1 ]] || echo "REQUIRE_GPU is '$(setting REQUIRE_GPU)' in defaults.env: a host would draw with its processor in silence"
+    [[ $(setting REQUIRE_GPU) == 1 ]] ||
+        echo "REQUIRE_GPU is '$(setting REQUIRE_GPU)' in defaults.env: a host would draw with its processor in silence"
     [[ $(setting VITRINE_SELFTEST) != *--allow-software* ]] || echo 'VITRINE_SELFTEST has --allow-software'
-    [[ ! -e $ROOT/etc/glvnd/egl_vendor.d/50_mesa.json ]] || echo '/etc/glvnd/egl_vendor.d has 50_mesa.json, which comes before the driver'
+    [[ ! -e $ROOT/etc/glvnd/egl_vendor.d/50_mesa.json ]] ||
+        echo '/etc/glvnd/egl_vendor.d has 50_mesa.json, which comes before the driver'
 }
 
 check_gpu_modules() {
@@ -63,7 +66,8 @@ check_gpu_modules() {
         [[ -n $(find "$ROOT/lib/modules/$kernel" -name 'nvidia*.ko*' -print -quit 2>/dev/null) ]] || echo "kernel $kernel has no module of NVIDIA's"
     done
     ((found)) || echo 'no kernel in /boot'
-    grep -qx nvidia-uvm "$ROOT/etc/modules-load.d/vitrine.conf" 2>/dev/null || echo '/etc/modules-load.d/vitrine.conf does not load nvidia-uvm'
+    grep -qx nvidia-uvm "$ROOT/etc/modules-load.d/vitrine.conf" 2>/dev/null ||
+        echo '/etc/modules-load.d/vitrine.conf does not load nvidia-uvm'
 }
 
 # The only one that needs the GPU itself. Where none is, the self-test of the first boot makes it, and abandons the host.

@@ -86,13 +86,15 @@ check_settings() {
         [[ -n $(setting "$name") ]] || echo "defaults.env has no $name"
     done
     [[ $(setting VITRINE_PORT) == 8080 ]] || echo "VITRINE_PORT is $(setting VITRINE_PORT), the load balancer asks 8080"
-    [[ $(setting VITRINE_UDP_PORTS) == 49152-49407 ]] || echo "VITRINE_UDP_PORTS is $(setting VITRINE_UDP_PORTS), the security group lets 49152-49407 in"
+    [[ $(setting VITRINE_UDP_PORTS) == 49152-49407 ]] ||
+        echo "VITRINE_UDP_PORTS is $(setting VITRINE_UDP_PORTS), the security group lets 49152-49407 in"
 }
 
 # The media's ports are kept free, and the other settings of the kernel are there.
 check_limits() {
     local file=$ROOT/etc/sysctl.d/60-vitrine.conf name
-    grep -qx "net.ipv4.ip_local_reserved_ports = $(setting VITRINE_UDP_PORTS)" "$file" 2>/dev/null || echo 'VITRINE_UDP_PORTS are not reserved in sysctl.d/60-vitrine.conf'
+    grep -qx "net.ipv4.ip_local_reserved_ports = $(setting VITRINE_UDP_PORTS)" "$file" 2>/dev/null ||
+        echo 'VITRINE_UDP_PORTS are not reserved in sysctl.d/60-vitrine.conf'
     for name in net.core.rmem_max net.core.wmem_max kernel.dmesg_restrict kernel.yama.ptrace_scope; do
         grep -q "^$name = " "$file" 2>/dev/null || echo "no $name in sysctl.d/60-vitrine.conf"
     done
@@ -110,7 +112,8 @@ check_drain() {
 check_firewall() {
     local file=$ROOT/etc/nftables.conf address
     for address in 169.254.169.254 fd00:ec2::254; do
-        grep -E "^ *ip6? daddr $address meta skuid != \{ root, vitrine \} .*reject" "$file" >/dev/null 2>&1 || echo "anybody here may ask $address for the host's credentials"
+        grep -E "^ *ip6? daddr $address meta skuid != \{ root, vitrine \} .*reject" "$file" >/dev/null 2>&1 ||
+            echo "anybody here may ask $address for the host's credentials"
     done
     ! grep -Eq '^[^#]*\bct (state|count|mark)' "$file" 2>/dev/null || echo 'rules with connection tracking'
     [[ -n $ROOT || $(id -u) != 0 ]] || nft --check --file "$file" 2>&1 | head -n 3
