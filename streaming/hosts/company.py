@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from fleet.errors import SettingsError
+from fleet.errors import RefusedError, SettingsError
 from fleet.keeper import Keeper, Limits
 from fleet.lifecycle import Lifecycle
 from fleet.names import tagged
@@ -90,10 +90,9 @@ class Company:
         limits = Limits(drain=config.drain_seconds, hook=TERMINATING_HOOK if config.fleet_group else "")
         try:
             fleet = open_fleet(settings, self.membership.report)
-            keeper = Keeper(_lifecycle(config), limits)
-        except SettingsError as error:
+            await self.membership.start(fleet, Keeper(_lifecycle(config), limits))
+        except (SettingsError, RefusedError) as error:  # a table that is not there, or may not be used
             raise StartError(f"fleet: {error}") from error
-        await self.membership.start(fleet, keeper)
         if config.fleet_group:
             self._telling = Telling(config.fleet_group, config.fleet_region, self.membership.reading)
             self._telling.start()

@@ -95,7 +95,10 @@ class Membership:
         """Follow what the cloud announces."""
         while True:
             await asyncio.sleep(TICK_SECONDS)
-            await self._tick(keeper)
+            try:
+                await self._tick(keeper)
+            except FleetError as error:
+                logger.warning("this host cannot follow its fleet now: %s", error)
 
     async def _tick(self, keeper: Keeper) -> None:
         orders = await asyncio.to_thread(keeper.tick, self._sessions.viewers)
