@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from cloudformation.deploy.template import Template
 from cloudformation.emulation.servers import Emulator, EmulatorError
 
-SECONDS = 120.0  # for one stack to become what it should
+SECONDS = 30.0  # for one stack to become what it should
 CAPABILITIES = ["CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
 _REFUSED = re.compile(r"Unrecognized resource types: \[([^\]]*)\]")
 _DONE = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
@@ -35,7 +35,9 @@ def refused_types(emulator: Emulator, types: set[str]) -> set[str]:
     resources = {f"R{number}": {"Type": kind} for number, kind in enumerate(sorted(types))}
     cloud = emulator.client("cloudformation")
     try:
-        cloud.create_stack(StackName="types", TemplateBody=json.dumps({"Resources": resources}), Capabilities=CAPABILITIES)
+        cloud.create_stack(
+            StackName="types", TemplateBody=json.dumps({"Resources": resources}), Capabilities=CAPABILITIES
+        )
     except ClientError as error:
         found = _REFUSED.search(str(error))
         if found is None:
@@ -52,7 +54,9 @@ def values_for(template: Template, given: Mapping[str, str], samples: Mapping[st
             values[name] = given[name]
         elif parameter.default is None:
             if name not in samples:
-                raise EmulatorError(f"{template.name}: no value for the parameter {name}: no stack before gives it, and limits.yaml has none")
+                raise EmulatorError(
+                    f"{template.name}: no value for the parameter {name}: no stack before gives it, and limits.yaml has none"
+                )
             values[name] = str(samples[name])
         else:
             values[name] = parameter.default
@@ -61,9 +65,11 @@ def values_for(template: Template, given: Mapping[str, str], samples: Mapping[st
 
 def create(emulator: Emulator, name: str, document: Mapping[str, Any], values: Mapping[str, str]) -> Stack:
     """Makes a stack and waits. Raises EmulatorError with the first thing that failed."""
-    emulator.client("cloudformation").create_stack(
-        StackName=name, TemplateBody=_body(document), Parameters=_parameters(values), Capabilities=CAPABILITIES
-    )
+    request = {"TemplateBody": _body(document), "Parameters": _parameters(values), "Capabilities": CAPABILITIES}
+    try:
+        emulator.client("cloudformation").create_stack(StackName=name, **request)
+    except ClientError as error:
+        raise EmulatorError(f"{name}: {error}") from error
     return _settled(emulator, name, values)
 
 
@@ -72,7 +78,11 @@ def change_set(emulator: Emulator, stack: Stack, document: Mapping[str, Any]) ->
     cloud = emulator.client("cloudformation")
     names = {"StackName": stack.name, "ChangeSetName": "look"}
     cloud.create_change_set(
-        **names, TemplateBody=_body(document), Parameters=_parameters(stack.values), Capabilities=CAPABILITIES, ChangeSetType="UPDATE"
+        **names,
+        TemplateBody=_body(document),
+        Parameters=_parameters(stack.values),
+        Capabilities=CAPABILITIES,
+        ChangeSetType="UPDATE",
     )
     end = time.monotonic() + SECONDS
     while True:
@@ -91,7 +101,10 @@ def change_set(emulator: Emulator, stack: Stack, document: Mapping[str, Any]) ->
 def update(emulator: Emulator, stack: Stack, document: Mapping[str, Any]) -> Stack:
     """Updates a stack and waits. Raises EmulatorError with the first thing that failed."""
     emulator.client("cloudformation").update_stack(
-        StackName=stack.name, TemplateBody=_body(document), Parameters=_parameters(stack.values), Capabilities=CAPABILITIES
+        StackName=stack.name,
+        TemplateBody=_body(document),
+        Parameters=_parameters(stack.values),
+        Capabilities=CAPABILITIES,
     )
     return _settled(emulator, stack.name, stack.values)
 
@@ -144,10 +157,16 @@ def _first_failure(cloud: Any, name: str) -> str:
     except ClientError as error:
         return str(error)
     told = cloud.describe_events(StackName=name)["OperationEvents"]
-    if wrong := [f"{one.get('LogicalResourceId')}: {one['ValidationStatusReason']}" for one in told if "ValidationStatusReason" in one]:
+    if wrong := [
+        f"{one.get('LogicalResourceId')}: {one['ValidationStatusReason']}"
+        for one in told
+        if "ValidationStatusReason" in one
+    ]:
         return "; ".join(wrong[:3])
     failed = [one for one in reversed(events) if one["ResourceStatus"].endswith("_FAILED")]
-    return "; ".join(f"{one['LogicalResourceId']} ({one['ResourceType']}): {one.get('ResourceStatusReason')}" for one in failed[:3])
+    return "; ".join(
+        f"{one['LogicalResourceId']} ({one['ResourceType']}): {one.get('ResourceStatusReason')}" for one in failed[:3]
+    )
 
 
 def _body(document: Mapping[str, Any]) -> str:

@@ -10,11 +10,23 @@ from typing import Any
 _VARIABLE = re.compile(r"\$\{([A-Za-z0-9]+)(\.[\w.]+)?\}")
 
 
-def pruned(document: Mapping[str, Any], unknown: Set[str]) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The template without resources of the types `unknown`, and the logical ids of those."""
-    made = copy.deepcopy(dict(document))
-    gone = {name for name, resource in made["Resources"].items() if resource["Type"] in unknown}
-    made["Resources"] = {name: _resource(resource, gone) for name, resource in made["Resources"].items() if name not in gone}
+def pruned(
+    document: Mapping[str, Any], unknown: Set[str], attributes: Set[str]
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The template without resources of the types `unknown`, or with such a property of a type, and the logical ids of those.
+
+    `attributes` are those like `AWS::EC2::VPC.CidrBlock` that the emulator does not know of a type it knows: the property of that name
+    stands in, or else a stand-in.
+    """
+    made = _known_attributes(copy.deepcopy(dict(document)), document["Resources"], attributes)
+    gone = {
+        name
+        for name, resource in made["Resources"].items()
+        if unknown & {resource["Type"], *(f"{resource['Type']}.{key}" for key in resource.get("Properties", {}))}
+    }
+    made["Resources"] = {
+        name: _resource(resource, gone) for name, resource in made["Resources"].items() if name not in gone
+    }
     if "Outputs" in made:
         made["Outputs"] = _without(made["Outputs"], gone)
     return made, tuple(sorted(gone))
@@ -23,6 +35,19 @@ def pruned(document: Mapping[str, Any], unknown: Set[str]) -> tuple[dict[str, An
 def stand_in(name: str) -> str:
     """What is said instead of something that is not there: long enough, and an ARN, for those who check that."""
     return f"arn:aws:absent:eu-central-1:000000000000:{name}"
+
+
+def _known_attributes(node: Any, resources: Mapping[str, Any], attributes: Set[str]) -> Any:
+    if isinstance(node, list):
+        return [_known_attributes(one, resources, attributes) for one in node]
+    if not isinstance(node, dict):
+        return node
+    if set(node) == {"Fn::GetAtt"}:
+        name, _, attribute = ".".join(node["Fn::GetAtt"]).partition(".")
+        resource = resources.get(name, {})
+        if f"{resource.get('Type')}.{attribute}" in attributes:
+            return copy.deepcopy(resource.get("Properties", {}).get(attribute, stand_in(f"{name}-{attribute}")))
+    return {key: _known_attributes(value, resources, attributes) for key, value in node.items()}
 
 
 def _resource(resource: Mapping[str, Any], gone: Set[str]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ import boto3
 from botocore.config import Config
 
 STARTED_WITHIN = 60.0  # seconds
+_RUNTIME = Path(__file__).with_name("runtime")
 _BIN = Path(sys.executable).parent
 
 
@@ -54,7 +55,14 @@ class Emulator:
 def ministack() -> Iterator[Emulator]:
     """MiniStack; nothing of it is kept, and it is offered no containers."""
     port = _free_port()
-    settings = {"GATEWAY_PORT": str(port), "PERSIST_STATE": "0", "DOCKER_HOST": "unix:///nonexistent", "MINISTACK_REGION": "eu-central-1"}
+    settings = {
+        "GATEWAY_PORT": str(port),
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",  # what functions in it speak to
+        "MINISTACK_REGION": "eu-central-1",
+        "PERSIST_STATE": "0",
+        "DOCKER_HOST": "unix:///nonexistent",
+        "PYTHONPATH": str(_RUNTIME),
+    }
     with _process("ministack", [str(_BIN / "ministack")], port, settings) as emulator:
         yield emulator
 
