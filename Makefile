@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup browser serve test check fuzz bench fidelity image peers goldens lock clean
+.PHONY: help setup browser serve test check gates emulate fuzz bench fidelity image peers goldens lock clean
 
 HOST ?= 127.0.0.1
 PORT ?= 8080
@@ -49,6 +49,12 @@ fidelity: setup  ## SUITE=folder: pictures against a path tracer's and peers'; a
 image: setup  ## a render host's image, booted in a container and asked to do its work (root; ARGS=--gpu: the driver, too)
 	@$(BIN)/python -m tests.infra.image $(ARGS)
 
+gates:  ## every gate over the CloudFormation templates (ARGS="--only guard FILE" for some)
+	@scripts/gates.sh $(ARGS)
+
+emulate:  ## deploy the templates into an emulator of AWS and compare what came of them
+	@scripts/emulate.sh $(ARGS)
+
 peers: setup  ## Filament and Blender's Cycles in .venv-peers, to draw what a suite lacks (400 MB)
 	@test -x .venv-peers/bin/python || $(BIN)/python -m venv --without-pip .venv-peers
 	@$(BIN)/python -m pip --python .venv-peers/bin/python install --quiet --group peers
@@ -60,4 +66,4 @@ lock: setup  ## write requirements*.txt from what .venv holds
 	@$(BIN)/python scripts/lock.py
 
 clean:  ## remove what was generated, .venv included
-	rm -rf .venv .venv-peers .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist *.egg-info
+	rm -rf .venv .venv-peers .venv-cloud .venv-emulator .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist *.egg-info

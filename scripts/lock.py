@@ -7,7 +7,7 @@ To refresh:
     make test check
     .venv/bin/python scripts/lock.py
 
-The tools of `make gates` and the emulators of `make emulate` have environments, and groups in pyproject.toml, of their own:
+The tools of `make gates` and the emulators of `make emulate` have environments and groups of their own:
 
     .venv-cloud/bin/pip install --upgrade --group cloud && .venv-cloud/bin/python scripts/lock.py cloud
     .venv-emulator/bin/pip install --upgrade --group emulator && .venv-emulator/bin/python scripts/lock.py emulator
@@ -27,7 +27,10 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parents[1]
 # Imported for its data only: what it says it needs is half a gigabyte that nothing here imports.
 ALONE = frozenset({"cdk-preflight"})
-PURPOSES = {"cloud": "What `make gates` needs, in .venv-cloud.", "emulator": "What `make emulate` needs, in .venv-emulator."}
+PURPOSES = {
+    "cloud": "What `make gates` needs, in .venv-cloud.",
+    "emulator": "What `make emulate` needs, in .venv-emulator.",
+}
 HEADER = """\
 # {purpose}
 # Written by scripts/lock.py (its docstring says how to refresh): exact versions, transitive ones included.
@@ -64,7 +67,7 @@ def write(path: Path, purpose: str, pins: dict[str, str], *, first: str = "") ->
 
 
 def main() -> None:
-    """What serving needs, and what testing and measuring need on top of it; or one group, where its name is the argument."""
+    """What serving needs, and what testing and measuring need on top; or one group, where its name is the argument."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     for group in sys.argv[1:]:
         pins = closure(settings["dependency-groups"][group], ALONE)

@@ -1,4 +1,4 @@
-"""Deploys every template into ministack, reads back what came of it, asks for it again, changes it, deletes it. Exit status 0: all as listed.
+"""Every template in ministack: made, read back, asked for again, changed, deleted. Exit status 0: as limits.yaml says.
 
 python -m cloudformation.emulation            dev and prod, against limits.yaml
 python -m cloudformation.emulation --show     the same, and prints the lists as they would have to be

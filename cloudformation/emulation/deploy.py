@@ -1,4 +1,4 @@
-"""One stack in an emulator: made, asked for again, changed, deleted. Owns parameters' values and the waiting; looks into no resource."""
+"""One stack in an emulator: made, asked for again, changed, deleted. Owns values and waiting, looks into nothing."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def values_for(template: Template, given: Mapping[str, str], samples: Mapping[st
         elif parameter.default is None:
             if name not in samples:
                 raise EmulatorError(
-                    f"{template.name}: no value for the parameter {name}: no stack before gives it, and limits.yaml has none"
+                    f"{template.name}: no value for {name}: no stack before gives it, and limits.yaml has none"
                 )
             values[name] = str(samples[name])
         else:

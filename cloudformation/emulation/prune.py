@@ -1,4 +1,4 @@
-"""A template without the resource types that an emulator does not know, and with stand-ins where it spoke of them. Deploys nothing."""
+"""A template without what an emulator does not know, and with stand-ins where it spoke of that. Deploys nothing."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _VARIABLE = re.compile(r"\$\{([A-Za-z0-9]+)(\.[\w.]+)?\}")
 def pruned(
     document: Mapping[str, Any], unknown: Set[str], attributes: Set[str]
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The template without resources of the types `unknown`, or with such a property of a type, and the logical ids of those.
+    """The template without resources of the types (or with a type's property) in `unknown`, and their logical ids.
 
-    `attributes` are those like `AWS::EC2::VPC.CidrBlock` that the emulator does not know of a type it knows: the property of that name
-    stands in, or else a stand-in.
+    `attributes` are those like `AWS::EC2::VPC.CidrBlock` that the emulator does not know of a type it knows: the
+    property of that name stands in, or else something made up.
     """
     made = _known_attributes(copy.deepcopy(dict(document)), document["Resources"], attributes)
     gone = {

@@ -1,4 +1,4 @@
-"""What a service's own API says of what was created, in CloudFormation's words. Owns one reader a type; compares in `differences`."""
+"""What a service's own API says of what was created, in CloudFormation's words. Owns one reader a type."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SCALAR = (str, int, float, bool)
 
 
 def differences(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[str]:
-    """The top-level properties that were asked for and are not there as asked. What only a deployment knows is not compared."""
+    """The properties that were asked for and are not there as asked. What only a deployment knows is not compared."""
     for name, value in wanted.items():
         if not agrees(value, found.get(name)):
             yield name
@@ -253,10 +253,8 @@ def _scaling_group(emulator: Emulator, name: str) -> Mapping[str, Any]:
 
 def _launch_template(emulator: Emulator, name: str) -> Mapping[str, Any]:
     client = emulator.client("ec2")
-    held = _first(
-        client.describe_launch_template_versions(LaunchTemplateId=name, Versions=["$Latest"])["LaunchTemplateVersions"]
-    )
-    return held
+    told = client.describe_launch_template_versions(LaunchTemplateId=name, Versions=["$Latest"])
+    return _first(told["LaunchTemplateVersions"])
 
 
 def _alarm(emulator: Emulator, name: str) -> Mapping[str, Any]:

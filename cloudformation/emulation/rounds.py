@@ -1,4 +1,4 @@
-"""One environment's stacks in one emulator, from the first to nothing left; and what of limits.yaml turned out otherwise."""
+"""One environment's stacks in one emulator, from the first to nothing left; and where limits.yaml is wrong by now."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ class Round:
             self._delete(where, stack)
 
     def _still_refused(self, emulator: Emulator) -> None:
-        """A property that makes ministack refuse a type it knows does so still: one such resource by itself is tried."""
+        """A property that makes ministack refuse a type it knows does so still: one by itself is tried."""
         for name in self.limits.refused_with:
             kind, _, key = name.rpartition(".")
             resources = (one for source in self.sources.values() for one in source.document["Resources"].values())
@@ -218,7 +218,7 @@ class Round:
     def lists(self) -> str:
         """The lists as they would have to be."""
         refused = {kind: self.limits.refused.get(kind, "gates") for kind in sorted(self.refused)}
-        return yaml.safe_dump({"refused": refused, "dropped": sorted(self.dropped)}, sort_keys=False)
+        return str(yaml.safe_dump({"refused": refused, "dropped": sorted(self.dropped)}, sort_keys=False))
 
 
 def load_limits(path: Path = LIMITS) -> Limits:

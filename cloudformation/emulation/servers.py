@@ -1,4 +1,4 @@
-"""Emulators as child processes, each on a port of its own, gone when the context ends. Owns processes and clients, nothing of CloudFormation."""
+"""Emulators as child processes, each on a port of its own, gone when the context ends. Knows no CloudFormation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every gate over every template, the register of exceptions, seeded faults: one table, and exit status 0 only when nothing is left to explain.
+"""Every gate over every template, the register of exceptions, seeded faults. Exit status 0: nothing is left to explain.
 
 python -m cloudformation.gates                       all templates, all gates, the register, the seeded faults
 python -m cloudformation.gates FILE...               some templates (the register counts, its unused entries do not)
@@ -29,8 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     templates = options.files or sorted(path for path in HERE.glob("*.yaml") if path.name not in DATA)
     try:
         chosen = run.choose(options.only)
-        outcomes = run.all_gates(chosen, templates)
         with seeds.planted(templates) if options.seeds else seeds.nothing() as faults:
+            outcomes = run.all_gates(chosen, templates)
             caught = seeds.chase(faults, run.hunters(chosen), outcomes)
         entries = register.load(EXCEPTIONS)
         if options.files:

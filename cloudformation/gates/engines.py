@@ -1,7 +1,6 @@
-"""AWS's own validation engine with three sets of rules: its own, cdk-preflight's Rego pack, and ours in Guard. Owns how they are loaded;
-starts no process.
+"""AWS's validation engine with three sets of rules: its own, cdk-preflight's in Rego, ours in Guard. Starts no process.
 
-The engine is native and in-process. It refuses to run with an empty set: no rules loaded is a broken tool, not a clean template.
+Owns how rules are loaded. It refuses to run with an empty set: no rules is a broken tool, not a clean template.
 """
 
 from __future__ import annotations
@@ -60,13 +59,13 @@ def guard(templates: Sequence[Path]) -> Outcome:
 
 
 class GuardRules:
-    """One file of Guard rules at a time, production's of the same name included. Keeps the engines that it has made, one for each file."""
+    """One file of Guard rules at a time, production's of the same name included. Keeps one engine for each file."""
 
     def __init__(self) -> None:
         self._engines: dict[str, Any] = {}
 
     def broken(self, name: str, template: str) -> dict[str, str]:
-        """The rules of the file `name` that a template in JSON breaks, each with what was said last. Raises GateError."""
+        """The rules of the file `name` that a template in JSON breaks, each with what was said. Raises GateError."""
         if name not in self._engines:
             paths = [path for path in (RULES / f"{name}.guard", RULES / "prod" / f"{name}.guard") if path.exists()]
             self._engines[name] = _engine(guard=[(str(path), path.read_text("utf-8")) for path in paths])
@@ -75,7 +74,7 @@ class GuardRules:
 
 
 def _joined(findings: Iterable[Finding]) -> Iterable[Finding]:
-    """Guard tells every clause that failed. Here one element of a list, or else one resource, is one finding for one rule."""
+    """Guard tells every clause that failed. Here one element of a list, or else one resource, is one finding."""
     told: dict[tuple[Finding, str], list[str]] = {}
     for one in findings:
         path, _, message = (

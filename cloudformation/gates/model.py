@@ -15,7 +15,7 @@ class GateError(Exception):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Finding:
-    """One thing that one gate holds against one resource. resource: a logical id, or `Section/Name`, or "" for the file."""
+    """What one gate holds against one resource. resource: a logical id, or `Section/Name`, or "" for the file."""
 
     gate: str
     rule: str
@@ -31,7 +31,8 @@ class Finding:
 
     def __str__(self) -> str:
         place = f"{self.stack}.{self.resource}" if self.resource else self.stack
-        return f"{self.gate}: {self.rule}: {place}{f' (line {self.line})' if self.line else ''}: {' '.join(self.message.split())}"
+        line = f" (line {self.line})" if self.line else ""
+        return f"{self.gate}: {self.rule}: {place}{line}: {' '.join(self.message.split())}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """The register of exceptions: which findings stand, why, what makes up for them, and until when.
 
-An entry names gate, rule, stack and logical id, and how many findings of that name it excuses (one, unless it says otherwise): a second open
-port on the same group is a new finding. There are no patterns. Refuses entries without a reason, past their date, too far ahead, given
-twice, or that no finding needs any more.
+An entry names gate, rule, stack and logical id, and how many findings of that name it excuses (one, unless it says
+otherwise): a second open port on the same group is a new finding. There are no patterns. Refuses entries without a
+reason, past their date, too far ahead, given twice, or that no finding needs any more.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _WILD = frozenset("*?[]")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One exception, for one resource. instead: the control that makes up for it; count: how many findings it excuses."""
+    """One exception, for one resource. instead: what makes up for it; count: how many findings it excuses."""
 
     gate: str
     rule: str
@@ -45,7 +45,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """excused: findings that an entry covers; unknown: those that none does; problems: what is wrong with the register itself."""
+    """excused: findings that an entry covers; unknown: those that none does; problems: of the register itself."""
 
     excused: tuple[Finding, ...]
     unknown: tuple[Finding, ...]

@@ -1,6 +1,6 @@
 """Our rules that look from one resource to another. Guard judges one resource at a time; these are what it cannot say.
 
-Each reads a template as one environment gets it, and yields the logical id of whoever owes something, and what. Starts no process.
+Each reads a template as one environment gets it, and yields who owes something, by logical id, and what.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from cloudformation.gates.resolve import every
 
 Resources = Mapping[str, Mapping[str, Any]]
 Complaint = tuple[str, str]
+Rule = Callable[[Resources], Iterable[Complaint]]
 _TAGS = ("project", "environment", "stack", "data-class")
 _TAG_HOLDERS = {  # types that call them otherwise
     "AWS::Backup::BackupPlan": "BackupPlanTags",
@@ -26,7 +27,54 @@ _TAG_HOLDERS = {  # types that call them otherwise
     "AWS::Route53::HostedZone": "HostedZoneTags",
 }
 _MATH_FUNCTIONS = frozenset(
-    ["ABS", "ANOMALY_DETECTION_BAND", "AVG", "CEIL", "DATAPOINT_COUNT", "DIFF", "DIFF_TIME", "FILL", "FIRST", "LAST", "FLOOR", "IF", "INSIGHT_RULE_METRIC", "LAMBDA", "LOG", "LOG10", "MAX", "METRIC_COUNT", "METRICS", "MIN", "MINUTE", "HOUR", "DAY", "DATE", "MONTH", "YEAR", "EPOCH", "PERIOD", "RATE", "REMOVE_EMPTY", "RUNNING_SUM", "SEARCH", "SERVICE_QUOTA", "SLICE", "SORT", "STDDEV", "SUM", "TIME_SERIES", "DB_PERF_INSIGHTS", "REPEAT", "LINEAR", "AND", "OR", "NOT", "ASC", "DESC"]
+    [
+        "ABS",
+        "AND",
+        "ANOMALY_DETECTION_BAND",
+        "ASC",
+        "AVG",
+        "CEIL",
+        "DATAPOINT_COUNT",
+        "DATE",
+        "DAY",
+        "DB_PERF_INSIGHTS",
+        "DESC",
+        "DIFF",
+        "DIFF_TIME",
+        "EPOCH",
+        "FILL",
+        "FIRST",
+        "FLOOR",
+        "HOUR",
+        "IF",
+        "INSIGHT_RULE_METRIC",
+        "LAMBDA",
+        "LAST",
+        "LINEAR",
+        "LOG",
+        "LOG10",
+        "MAX",
+        "METRICS",
+        "METRIC_COUNT",
+        "MIN",
+        "MINUTE",
+        "MONTH",
+        "NOT",
+        "OR",
+        "PERIOD",
+        "RATE",
+        "REMOVE_EMPTY",
+        "REPEAT",
+        "RUNNING_SUM",
+        "SEARCH",
+        "SERVICE_QUOTA",
+        "SLICE",
+        "SORT",
+        "STDDEV",
+        "SUM",
+        "TIME_SERIES",
+        "YEAR",
+    ]
 )
 # Services that act for many customers at once and document aws:SourceAccount or aws:SourceArn in a role's trust.
 _DEPUTIES = frozenset(f"{name}.amazonaws.com" for name in ("scheduler", "states", "pipes", "vpc-flow-logs", "firehose"))
@@ -83,7 +131,7 @@ def metric_math_knows_its_ids(resources: Resources) -> Iterator[Complaint]:
             for word in sorted(words - known - _MATH_FUNCTIONS - {"m", "e"}):
                 yield (
                     name,
-                    f"the expression {query['Expression']!r} uses {word}, which is no id here; there are {', '.join(sorted(known))}",
+                    f"the expression {query['Expression']!r} uses {word}; the ids are {', '.join(sorted(known))}",
                 )
 
 
@@ -210,7 +258,7 @@ def services_in_trust_say_for_whom(resources: Resources) -> Iterator[Complaint]:
                 )
 
 
-RULES: Sequence[Callable[[Resources], Iterable[Complaint]]] = (
+RULES: Sequence[Rule] = (
     tagged,
     metric_math_knows_its_ids,
     exactly_one_metric_is_returned,

@@ -1,7 +1,7 @@
-"""A template as one environment gets it: conditions decided, mappings looked up, parameters with a known value filled in.
+"""A template as one environment gets it: conditions decided, mappings looked up, known parameters filled in.
 
-Rules in Guard read a template as it is written, and would take `!If [IsProd, true, false]` for neither. What only a deployment knows
-(`Ref` of a resource, `GetAtt`, `Sub` of either) stays as it is written. Refuses a condition that rests on such a value.
+Rules in Guard read a template as it is written, and would take `!If [IsProd, true, false]` for neither. What only a
+deployment knows (`Ref` of a resource, `GetAtt`, `Sub` of either) stays as it is. Refuses a condition that rests on it.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ PROFILES = (Profile("dev", everything=False), Profile("prod", everything=True))
 
 @functools.lru_cache(maxsize=256)
 def every(path: Path) -> tuple[dict[str, Any], ...]:
-    """A template once for each profile, in their order. One that CloudFormation would refuse has none: AWS's engine says why, and where."""
+    """A template once for each profile, in their order. One that AWS would refuse has none: `validate` says why."""
     text = path.read_text("utf-8")
     try:
         raw = templates.document(path.stem, text)
@@ -49,7 +49,7 @@ def every(path: Path) -> tuple[dict[str, Any], ...]:
 
 
 def resolved(raw: Mapping[str, Any], template: templates.Template, profile: Profile) -> dict[str, Any]:
-    """The template's sections with one environment's choices made. Resources whose condition is false are gone. Raises TemplateError."""
+    """The template with one environment's choices made, without what its conditions leave out. Raises TemplateError."""
     values = {key: _value(parameter, profile) for key, parameter in template.parameters.items()}
     scope = Scope(template, values, _PSEUDO)
     filled = {key for key, value in values.items() if value == template.parameters[key].default or key == "Environment"}

@@ -1,4 +1,4 @@
-"""Which gates there are, and how they run: side by side, each timed. Owns the order of the table; reads no template itself."""
+"""Which gates there are, and how they run: side by side, each timed. Owns the order of the table."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""Faults planted in copies of our own templates, to see that some gate finds each. Owns how a fault is planted and what counts as caught.
+"""Faults planted in copies of our own templates, to see that some gate finds each. Owns what counts as caught.
 
-`faults.yaml` says the faults. One that cannot be planted any more, because no template has what it breaks, is an error: the list follows the
-templates. A fault is caught when a gate says something about the copy that it does not say about the original.
+`faults.yaml` says the faults. One that cannot be planted any more, because no template has what it breaks, is an error:
+the list follows the templates. A fault is caught when a gate says something about the copy that it does not say about
+the original.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ def read(path: Path) -> list[dict[str, Any]]:
 
 
 def chase(faults: Sequence[Fault], gates: Mapping[str, Gate], originals: Sequence[Outcome]) -> list[tuple[Fault, str]]:
-    """Each fault with the first gate that found it, or "". gates: the quick ones first, for later ones see only what is left."""
+    """Each fault with the first gate that found it, or "". gates: quick ones first, later ones see what is left."""
     said = _said(originals)
     found: dict[Fault, str] = {}
     for name, gate in gates.items():

@@ -1,4 +1,4 @@
-"""The gates that are programs of others: yamllint, cfn-lint, checkov, cdk-nag, shellcheck. Owns how each is called and how its answer is read.
+"""The gates that are programs of others: yamllint, cfn-lint, checkov, cdk-nag, shellcheck. Owns how each is called.
 
 An exit status or an answer that is not one of those a tool documents is a broken tool: `GateError`, never a pass.
 """
@@ -130,7 +130,7 @@ def _some(gate: str, rules: int) -> int:
 def _run(
     name: str, arguments: Sequence[str], *, allowed: Sequence[int] = (0,), environment: Mapping[str, str] | None = None
 ) -> str:
-    """Standard output of a tool of this environment. Raises GateError when it is missing, late, or ends as it should not."""
+    """Standard output of a tool of this environment. Raises GateError when it is missing, late, or ends otherwise."""
     program = _BIN / name
     try:
         done = subprocess.run(

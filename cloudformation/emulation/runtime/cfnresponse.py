@@ -1,4 +1,4 @@
-"""What Lambda puts beside inline code of custom resources: the answer to CloudFormation. Of AWS's own module, only `send` and its two statuses."""
+"""What Lambda puts beside a custom resource's inline code: the answer to CloudFormation. Only `send`."""
 
 from __future__ import annotations
 

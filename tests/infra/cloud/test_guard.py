@@ -33,7 +33,7 @@ def test_a_good_template_passes(judge: engines.GuardRules, name: str) -> None:
     assert judge.broken(name, json.dumps(good(name))) == {}
 
 
-@pytest.mark.parametrize(("name", "number"), BROKEN, ids=lambda value: str(value))
+@pytest.mark.parametrize(("name", "number"), BROKEN, ids=str)
 def test_what_breaks_a_rule_is_held_against_it(judge: engines.GuardRules, name: str, number: int) -> None:
     case, template = CASES[name]["cases"][number], good(name)
     section = case.get("section", "Resources")
