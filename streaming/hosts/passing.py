@@ -87,22 +87,22 @@ class Passing:
                 await response.prepare(request)
                 if not await self._copied(answer, response, lost, address):
                     await response.write(event("gone", reason="host-lost").encode())
-            except ConnectionError:
+            except (ConnectionError, aiohttp.ClientError):
                 logger.debug("a listener has gone")
             return response
 
     async def _copied(
         self, answer: aiohttp.ClientResponse, response: web.StreamResponse, lost: asyncio.Event, address: str
     ) -> bool:
-        """Whether the host still lives at the end of its stream: its gateway may have been replaced."""
+        """Whether the host may still live at the end of its stream: a gateway that is replaced ends all of its own."""
         try:
             while data := await self._before(lost, answer.content.readany(), address):
                 await response.write(data)
         except HostLost:
             return False
-        except aiohttp.ClientError:
-            return await self.lives(address)
-        return True
+        except aiohttp.ClientError as error:
+            logger.debug("%s broke a stream off: %s", address, error)
+        return not await _refuses(address)
 
     @asynccontextmanager
     async def _asked(
@@ -118,11 +118,12 @@ class Passing:
                 answer = await self._before(lost, _plain(asking), address)
             except (aiohttp.ClientError, OSError, TimeoutError) as error:
                 raise HostLost(f"{address} does not answer: {error or type(error).__name__}") from error
-            async with answer:
-                try:
-                    yield answer, lost
-                except aiohttp.ClientError as error:
-                    raise HostLost(f"{address} did not finish its answer: {error}") from error
+            try:
+                yield answer, lost
+            except aiohttp.ClientError as error:
+                raise HostLost(f"{address} did not finish its answer: {error}") from error
+            finally:
+                answer.close()  # what was read to its end keeps its connection
 
     async def _before(self, lost: asyncio.Event, work: Awaitable[T], address: str) -> T:
         """Do it, unless the host is lost meanwhile. Raises HostLost."""
@@ -144,6 +145,20 @@ class Passing:
                 connector=connector, timeout=timeout, auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar()
             )
         return self._http
+
+
+async def _refuses(address: str) -> bool:
+    """Whether nobody listens there: the port is a host's own for as long as it lives, whichever gateway answers."""
+    url = URL(f"http://{address}")
+    try:
+        async with asyncio.timeout(CONNECT_SECONDS):
+            _, writer = await asyncio.open_connection(url.host, url.port)
+    except ConnectionRefusedError:
+        return True
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    return False
 
 
 async def _plain(asking: Awaitable[T]) -> T:
