@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Everything that is checked without running the product. Runs all checks, then fails if one of them did.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
 
 failed=()
 

@@ -112,7 +112,7 @@ def nag(templates: Sequence[Path]) -> Outcome:
 
 def shellcheck(scripts: Sequence[Path]) -> Outcome:
     """The shell of the image's recipe and of our own scripts."""
-    options = ["--format", "json", "--external-sources", *map(str, scripts)]
+    options = ["--format", "json", "--external-sources", "--source-path", "SCRIPTDIR", *map(str, scripts)]
     answer = _json("shellcheck", _run("shellcheck", options, allowed=(0, 1))) if scripts else []
     findings = [
         Finding("shellcheck", f"SC{one['code']}", Path(one["file"]).name, "", one["message"], one["line"])
