@@ -1,4 +1,4 @@
-"""The gates that need only our own packages, on our templates; how faults are planted; and that no broken tool passes."""
+"""The gates that need only our own packages, on our templates; how faults are planted; no broken tool passes."""
 
 from __future__ import annotations
 
