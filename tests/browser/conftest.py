@@ -14,6 +14,8 @@ from typing import TypeAlias
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from tests.browser.published import publish
+
 ROOT = Path(__file__).resolve().parents[2]
 FLAGS = [
     "--no-sandbox",
@@ -104,6 +106,14 @@ def serving(models: Path, *arguments: str, fake: bool) -> Iterator[str]:
         finally:
             process.terminate()
             process.wait(timeout=20)
+
+
+@pytest.fixture(scope="package")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a server with what `vitrine publish` left: a shoe, a secret engine, a vase without a turn."""
+    folder = publish(tmp_path_factory.mktemp("shop"), "shoe", "engine", "vase", secret=("engine",), bare=("vase",))
+    with serving(folder, fake=True) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
