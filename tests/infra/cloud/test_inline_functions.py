@@ -174,9 +174,14 @@ def test_visitor_is_content_with_a_server_that_wants_tokens_and_with_an_open_one
     _visit(models=(200, b'{"models": []}'), offer=(404, b'{"error": {"code": "not-found", "message": ""}}'))
 
 
+def test_visitor_may_come_by_the_distribution_which_keeps_the_health_to_itself() -> None:
+    _visit(health=(404, b""))
+
+
 @pytest.mark.parametrize(
     ("name", "answer"),
     [
+        ("models", (404, b"No such site")),  # the load balancer, to a name or without a header that it knows
         ("health", (503, b"")),
         ("models", (200, b'{"message": "another server"}')),
         ("offer", (503, b'{"error": {"code": "full", "message": ""}}')),
