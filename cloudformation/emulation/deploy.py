@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError
+from botocore.parsers import ResponseParserError
 
 from cloudformation.deploy.template import Template
 from cloudformation.emulation.servers import Emulator, EmulatorError
@@ -46,6 +47,26 @@ def refused_types(emulator: Emulator, types: set[str]) -> set[str]:
     return set()
 
 
+def ignored_types(emulator: Emulator, types: Set[str]) -> set[str]:
+    """Those of `types` that moto takes without a word and makes nothing of: a stack of one has no resource with an id.
+
+    A type that fails without properties is known.
+    """
+    cloud = emulator.client("cloudformation")
+    ignored: set[str] = set()
+    for number, kind in enumerate(sorted(types)):
+        name = f"type-{number}"
+        try:
+            cloud.create_stack(StackName=name, TemplateBody=_body({"Resources": {"Probe": {"Type": kind}}}))
+        except (ClientError, ResponseParserError):
+            continue
+        held = cloud.describe_stack_resources(StackName=name)["StackResources"]
+        if not any(one.get("PhysicalResourceId") for one in held):
+            ignored.add(kind)
+        cloud.delete_stack(StackName=name)
+    return ignored
+
+
 def values_for(template: Template, given: Mapping[str, str], samples: Mapping[str, str]) -> dict[str, str]:
     """A value for every parameter: what was given by that name, its default, or a sample. Raises EmulatorError."""
     values: dict[str, str] = {}
@@ -63,27 +84,46 @@ def values_for(template: Template, given: Mapping[str, str], samples: Mapping[st
     return values
 
 
-def create(emulator: Emulator, name: str, document: Mapping[str, Any], values: Mapping[str, str]) -> Stack:
+def create(
+    emulator: Emulator, name: str, document: Mapping[str, Any], values: Mapping[str, str], seconds: float = SECONDS
+) -> Stack:
     """Makes a stack and waits. Raises EmulatorError with the first thing that failed."""
     request = {"TemplateBody": _body(document), "Parameters": _parameters(values), "Capabilities": CAPABILITIES}
     try:
         emulator.client("cloudformation").create_stack(StackName=name, **request)
-    except ClientError as error:
+    except (ClientError, ResponseParserError) as error:
         raise EmulatorError(f"{name}: {error}") from error
-    return _settled(emulator, name, values)
+    return _settled(emulator, name, values, seconds)
+
+
+def look(emulator: Emulator, name: str) -> Stack:
+    """A stack that is there already, by name or id. Raises EmulatorError when it is not as it should be."""
+    told = emulator.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
+    return _settled(emulator, name, {one["ParameterKey"]: one["ParameterValue"] for one in told.get("Parameters", [])})
+
+
+def names(emulator: Emulator) -> set[str]:
+    """Of all stacks that are there."""
+    pages = emulator.client("cloudformation").get_paginator("describe_stacks").paginate()
+    return {str(one["StackName"]) for page in pages for one in page["Stacks"]}
 
 
 def change_set(emulator: Emulator, stack: Stack, document: Mapping[str, Any]) -> list[str]:
     """The logical ids that an update with this template would touch: none, when nothing is different."""
     cloud = emulator.client("cloudformation")
     names = {"StackName": stack.name, "ChangeSetName": "look"}
-    cloud.create_change_set(
-        **names,
-        TemplateBody=_body(document),
-        Parameters=_parameters(stack.values),
-        Capabilities=CAPABILITIES,
-        ChangeSetType="UPDATE",
-    )
+    try:
+        cloud.create_change_set(
+            **names,
+            TemplateBody=_body(document),
+            Parameters=_parameters(stack.values),
+            Capabilities=CAPABILITIES,
+            ChangeSetType="UPDATE",
+        )
+    except ClientError as error:
+        if "No updates are to be performed" in str(error):
+            return []
+        raise EmulatorError(f"{stack.name}: no change set: {error}") from error
     end = time.monotonic() + SECONDS
     while True:
         told = cloud.describe_change_set(**names)
@@ -100,20 +140,19 @@ def change_set(emulator: Emulator, stack: Stack, document: Mapping[str, Any]) ->
 
 def update(emulator: Emulator, stack: Stack, document: Mapping[str, Any]) -> Stack:
     """Updates a stack and waits. Raises EmulatorError with the first thing that failed."""
-    emulator.client("cloudformation").update_stack(
-        StackName=stack.name,
-        TemplateBody=_body(document),
-        Parameters=_parameters(stack.values),
-        Capabilities=CAPABILITIES,
-    )
+    request = {"TemplateBody": _body(document), "Parameters": _parameters(stack.values), "Capabilities": CAPABILITIES}
+    try:
+        emulator.client("cloudformation").update_stack(StackName=stack.name, **request)
+    except ClientError as error:
+        raise EmulatorError(f"{stack.name}: {error}") from error
     return _settled(emulator, stack.name, stack.values)
 
 
-def delete(emulator: Emulator, name: str) -> None:
+def delete(emulator: Emulator, name: str, seconds: float = SECONDS) -> None:
     """Deletes a stack and waits. Raises EmulatorError when it will not go."""
     cloud = emulator.client("cloudformation")
     cloud.delete_stack(StackName=name)
-    end = time.monotonic() + SECONDS
+    end = time.monotonic() + seconds
     while True:
         status, why = _status(cloud, name)
         if status in ("", "DELETE_COMPLETE"):
@@ -123,9 +162,9 @@ def delete(emulator: Emulator, name: str) -> None:
         time.sleep(0.1)
 
 
-def _settled(emulator: Emulator, name: str, values: Mapping[str, str]) -> Stack:
+def _settled(emulator: Emulator, name: str, values: Mapping[str, str], seconds: float = SECONDS) -> Stack:
     cloud = emulator.client("cloudformation")
-    end = time.monotonic() + SECONDS
+    end = time.monotonic() + seconds
     while True:
         status, why = _status(cloud, name)
         if status in _DONE:
@@ -138,7 +177,11 @@ def _settled(emulator: Emulator, name: str, values: Mapping[str, str]) -> Stack:
     return Stack(
         name=name,
         outputs={one["OutputKey"]: one["OutputValue"] for one in told.get("Outputs", [])},
-        resources={one["LogicalResourceId"]: (one["ResourceType"], one.get("PhysicalResourceId", "")) for one in held},
+        resources={  # moto has an entry without names for what a condition leaves out
+            one["LogicalResourceId"]: (one["ResourceType"], one.get("PhysicalResourceId", ""))
+            for one in held
+            if "LogicalResourceId" in one
+        },
         values=dict(values),
     )
 

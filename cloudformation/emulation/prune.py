@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import ipaddress
+import itertools
 import re
-from collections.abc import Mapping, Set
+from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z0-9]+)(\.[\w.]+)?\}")
@@ -30,6 +32,52 @@ def pruned(
     if "Outputs" in made:
         made["Outputs"] = _without(made["Outputs"], gone)
     return made, tuple(sorted(gone))
+
+
+def only(document: Mapping[str, Any], wanted: Set[str]) -> dict[str, Any]:
+    """The template with the resources `wanted` and those that they name, directly or through others; no outputs."""
+    resources = document["Resources"]
+    needed: set[str] = set()
+    ahead = set(wanted)
+    while ahead:
+        name = ahead.pop()
+        needed.add(name)
+        ahead |= (set(_named(resources[name])) & resources.keys()) - needed
+    made = {key: value for key, value in document.items() if key != "Outputs"}
+    return made | {"Resources": {name: copy.deepcopy(one) for name, one in resources.items() if name in needed}}
+
+
+def _named(node: Any) -> Iterator[str]:
+    """The first part of everything that Ref, GetAtt, Sub and DependsOn name: more than resources."""
+    if isinstance(node, list):
+        for one in node:
+            yield from _named(one)
+    if not isinstance(node, dict):
+        return
+    for key, value in node.items():
+        if key in ("Ref", "DependsOn") and isinstance(value, str):
+            yield value
+        elif key == "DependsOn":
+            yield from value
+        elif key == "Fn::GetAtt":
+            yield (value if isinstance(value, str) else value[0]).split(".")[0]
+        elif key == "Fn::Sub":
+            text = value if isinstance(value, str) else value[0]
+            yield from (match[1] for match in _VARIABLE.finditer(text))
+        yield from _named(value)
+
+
+def counted(node: Any, block: str) -> Any:
+    """The template with every IPv4 Fn::Cidr worked out, all of them being of the network whose range `block` is."""
+    if isinstance(node, list):
+        return [counted(one, block) for one in node]
+    if not isinstance(node, dict):
+        return node
+    if set(node) == {"Fn::Cidr"} and "CidrBlock" in str(node["Fn::Cidr"][0]) and "Ipv6" not in str(node["Fn::Cidr"][0]):
+        _, count, bits = node["Fn::Cidr"]
+        parts = ipaddress.ip_network(block).subnets(new_prefix=32 - int(bits))
+        return [str(part) for part in itertools.islice(parts, int(count))]
+    return {key: counted(value, block) for key, value in node.items()}
 
 
 def stand_in(name: str) -> str:

@@ -6,6 +6,8 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from cloudformation.deploy.evaluate import UNKNOWN
 from cloudformation.deploy.template import as_text
 from cloudformation.emulation.servers import Emulator
@@ -305,6 +307,29 @@ def _repository(emulator: Emulator, name: str) -> Mapping[str, Any]:
     }
 
 
+def _address(emulator: Emulator, name: str) -> Mapping[str, Any]:
+    return _first(emulator.client("ec2").describe_addresses(PublicIps=[name])["Addresses"])
+
+
+def _translator(emulator: Emulator, name: str) -> Mapping[str, Any]:
+    held = _first(emulator.client("ec2").describe_nat_gateways(NatGatewayIds=[name])["NatGateways"])
+    if held["State"] in ("deleting", "deleted"):
+        raise KeyError(name)
+    return {**held, "AllocationId": held["NatGatewayAddresses"][0]["AllocationId"]}
+
+
+def _flow_log(emulator: Emulator, name: str) -> Mapping[str, Any]:
+    held = _first(emulator.client("ec2").describe_flow_logs(FlowLogIds=[name])["FlowLogs"])
+    kind = {"vpc": "VPC", "subnet": "Subnet", "eni": "NetworkInterface"}  # the API says it by the id alone
+    return {**held, "ResourceType": kind.get(held["ResourceId"].partition("-")[0])}
+
+
+def _health_check(emulator: Emulator, name: str) -> Mapping[str, Any]:
+    client = emulator.client("route53")
+    tags = client.list_tags_for_resource(ResourceType="healthcheck", ResourceId=name)["ResourceTagSet"]["Tags"]
+    return {**client.get_health_check(HealthCheckId=name)["HealthCheck"], "HealthCheckTags": tags}
+
+
 READERS: Mapping[str, Reader] = {
     "AWS::ApiGatewayV2::Api": _api,
     "AWS::AutoScaling::AutoScalingGroup": _scaling_group,
@@ -313,7 +338,10 @@ READERS: Mapping[str, Reader] = {
     "AWS::Cognito::UserPool": _user_pool,
     "AWS::DynamoDB::GlobalTable": _table,
     "AWS::DynamoDB::Table": _table,
+    "AWS::EC2::EIP": _address,
+    "AWS::EC2::FlowLog": _flow_log,
     "AWS::EC2::LaunchTemplate": _launch_template,
+    "AWS::EC2::NatGateway": _translator,
     "AWS::EC2::RouteTable": _route_table,
     "AWS::EC2::SecurityGroup": _security_group,
     "AWS::EC2::Subnet": _subnet,
@@ -327,6 +355,7 @@ READERS: Mapping[str, Reader] = {
     "AWS::Lambda::Function": _function,
     "AWS::Logs::LogGroup": _log_group,
     "AWS::RDS::DBInstance": _database,
+    "AWS::Route53::HealthCheck": _health_check,
     "AWS::S3::Bucket": _bucket,
     "AWS::S3::BucketPolicy": _bucket_policy,
     "AWS::SNS::Topic": _topic,
@@ -359,8 +388,6 @@ def _renamed(value: Mapping[str, Any], **names: str) -> dict[str, Any]:
 
 def _maybe(call: Callable[..., Any], key: str, **arguments: str) -> Any:
     """One part of an answer; None where the service says that there is none."""
-    from botocore.exceptions import ClientError
-
     try:
         return call(**arguments).get(key)
     except ClientError:

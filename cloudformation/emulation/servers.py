@@ -34,6 +34,7 @@ class Emulator:
     name: str
     endpoint: str
     region: str = "eu-central-1"
+    account: str = "000000000000"
 
     def at(self, region: str) -> Emulator:
         """The same, in another region."""
@@ -71,12 +72,15 @@ def ministack() -> Iterator[Emulator]:
 def moto() -> Iterator[Emulator]:
     """moto's server."""
     port = _free_port()
-    with _process("moto", [str(_BIN / "moto_server"), "-H", "127.0.0.1", "-p", str(port)], port, {}) as emulator:
+    command = [str(_BIN / "moto_server"), "-H", "127.0.0.1", "-p", str(port)]
+    with _process("moto", command, port, {}, account="123456789012") as emulator:
         yield emulator
 
 
 @contextmanager
-def _process(name: str, command: list[str], port: int, settings: Mapping[str, str]) -> Iterator[Emulator]:
+def _process(
+    name: str, command: list[str], port: int, settings: Mapping[str, str], account: str = "000000000000"
+) -> Iterator[Emulator]:
     if not Path(command[0]).exists():
         raise EmulatorError(f"{name} is not installed beside {sys.executable}: `make emulate` sets it up")
     environment = {**os.environ, **settings}
@@ -84,7 +88,7 @@ def _process(name: str, command: list[str], port: int, settings: Mapping[str, st
         try:
             endpoint = f"http://127.0.0.1:{port}"
             _wait(name, process, endpoint)
-            yield Emulator(name, endpoint)
+            yield Emulator(name, endpoint, account=account)
         finally:
             process.terminate()
             try:
