@@ -11,6 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("renderer", "streaming", "assets", "fleet", "publishing", "demo", "benchmarks")
+CLOUD = ("cloudformation", "cloudformation/deploy", "cloudformation/emulation")
 ENVIRONMENT = {"environ", "environb", "getenv", "putenv", "unsetenv"}
 MAY_READ_ENVIRONMENT = {"streaming/config.py", "renderer/gl/egl.py"}
 FETCHERS = {"urllib.request", "http.client", "ftplib", "smtplib", "requests", "httpx"}
@@ -75,8 +76,9 @@ def test_contracts_notice_a_breach(tmp_path: Path) -> None:
         "demo/bad.py": "import renderer",
         "publishing/bad.py": "import renderer.gl",
         "cloudformation/deploy/bad.py": "import boto3\nimport streaming",
+        "cloudformation/emulation/bad.py": "import boto3\nimport streaming",
     }
-    for folder in (*PACKAGES, "renderer/gl", "renderer/passes", "cloudformation", "cloudformation/deploy"):
+    for folder in (*PACKAGES, "renderer/gl", "renderer/passes", *CLOUD):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "__init__.py").write_text('"""Empty."""\n')
     for name, text in breaches.items():
