@@ -174,7 +174,7 @@ class Scheduler:
         with self.lock:
             another = engine.overlaps and self._next(self._clock()) is not None
         if not another:
-            self._complete(engine)
+            self._finish(engine, None)
         if not fresh:
             self._measure(now)
         if chosen is None or self._may_refine(now):
@@ -233,14 +233,10 @@ class Scheduler:
         except Exception as error:
             self._give_up(stream, error)
             return
-        before, self._in_flight = self._in_flight, (stream, pending, state, now)
-        self._finish(engine, before)
+        self._finish(engine, (stream, pending, state, now))
 
-    def _complete(self, engine: Engine) -> None:
-        before, self._in_flight = self._in_flight, None
-        self._finish(engine, before)
-
-    def _finish(self, engine: Engine, flight: tuple[Stream, Any, State, float] | None) -> None:
+    def _finish(self, engine: Engine, following: tuple[Stream, Any, State, float] | None) -> None:
+        flight, self._in_flight = self._in_flight, following
         if flight is None:
             return
         stream, pending, state, captured = flight

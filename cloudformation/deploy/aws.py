@@ -13,18 +13,8 @@ from pathlib import Path
 from typing import Any, Literal, ParamSpec, TypeVar
 
 import boto3
+from botocore import exceptions as boto
 from botocore.config import Config
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    EndpointConnectionError,
-    NoCredentialsError,
-    NoRegionError,
-    PartialCredentialsError,
-    ProfileNotFound,
-    TokenRetrievalError,
-    UnauthorizedSSOTokenError,
-)
 
 from cloudformation.deploy import template as templates
 from cloudformation.deploy.errors import CloudError, CredentialsError, TemplateError
@@ -51,19 +41,24 @@ def told() -> Iterator[None]:
     """boto3's errors, as ours."""
     try:
         yield
-    except (NoCredentialsError, PartialCredentialsError, TokenRetrievalError, UnauthorizedSSOTokenError) as error:
+    except (
+        boto.NoCredentialsError,
+        boto.PartialCredentialsError,
+        boto.TokenRetrievalError,
+        boto.UnauthorizedSSOTokenError,
+    ) as error:
         raise CredentialsError(f"no AWS credentials ({error}): {_LOGIN}") from error
-    except ProfileNotFound as error:
+    except boto.ProfileNotFound as error:
         raise CredentialsError(f"{error}: `aws configure list-profiles` lists those there are") from error
-    except (EndpointConnectionError, NoRegionError) as error:
+    except (boto.EndpointConnectionError, boto.NoRegionError) as error:
         raise CloudError(f"{error}: check --region, --endpoint-url and the network") from error
-    except ClientError as error:
+    except boto.ClientError as error:
         raise _refused(error) from error
-    except BotoCoreError as error:
+    except boto.BotoCoreError as error:
         raise CloudError(f"{type(error).__name__}: {error}") from error
 
 
-def _refused(error: ClientError) -> CloudError:
+def _refused(error: boto.ClientError) -> CloudError:
     code, message = _code(error), error.response.get("Error", {}).get("Message", "")
     if code in _EXPIRED:
         return CredentialsError(f"AWS does not take these credentials ({code}): {_LOGIN}")
@@ -74,7 +69,7 @@ def _refused(error: ClientError) -> CloudError:
     return CloudError(f"{error.operation_name}: {code}: {message}")
 
 
-def _code(error: ClientError) -> str:
+def _code(error: boto.ClientError) -> str:
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
@@ -120,7 +115,7 @@ class Aws:
         """The stack, or None."""
         try:
             found = self.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
-        except ClientError as error:
+        except boto.ClientError as error:
             if _code(error) == "ValidationError" and "does not exist" in str(error):
                 return None
             raise
@@ -296,7 +291,7 @@ class Aws:
         for ask in (quotas.get_service_quota, quotas.get_aws_default_service_quota):
             try:
                 return float(ask(ServiceCode=service, QuotaCode=code)["Quota"]["Value"])
-            except ClientError as error:
+            except boto.ClientError as error:
                 if _code(error) in _EXPIRED:
                     raise
         return None
@@ -309,7 +304,7 @@ class Aws:
         wanted = [{"Name": "prefix-list-name", "Values": list(names)}]
         try:
             found = self.client("ec2").describe_managed_prefix_lists(Filters=wanted)["PrefixLists"]
-        except ClientError as error:
+        except boto.ClientError as error:
             if _code(error) in (*_DENIED, "InvalidAction"):
                 return {}
             raise
@@ -329,7 +324,7 @@ class Aws:
         try:
             s3.head_object(Bucket=bucket, Key=key)
             return False
-        except ClientError as error:
+        except boto.ClientError as error:
             if _code(error) not in ("404", "NoSuchKey", "NotFound"):
                 raise
         if isinstance(body, Path):

@@ -21,6 +21,7 @@ LIBRARIES = "usr/lib/x86_64-linux-gnu"
 SITE = "opt/vitrine/lib/python3.11/site-packages"
 _PASSWD = "root:x:0:0:root:/root:/bin/bash\nvitrine:x:990:990::/nonexistent:/usr/sbin/nologin\n"
 
+# A user's machine may lack what judges scripts, units and rules; in CI, where set-up installs it, its absence fails.
 needs_systemd = pytest.mark.skipif(
     shutil.which("systemd-analyze") is None and "CI" not in os.environ, reason="no systemd-analyze (package systemd)"
 )
@@ -60,7 +61,8 @@ def test_all_packages_that_the_walls_know_are_in_the_wheel() -> None:
     assert set(project["importlinter"]["root_packages"]) <= packed
 
 
-@pytest.mark.skipif(shutil.which("nft") is None or os.geteuid() != 0, reason="no nft, or not root")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may have a network of its own")
+@pytest.mark.skipif(shutil.which("nft") is None and "CI" not in os.environ, reason="no nft")
 def test_the_firewall_is_valid(tmp_path: Path) -> None:
     rules = (AMI / "files/etc/nftables.conf").read_text().replace("{ root, vitrine }", "{ root, nobody }")
     (tmp_path / "rules").write_text(rules)
