@@ -6,7 +6,7 @@ import base64
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,8 +62,11 @@ def find_chromium() -> str:
 class Chromium:
     """A headless browser with a fresh profile. Use as a context manager; `pid` heads its process tree."""
 
-    def __init__(self) -> None:
+    def __init__(self, servers: Sequence[Server]) -> None:
+        """servers: those whose pages may read decoded pictures, which browsers else allow on the loopback only."""
         self._executable = find_chromium()
+        origins = ",".join(server.url for server in servers)
+        self._flags = [*_FLAGS, f"--unsafely-treat-insecure-origin-as-secure={origins}"]
         try:
             from playwright.sync_api import sync_playwright
         except ImportError as error:
@@ -74,7 +77,7 @@ class Chromium:
 
     def __enter__(self) -> Chromium:
         playwright = self._context.__enter__()
-        self._browser = playwright.chromium.launch(executable_path=self._executable, headless=True, args=list(_FLAGS))
+        self._browser = playwright.chromium.launch(executable_path=self._executable, headless=True, args=self._flags)
         self.pid = _browser_pid()
         return self
 

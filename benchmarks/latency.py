@@ -42,7 +42,7 @@ def measure(model: Path, plan: Plan, runs: int, sides: Sequence[str], progress: 
     with ExitStack() as stack:
         progress.begin(f"{model.stem}: servers", runs * len(sides) * phases(plan))
         servers = [stack.enter_context(_server(side, model, plan)) for side in sides]
-        chromium = stack.enter_context(Chromium())
+        chromium = stack.enter_context(Chromium(servers))
         description = machine.describe(machine.gl_renderer(), chromium.version)
         for number in range(runs):
             for server in servers if number % 2 == 0 else servers[::-1]:

@@ -82,7 +82,7 @@ def _round(side: str, plan: Plan, text: str, schedule: Schedule, seed: int, othe
         link.change(Conditions())
         server = stack.enter_context(server_of(side, plan, link.server))
         with link.viewer.entered():
-            chromium = stack.enter_context(Chromium())
+            chromium = stack.enter_context(Chromium([server]))
         config = {
             "width": plan.width,
             "height": plan.height,
