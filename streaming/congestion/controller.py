@@ -15,7 +15,7 @@ from streaming.congestion.feedback import parse
 from streaming.congestion.history import OVERHEAD, History, News
 from streaming.congestion.loss import SUSPECT, Loss
 from streaming.congestion.probing import ProbePlan, Prober
-from streaming.congestion.protection import ROOM, Doubling, copies
+from streaming.congestion.protection import ROOM, Doubling, copies, opens
 from streaming.congestion.queueing import Queueing
 from streaming.congestion.remb import ReceiverEstimate
 from streaming.congestion.trendline import Trendline, Usage
@@ -154,10 +154,14 @@ class Controller:
         """How often a packet is sent that a player asks for again; once while a long queue stands."""
         return copies(self._loss.average) if self._queue.delay < LONG else 1
 
-    def doubles(self, now: float) -> bool:
-        """Whether the picture that has just left is to be sent a second time."""
+    def doubles(self, size: int, ordinal: int, now: float) -> bool:
+        """Whether the picture that has just left is to be sent a second time.
+
+        size: bytes. ordinal: which picture it is since the last rest, from 0.
+        """
         fits = self._queue.delay < LONG and self._trend.usage is not Usage.OVER
-        return self._doubling.wanted and fits and self._rate.at(now) <= ROOM * self.estimate
+        wanted = self._doubling.wanted or opens(size, ordinal, self.estimate)
+        return wanted and fits and self._rate.at(now) <= ROOM * self.estimate
 
     def probe(self, now: float) -> ProbePlan | None:
         """A train to send now, if one is wanted. Ask after each picture: nothing is probed while nothing moves."""

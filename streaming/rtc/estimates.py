@@ -26,8 +26,8 @@ class Congestion(Protocol):
         """How often a packet is sent that a player asks for again."""
         ...
 
-    def doubles(self, now: float) -> bool:
-        """Whether the picture that has just left is to be sent a second time."""
+    def doubles(self, size: int, ordinal: int, now: float) -> bool:
+        """Whether the picture that has just left, the `ordinal`-th since a rest, is to be sent a second time."""
         ...
 
     def burst(self, number: int, sizes: Sequence[int], now: float) -> None:

@@ -31,6 +31,7 @@ from streaming.rtc.reports import Reports
 from streaming.rtc.wire import Wire, room
 from streaming.track import PacketTrack
 
+REST_SECONDS = 0.5  # without a picture, after which the next is the first of a movement
 TAIL_SECONDS = 0.1  # without a picture, after which the last packet is sent again
 RENEW_SECONDS = 1.0  # between two key frames that stand for more losses than can be made good
 QUIET_SECONDS = 2.0  # without a picture, after which a key frame request may be mere impatience
@@ -68,6 +69,7 @@ class PacketPump:
         self._payload_type = 0
         self._rtx_type: int | None = None
         self._last_sent = time.monotonic()
+        self._since_rest = 0  # pictures
         self._forgetting: asyncio.TimerHandle | None = None
         self._tail: asyncio.TimerHandle | None = None
         self._reports = Reports(sender)
@@ -148,7 +150,9 @@ class PacketPump:
         packet, picture, begun = self._leaving
         packets, octets = len(picture.sizes), picture.octets
         self._leaving = None
-        self._last_sent = now = time.monotonic()
+        now = time.monotonic()
+        self._since_rest = 0 if now - self._last_sent > REST_SECONDS else self._since_rest + 1
+        self._last_sent = now
         if self._forgetting is None:
             self._forgetting = asyncio.get_running_loop().call_later(KEEP_SECONDS, self._forget)
         self._report(self.rtp_timestamp(packet), packets, octets)
@@ -173,8 +177,9 @@ class PacketPump:
         self._pacer.train(packets, plan.size, plan.rate)
 
     def _double(self, picture: Picture) -> None:
-        """Send the picture that has just left once more, where packets are often lost and there is room."""
-        if self._rtx_type is not None and self._congestion.doubles(self._last_sent):
+        """Send the picture that has just left once more, where packets are or may be lost and there is room."""
+        doubles = self._congestion.doubles(picture.octets, self._since_rest, self._last_sent)
+        if self._rtx_type is not None and doubles:
             packets = (self._outlet.history.find(picture.first + index & 0xFFFF) for index in range(len(picture.sizes)))
             self._pacer.repair([self._repeat(packet, self._rtx_type) for packet in packets if packet is not None])
 

@@ -159,6 +159,19 @@ async def test_repetitions_and_pictures_are_sent_more_than_once_where_the_path_l
         assert sorted(repeated) == sorted(packet[2:4] for packet in wire.datagrams[-2 * len(second) : -len(second)])
 
 
+async def test_a_sender_says_which_picture_since_a_rest_it_has_sent() -> None:
+    async with connected() as wire:
+        small = b"\0\0\0\1\x65" + bytes(range(1, 200)) * 40
+        await wire.send(0, small)
+        await wire.send(3000, small)
+        wire.pump._last_sent -= pumping.REST_SECONDS
+        await wire.send(90_000, small)
+        await wire.send(93_000, small)
+        assert [ordinal for _, ordinal in wire.congestion.asked][-2:] == [0, 1]
+        assert wire.congestion.asked[-3][1] > 0
+        assert all(size == wire.congestion.asked[0][0] > len(small) - 10 for size, _ in wire.congestion.asked)
+
+
 async def test_more_losses_than_can_be_made_good_ask_for_one_key_frame() -> None:
     async with connected() as wire:
         wire.congestion.target = 100_000

@@ -37,10 +37,12 @@ class FakeCongestion:
     plan: ProbePlan | None = None
     copies: int = 1
     twice: bool = False
+    asked: list[tuple[int, int]] = field(default_factory=list)  # whether to send it twice: bytes, number since a rest
     lost: list[int] = field(default_factory=list)  # newly, at the next feedback
     missing: set[int] = field(default_factory=set)
 
-    def doubles(self, now: float) -> bool:
+    def doubles(self, size: int, ordinal: int, now: float) -> bool:
+        self.asked.append((size, ordinal))
         return self.twice
 
     def burst(self, number: int, sizes: Sequence[int], now: float) -> None:

@@ -117,6 +117,7 @@ class Stream:
         self.delivered: list[tuple[float, int]] = []  # time, bytes
         self.probes = 0  # bytes of padding
         self.doubled: list[float] = []  # when pictures were sent twice
+        self._since_rest = 0  # pictures
         self.large: list[tuple[float, int]] = []  # when a picture of that many bytes comes, in order of time
         self._rng = random.Random(seed)
         self._every, self._reports_lost = report_every, reports_lost or itertools.repeat(False)
@@ -135,6 +136,7 @@ class Stream:
         self.loop.at(now + 1 / FRAME_RATE, self._frame)
         self.log.append((now, controller.target, controller.estimate))
         if not self.moves(now):
+            self._since_rest = 0
             return
         rate = min(controller.target, self.most)
         size = int(rate / 8 / FRAME_RATE * self._rng.uniform(0.7, 1.3))
@@ -142,9 +144,10 @@ class Stream:
             size = self.large.pop(0)[1]
         controller.spent(size, now)
         self._spread(size, controller.pacing, burst=max(BURST, int(controller.target * 0.04 / 8)))
-        if controller.doubles(now):
+        if controller.doubles(size, self._since_rest, now):
             self.doubled.append(now)
-            self._spread(size, controller.pacing, burst=0)
+            self._spread(size, controller.pacing, burst=0 if controller.pacing else size + 1)
+        self._since_rest += 1
         plan = controller.probe(now)
         if plan is not None:
             self.probes += plan.size

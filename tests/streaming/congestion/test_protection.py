@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from streaming.congestion.protection import Doubling, copies
+from streaming.congestion.protection import Doubling, copies, opens
 from tests.streaming.congestion.link import FRAME_RATE, Stream, losses, network
 
 
@@ -19,6 +19,11 @@ def test_pictures_are_sent_twice_from_some_loss_on_until_much_less() -> None:
         doubling.follow(loss)
         found.append(doubling.wanted)
     assert found == [False, True, True, False, False]
+
+
+def test_the_first_pictures_after_a_rest_are_sent_twice_where_that_takes_no_time() -> None:
+    assert [opens(12_000, ordinal, 4e6) for ordinal in range(5)] == [True, True, True, False, False]
+    assert not opens(12_000, 0, 1e6)
 
 
 def test_room_is_left_for_the_second_copy_but_not_on_narrow_paths() -> None:
@@ -36,7 +41,7 @@ def test_a_controller_says_so_from_what_the_player_reports(share: float, twice: 
     loop, link, controller = network(20e6, delay=0.04, lost=losses(share))
     Stream(loop, link, controller, most=1e6)
     loop.run(5.0)
-    assert controller.doubles(5.0) is twice
+    assert controller.doubles(10_000, 50, 5.0) is twice
     assert (controller.copies > 1) is twice
 
 
