@@ -15,6 +15,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from renderer.frame import Frame
@@ -351,9 +352,6 @@ class Scheduler:
                     stream.refined = version
             self._hand_over(stream, Shot(frame, stream.answered(state), self._clock(), still=not coarse))
 
-        def failed(error: Exception) -> None:
-            self._failed(stream, error)
-
         def current() -> bool:
             return not stream.closed and stream.version == version
 
@@ -362,7 +360,7 @@ class Scheduler:
 
         samples = 1 if coarse else self._pace.samples
         view = (stream.moving if coarse else stream.resting)(state.view)
-        early_at = stream.last_input + self._pace.prompt
+        early_at, failed = stream.last_input + self._pace.prompt, partial(self._failed, stream)
         return Refinement(
             stream.model, view, samples, stream.format, finished, failed, current, None if coarse else early, early_at
         )

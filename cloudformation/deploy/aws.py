@@ -41,12 +41,7 @@ def told() -> Iterator[None]:
     """boto3's errors, as ours."""
     try:
         yield
-    except (
-        boto.NoCredentialsError,
-        boto.PartialCredentialsError,
-        boto.TokenRetrievalError,
-        boto.UnauthorizedSSOTokenError,
-    ) as error:
+    except (boto.NoCredentialsError, boto.PartialCredentialsError, boto.TokenRetrievalError, boto.SSOError) as error:
         raise CredentialsError(f"no AWS credentials ({error}): {_LOGIN}") from error
     except boto.ProfileNotFound as error:
         raise CredentialsError(f"{error}: `aws configure list-profiles` lists those there are") from error

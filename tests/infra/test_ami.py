@@ -32,6 +32,7 @@ def scripts() -> list[Path]:
     return sorted(path for path in own if path.is_file())
 
 
+# As above: CI has it, a user's machine may not, and nothing else here can judge a shell script.
 @pytest.mark.skipif(shutil.which("shellcheck") is None and "CI" not in os.environ, reason="no shellcheck")
 def test_shellcheck_has_nothing_to_say() -> None:
     done = subprocess.run(
@@ -61,6 +62,8 @@ def test_all_packages_that_the_walls_know_are_in_the_wheel() -> None:
     assert set(project["importlinter"]["root_packages"]) <= packed
 
 
+# The rules are read by the kernel, in a network namespace that this makes for it: only root may make one. Without nft
+# nothing else can judge them; CI has it, and is root, so that it skips neither.
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may have a network of its own")
 @pytest.mark.skipif(shutil.which("nft") is None and "CI" not in os.environ, reason="no nft")
 def test_the_firewall_is_valid(tmp_path: Path) -> None:
