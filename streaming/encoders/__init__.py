@@ -21,8 +21,12 @@ TABLE: Mapping[str, str] = {
     "x264": "streaming.encoders.x264:X264",
     "x264-ffmpeg": "streaming.encoders.x264_ffmpeg:X264Ffmpeg",
     "vp8": "streaming.encoders.vp8:Vp8",
+    "vp8-ffmpeg": "streaming.encoders.vp8_ffmpeg:Vp8Ffmpeg",
 }
-PREFERENCE: Mapping[str, tuple[str, ...]] = {"video/H264": ("nvenc", "x264", "x264-ffmpeg"), "video/VP8": ("vp8",)}
+PREFERENCE: Mapping[str, tuple[str, ...]] = {
+    "video/H264": ("nvenc", "x264", "x264-ffmpeg"),
+    "video/VP8": ("vp8", "vp8-ffmpeg"),
+}
 
 logger = logging.getLogger(__name__)
 

@@ -9,20 +9,15 @@ FFmpeg has loaded. Only the first fields of two of its structs are touched; they
 from __future__ import annotations
 
 import ctypes as c
-import re
 from collections.abc import Mapping, Sequence
 from functools import cache
-from pathlib import Path
 from typing import TypeAlias
 
-import av  # noqa: F401  loads the library
-
+from streaming.encoders.loaded import find
 from streaming.errors import EncoderError
 
 Plane: TypeAlias = tuple[int, int]  # address, bytes from one row to the next
 
-_MAPS = Path("/proc/self/maps")
-_NAME = re.compile(r"\S*/libx264[^/]*\.so\.(\d+)$", re.MULTILINE)
 _OLDEST = 153
 _IDR, _P = 1, 3  # X264_TYPE_*
 _I420 = 2  # X264_CSP_I420
@@ -130,10 +125,7 @@ class Library:
 @cache
 def library() -> Library:
     """The one that FFmpeg has loaded. Raises EncoderError."""
-    for match in _NAME.finditer(_MAPS.read_text(encoding="utf-8", errors="replace")):
-        if int(match[1]) >= _OLDEST:
-            return Library(match[0], int(match[1]))
-    raise EncoderError(f"FFmpeg here has no x264 of build {_OLDEST} or newer as a shared library")
+    return Library(*find("libx264", _OLDEST))
 
 
 class Coder:

@@ -35,14 +35,14 @@ def flat(level: int) -> NDArray[np.uint8]:
     return planes
 
 
-@pytest.fixture(params=["x264", "vp8"])
+@pytest.fixture(params=["x264", "vp8", "vp8-ffmpeg"])
 def encoder(request: pytest.FixtureRequest) -> Iterator[Encoder]:
     with closing(encoders.find(request.param)(settings())) as made:
         yield made
 
 
 def decoder(encoder: Encoder) -> av.VideoCodecContext:
-    name = {"X264": "h264", "Vp8": "vp8"}[type(encoder).__name__]
+    name = {"X264": "h264", "Vp8": "vp8", "Vp8Ffmpeg": "vp8"}[type(encoder).__name__]
     context = av.CodecContext.create(name, "r")
     assert isinstance(context, av.VideoCodecContext)
     return context
@@ -83,8 +83,8 @@ def test_x264_says_bt709_limited_and_is_constrained_baseline() -> None:
     assert context.profile == "Constrained Baseline"
 
 
-def test_vp8_rebuilds_only_for_a_large_change() -> None:
-    with closing(encoders.find("vp8")(settings(1_000_000))) as encoder:
+def test_vp8_through_ffmpeg_is_rebuilt_only_for_a_large_change() -> None:
+    with closing(encoders.find("vp8-ffmpeg")(settings(1_000_000))) as encoder:
         encoder.encode(noise(0), 0, key=True)
         encoder.retarget(900_000)
         assert not encoder.encode(noise(1), 3000, key=False).key
