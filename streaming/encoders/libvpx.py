@@ -1,8 +1,8 @@
-"""libvpx called directly, for VP8: open, encode, change in place, close. Knows no FFmpeg.
+"""libvpx called directly, for VP8: open, encode, change in place, close. Knows no rate control and no FFmpeg.
 
-FFmpeg's wrapper has no way to change the bitrate of an open encoder. The library is the one that FFmpeg has loaded. Of
-its settings only the first are touched; they have been the same since it knows VP9, and `Library` looks whether they
-lie where they should before it is used.
+FFmpeg's wrapper has no way to say the quantiser of a picture, or to change the bitrate or effort of an open encoder.
+The library is the one that FFmpeg has loaded. Of its settings only the first are touched; they have been the same since
+libvpx 1.8, and `Library` looks whether they lie where they should before it is used.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import ctypes as c
 from functools import cache
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from streaming.encoders.loaded import find
@@ -24,12 +23,10 @@ _I420 = 0x102  # VPX_IMG_FMT_I420
 _FORCE_KEY, _IS_KEY = 1, 1  # VPX_EFLAG_FORCE_KF, VPX_FRAME_IS_KEY
 _REALTIME = 1  # VPX_DL_REALTIME
 _CBR = 1  # VPX_CBR
-# VP8E_SET_CPUUSED, VP8E_SET_STATIC_THRESHOLD, VP8E_GET_LAST_QUANTIZER_64
-_CPU_USED, _STATIC_THRESHOLD, _LAST_QUANTISER = 13, 17, 20
+_CPU_USED, _STATIC_THRESHOLD = 13, 17  # VP8E_SET_CPUUSED, VP8E_SET_STATIC_THRESHOLD
 _CLOCK = 90_000  # ticks a second of timestamps
-FINEST, COARSEST = 2, 63  # quantisers, of 0..63; finer is not seen
-_BUFFER, _FILLED, _FULL = 500, 375, 415  # milliseconds of the bitrate: all, at the start, and as it should be
-_OVERSHOOT = 15  # per cent
+_CONTEXT = 1024  # bytes; vpx_codec_ctx_t takes 56
+_BITRATE = 20_000  # kb/s; only what is asked for decides
 
 
 class _Settings(c.Structure):
@@ -121,7 +118,7 @@ class Library:
         if found != expected:
             raise EncoderError(f"{self.path}: its settings are not the known ones ({found}, expected {expected})")
         for version in _ABI_VERSIONS:
-            context = c.create_string_buffer(1024)
+            context = c.create_string_buffer(_CONTEXT)
             result = self.open(context, self.interface(), c.byref(known), 0, version)
             if result != _ABI_MISMATCH:
                 self.close(context)
@@ -136,34 +133,32 @@ def library() -> Library:
 
 
 class Coder:
-    """One open VP8 encoder of I420 pictures, width × height pixels, at a constant bitrate. Raises EncoderError."""
+    """One open VP8 encoder of I420 pictures, width × height pixels, for one thread at a time. Raises EncoderError."""
 
-    def __init__(self, width: int, height: int, bitrate: int, frame_rate: int, effort: int) -> None:
-        """bitrate: bits a second. effort: 1..16, libvpx's real-time speeds; 16 takes the least."""
+    def __init__(self, width: int, height: int, frame_rate: int, effort: int) -> None:
+        """effort: 1..16, libvpx's real-time speeds; 16 takes the least."""
         self._library = library()
-        self._context = c.create_string_buffer(1024)  # vpx_codec_ctx_t takes 56 bytes
+        self._context = c.create_string_buffer(_CONTEXT)
         self._size, self._duration = (width, height), _CLOCK // frame_rate
         settings = self._settings = self._library.settings()
         settings.threads, settings.width, settings.height = 1, width, height
         settings.tick[:] = (1, _CLOCK)
-        settings.error_resilient, settings.mode = 1, _CBR
-        settings.finest, settings.coarsest, settings.overshoot = FINEST, COARSEST, _OVERSHOOT
-        settings.buffer[:] = (_BUFFER, _FILLED, _FULL)
+        settings.error_resilient, settings.mode, settings.bitrate = 1, _CBR, _BITRATE
         settings.key_mode = 0  # VPX_KF_DISABLED: they come when a viewer asks
-        settings.bitrate = bitrate // 1000
         vp8, version = self._library.interface(), self._library.version
         if self._library.open(self._context, vp8, c.byref(settings), 0, version):
             raise EncoderError(f"libvpx does not open at {width}x{height}: {self._why()}")
         self._is_open = True
         self.exert(effort)
-        self._control(_STATIC_THRESHOLD, c.c_int(1))
+        self._control(_STATIC_THRESHOLD, 1)
 
-    def encode(self, pixels: NDArray[np.uint8], timestamp: int, *, key: bool) -> tuple[bytes, bool]:
+    def encode(self, pixels: NDArray[Any], timestamp: int, quantiser: int, *, key: bool) -> tuple[bytes, bool]:
         """The picture as a VP8 frame, and whether it is a key frame.
 
-        pixels: uint8 [height * 3/2, width] without gaps; read, not kept. timestamp: 90 kHz, rising.
+        pixels: uint8 [height * 3/2, width] without gaps; read, not kept. timestamp: 90 kHz, rising. quantiser: 0..63.
         """
         self._check()
+        self._quantise(quantiser)
         width, height = self._size
         if pixels.shape != (height * 3 // 2, width) or not pixels.flags.c_contiguous:
             raise EncoderError(f"libvpx at {width}x{height} was given planes of shape {pixels.shape}")
@@ -179,26 +174,9 @@ class Coder:
             raise EncoderError(f"libvpx failed: {self._why()}")
         return self._packet()
 
-    @property
-    def quantiser(self) -> int:
-        """Of the last picture."""
-        found = c.c_int()
-        self._control(_LAST_QUANTISER, c.byref(found))
-        return found.value
-
-    def change(self, bitrate: int, coarsest: int) -> None:
-        """Go on with another bitrate and no coarser quantiser, without a key frame. Costs nothing if neither is new."""
-        self._check()
-        settings, wanted = self._settings, (bitrate // 1000, coarsest)
-        if wanted == (settings.bitrate, settings.coarsest):
-            return
-        settings.bitrate, settings.coarsest = wanted
-        if self._library.change(self._context, c.byref(settings)):
-            raise EncoderError(f"libvpx does not change to {bitrate} bits a second, {coarsest}: {self._why()}")
-
     def exert(self, effort: int) -> None:
         """Go on with another effort, see `__init__`."""
-        self._control(_CPU_USED, c.c_int(-effort))
+        self._control(_CPU_USED, -effort)
 
     def close(self) -> None:
         """Free it."""
@@ -214,9 +192,16 @@ class Coder:
         packet = found[0]
         return c.string_at(packet.data, packet.size), bool(packet.flags & _IS_KEY)
 
-    def _control(self, which: int, value: Any) -> None:
+    def _quantise(self, quantiser: int) -> None:
+        settings = self._settings
+        if quantiser != settings.finest or quantiser != settings.coarsest:
+            settings.finest = settings.coarsest = quantiser
+            if self._library.change(self._context, c.byref(settings)):
+                raise EncoderError(f"libvpx does not take quantiser {quantiser}: {self._why()}")
+
+    def _control(self, which: int, value: int) -> None:
         self._check()
-        if self._library.control(self._context, which, value):
+        if self._library.control(self._context, which, c.c_int(value)):
             raise EncoderError(f"libvpx does not take control {which} = {value}: {self._why()}")
 
     def _check(self) -> None:

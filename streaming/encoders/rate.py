@@ -21,10 +21,10 @@ _FINER = 6  # steps at most between two readings of one still
 
 
 class RateControl:
-    """For one encoder. bitrate: bits per second, may be changed; pixels: of a picture."""
+    """For one encoder. bitrate: bits per second, may be changed; pixels: of a picture; coarsest: quantiser it has."""
 
-    def __init__(self, bitrate: int, pixels: int) -> None:
-        self.bitrate = bitrate
+    def __init__(self, bitrate: int, pixels: int, coarsest: int = COARSEST) -> None:
+        self.bitrate, self._coarsest = bitrate, coarsest
         guess = _KEY_BITS * pixels * 2.0**4
         self._complexity = {True: guess, False: _INTER * guess}
         self._level = 0.0  # bits in the bucket
@@ -40,7 +40,7 @@ class RateControl:
         allowed = self._allowed(now, key or still)
         needed = self._complexity[key] * (1.0 if key else min(CHANGES, max(1.0, change)))
         quantiser = finest
-        while quantiser < COARSEST and needed / 2 ** (quantiser / 6) > allowed:
+        while quantiser < self._coarsest and needed / 2 ** (quantiser / 6) > allowed:
             quantiser += 1
         if not key and not still:
             quantiser = max(quantiser, self._last - STEP)
