@@ -248,7 +248,7 @@ def _add_send(commands: Commands) -> None:
     parser = commands.add_parser("send", help="processor time of an RTP packet and of a camera, against aiortc's own")
     parser.add_argument("--viewers", type=count, default=8, metavar="N", help="default: 8")
     parser.add_argument("--pictures", type=count, default=600, metavar="N", help="for each (default: 600)")
-    parser.add_argument("--runs", type=count, default=3, metavar="N", help="interleaved rounds (default: 3)")
+    parser.add_argument("--runs", type=count, default=5, metavar="N", help="interleaved rounds (default: 5)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="result (default: benchmarks/results/…)")
     parser.set_defaults(run=guarded(_send))
 

@@ -8,6 +8,7 @@ while cameras come and are answered, is counted: system calls, timers, the event
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import random
 import statistics
@@ -183,6 +184,7 @@ async def _side(side: str, plan: Plan) -> dict[str, float]:
             offers = (await players.ask(join=plan.viewers))["offers"]
             pairs = zip(senders, offers, strict=True)
             await players.ask(answers=[await sender.answer(offer) for sender, offer in pairs])
+        gc.freeze()  # as a network process does: what was imported is not looked through for garbage
         sent = await _send(senders, plan)
         return sent | {"camera_us": await _answer_cameras(senders, players, plan)}
     finally:

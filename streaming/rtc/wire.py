@@ -104,16 +104,16 @@ class Wire:
             lead = header.size + len(heads[0])
             if lead + size > _SLOT - TAG:
                 raise ValueError(f"a packet of {lead + size} bytes; {DATAGRAM} are allowed")
-            pack, view = packs[len(heads[0])], memoryview(data)[:stop]
+            pack, view = packs[len(heads[0])], memoryview(data)
             begin = at = at + -at % _WORD
             before, tail = None, b""
             for word, head, place in zip(words, heads, range(start, stop, size), strict=True):
                 if head is not before:  # those between the first and the last are one object
                     before, tail = head, rest + head
-                piece = view[place : place + size]
+                end = place + size if place + size < stop else stop
                 pack(memory, at, word, stamp, profile, first + scale * number, tail)
-                length[0] = plain = lead + len(piece)
-                memory[at + lead : at + plain] = piece
+                length[0] = plain = lead + end - place
+                memory[at + lead : at + plain] = view[place:end]
                 if protect(session, arena + at, length):
                     raise pylibsrtp.Error("libsrtp refuses a packet")
                 number = number + 1 & 0xFFFF
