@@ -76,7 +76,13 @@ def _add_latency(commands: Commands) -> None:
     parser = commands.add_parser("latency", help="camera message to changed pixel in Chromium, against the plain stack")
     add_subject(parser)
     parser.add_argument(
-        "--flat", action="store_true", help="the flat test scene: rendering taken out, every message timed"
+        "--flat", action="store_true", help="the flat test scene: next to nothing to render, every message timed"
+    )
+    parser.add_argument(
+        "--source",
+        choices=("model", "frames"),
+        default="model",
+        help="with --flat frames: ready pictures at the price of a copy, rendering taken out (default: model)",
     )
     parser.add_argument(
         "--duration", type=positive, default=10.0, metavar="S", help="seconds of each drag (default: 10)"
@@ -178,8 +184,11 @@ def _latency(arguments: argparse.Namespace) -> int:
     from benchmarks.rounds import Plan
 
     width, height = arguments.size
+    if arguments.source == "frames" and not arguments.flat:
+        raise UsageError("--source frames: only with --flat, whose pictures say from where they were drawn")
     sides = (latency.OURS, latency.BASELINE) if arguments.against == "baseline" else (latency.OURS,)
-    with latency.subject(None if arguments.flat else model_of(arguments), width, height) as (model, subject):
+    chosen = None if arguments.flat else model_of(arguments)
+    with latency.subject(chosen, width, height, arguments.source) as (model, subject):
         plan = Plan(
             subject,
             width,
@@ -190,6 +199,7 @@ def _latency(arguments: argparse.Namespace) -> int:
             not arguments.no_compositor,
             arguments.patience,
             arguments.joins,
+            arguments.source,
         )
         with Progress() as progress:
             result = latency.measure(model, plan, arguments.runs, sides, progress)

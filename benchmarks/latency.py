@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks import flat, machine, poses
+from benchmarks import flat, machine, pictures, poses
 from benchmarks.browser import Chromium
 from benchmarks.plain import plain_copy
 from benchmarks.probes import summarise
@@ -25,18 +25,26 @@ OURS, BASELINE = "vitrine", "baseline"
 
 
 @contextmanager
-def subject(model: Path | None, width: int, height: int) -> Iterator[tuple[Path, poses.Subject]]:
-    """The file for both sides and what the camera looks at; without a model the flat scene. Copies last as long."""
+def subject(model: Path | None, width: int, height: int, source: str) -> Iterator[tuple[Path, poses.Subject]]:
+    """The file for both sides and what the camera looks at; without a model the flat scene. Copies last as long.
+
+    source: "frames" for ready pictures of the flat scene in place of the scene.
+    """
     with tempfile.TemporaryDirectory(prefix="vitrine-model-") as folder:
         if model is None:
-            yield flat.write(Path(folder) / "flat.glb"), poses.flat_subject()
+            file = flat.write(Path(folder) / "flat.glb")
+            if source == "frames":
+                file = Path(folder) / "ready" / "flat-frames.glb"  # servers list files by their suffix
+                file.parent.mkdir()
+                pictures.draw(Path(folder) / "flat.glb", file, width, height, whole=True)
+            yield file, poses.flat_subject()
         else:
             yield plain_copy(model, Path(folder)), poses.subject_of(model, width / height)
 
 
 def measure(model: Path, plan: Plan, runs: int, sides: Sequence[str], progress: Progress) -> dict[str, Any]:
     """Run `runs` rounds of each side, alternating which goes first, and conclude."""
-    if BASELINE in sides:
+    if BASELINE in sides and plan.source == "model":
         poses.check_baseline(model, plan.subject)
     rounds: list[Round] = []
     with ExitStack() as stack:
@@ -185,9 +193,11 @@ def _warnings(sides: Mapping[str, Any], rounds: Sequence[Round]) -> list[str]:
 
 @contextmanager
 def _server(side: str, model: Path, plan: Plan) -> Iterator[Server]:
+    replay = plan.source == "frames"
     if side == OURS:
-        with vitrine_server(model, settings=UNLIMITED) as server:
+        backend = {"backend": "benchmarks.replay:frames"} if replay else {}
+        with vitrine_server(model, settings={**UNLIMITED, **backend}) as server:
             yield server
     else:
-        with baseline_server(model, plan.width, plan.height, plan.subject.flat) as server:
+        with baseline_server(model, plan.width, plan.height, plan.subject.flat, replay) as server:
             yield server

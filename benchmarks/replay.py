@@ -1,7 +1,7 @@
 """Owns the backends that replay: `VITRINE_BACKEND=benchmarks.replay:frames` hands over ready pictures at the price of a
 copy, `benchmarks.replay:packets` ready packets at none. What is left is the price of everything behind the renderer.
 
-The "model" is a file of pictures that `benchmarks.pictures` drew: a half turn in `STEPS`, shown there and back.
+The "model" is a file of pictures that `benchmarks.pictures` drew.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.pictures import STEPS, picture_at
+from benchmarks.pictures import COUNTS, picture_at
 from renderer.errors import FormatError
 from renderer.frame import Frame, PixelFormat
 from renderer.view import View
@@ -46,7 +46,7 @@ def packets() -> Replay:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Turntable:
-    """Pictures by step: I420 [STEPS, height * 3 / 2, width], or for each step a packet in two readings."""
+    """Pictures by step: I420 [steps, height * 3 / 2, width], or for each step a packet in two readings."""
 
     pictures: Pixels
     packets: Sequence[Pixels]
@@ -152,7 +152,7 @@ class _Engine:
 
     def finish(self, pending: Any) -> Frame:
         model, view, format = pending
-        step = picture_at(view.orbit.theta)
+        step = picture_at(view.orbit.theta, len(model.pictures))
         if model.packets:
             return Frame(view.width, view.height, "i420", model.packets[step], view)
         picture = model.pictures[step]
@@ -210,8 +210,8 @@ class Replay:
             pictures: Pixels = np.load(path)
         except (OSError, ValueError) as error:
             raise FormatError(f"{path.name}: not a file of pictures: {error}") from error
-        if pictures.dtype != np.uint8 or pictures.ndim != 3 or len(pictures) != STEPS:
-            raise FormatError(f"{path.name}: expected {STEPS} pictures of uint8, not {pictures.shape}")
+        if pictures.dtype != np.uint8 or pictures.ndim != 3 or len(pictures) not in COUNTS:
+            raise FormatError(f"{path.name}: expected uint8 of {COUNTS} pictures, not {pictures.shape}")
         return pictures
 
     def upload(self, engine: Any, scene: Pixels) -> Turntable:  # noqa: ARG002

@@ -33,7 +33,8 @@ Latencies = list[float | None]
 class Plan:
     """What to measure. Size in pixels; seconds of dragging, steps and connections per round; seconds to wait for quiet.
 
-    compositor: film every step, and every drag of the flat scene, once more.
+    compositor: film every step, and every drag of the flat scene, once more. source: "model", or "frames" when both
+    sides replay ready pictures of the flat scene.
     """
 
     subject: Subject
@@ -45,6 +46,7 @@ class Plan:
     compositor: bool = True
     patience: float = 0.0
     joins: int = 10
+    source: str = "model"
 
 
 @dataclass(slots=True)

@@ -56,7 +56,7 @@ class ReplayedScene:
         fov: float,  # noqa: ARG002
     ) -> NDArray[np.uint8]:
         """The picture of a theta, whatever the rest of the pose is."""
-        picture: NDArray[np.uint8] = self._pictures[picture_at(theta)]
+        picture: NDArray[np.uint8] = self._pictures[picture_at(theta, len(self._pictures))]
         return picture.copy()
 
     def close(self) -> None:

@@ -27,6 +27,14 @@ def test_a_missing_model_is_bad_input(tmp_path: Path, capsys: pytest.CaptureFixt
     assert capsys.readouterr().err.strip().endswith("no.glb: no such file")
 
 
+def test_ready_pictures_are_of_the_flat_scene_only(capsys: pytest.CaptureFixture[str]) -> None:
+    parser = ArgumentParser()
+    cli.add_commands(parser.add_subparsers())
+    arguments = parser.parse_args(["bench", "latency", "--source", "frames"])
+    assert arguments.run(arguments) == 2
+    assert "only with --flat" in capsys.readouterr().err
+
+
 def test_a_missing_browser_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     from benchmarks import browser
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import replay
+from benchmarks import flat, replay
+from benchmarks.latency import subject
 from benchmarks.pictures import STEPS, picture_at
 from renderer.errors import FormatError
 from renderer.view import Orbit, View
@@ -28,9 +29,25 @@ def at(theta: float, width: int = WIDTH, height: int = HEIGHT) -> View:
 
 
 def test_neighbours_in_theta_are_neighbours_in_the_pictures() -> None:
-    steps = [picture_at(theta) for theta in np.arange(-360, 720, 3.0)]
+    steps = [picture_at(theta, STEPS) for theta in np.arange(-360, 720, 3.0)]
     assert set(steps) == set(range(STEPS))
     assert max(abs(a - b) for a, b in zip(steps, steps[1:], strict=False)) == 1
+
+
+def test_a_whole_turn_has_a_picture_for_every_degree() -> None:
+    degrees = [picture_at(theta, flat.SECTORS) for theta in np.arange(-360, 720, 1.0)]
+    assert degrees == [*range(flat.SECTORS)] * 3
+
+
+@pytest.mark.gl
+def test_ready_pictures_of_the_flat_scene_say_from_where_they_were_drawn() -> None:
+    with subject(None, 320, 184, "frames") as (file, looked_at):
+        assert looked_at.flat
+        assert [path.name for path in file.parent.iterdir()] == [file.name]  # a server lists what lies beside it
+        drawn = replay.frames().load_scene(file)
+        seen = [flat.decode(picture[:184, 160]) for picture in drawn]
+    assert seen == [*range(flat.SECTORS)]
+    assert not file.exists()
 
 
 def test_frames_come_from_the_file_as_copies_in_any_size(tmp_path: Path) -> None:
