@@ -7,7 +7,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -138,13 +138,16 @@ class Session:
     @contextmanager
     def screencast(self, width: int) -> Iterator[list[tuple[float, bytes]]]:
         """The compositor's pictures while the block runs: (wall-clock ms of the swap, JPEG `width` pixels wide)."""
+        from playwright.sync_api import Error
+
         shots: list[tuple[float, bytes]] = []
         client = self.page.context.new_cdp_session(self.page)
 
         def keep(event: dict[str, Any]) -> None:
             if len(shots) < _MAX_SHOTS:
                 shots.append((event["metadata"]["timestamp"] * 1000, base64.b64decode(event["data"])))
-            client.send("Page.screencastFrameAck", {"sessionId": event["sessionId"]})
+            with suppress(Error):  # the film may have ended meanwhile; of a browser that died the next call tells
+                client.send("Page.screencastFrameAck", {"sessionId": event["sessionId"]})
 
         client.on("Page.screencastFrame", keep)
         client.send("Page.startScreencast", {"format": "jpeg", "quality": 60, "maxWidth": width, "everyNthFrame": 1})
